@@ -1,0 +1,1 @@
+//! The only user of aws-sdk-*: adapters for the ports of the domain.

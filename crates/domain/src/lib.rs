@@ -1,0 +1,1 @@
+//! What Headwater decides: streams, keys, broadcasts, leases, timelines. Pure.

@@ -1,0 +1,1 @@
+//! RTMP server protocol, sans-IO, and FLV tags. Pure.

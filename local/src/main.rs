@@ -1,0 +1,3 @@
+//! The whole platform on one machine.
+
+fn main() {}

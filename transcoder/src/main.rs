@@ -1,0 +1,3 @@
+//! The media container: `transcoder gateway` and `transcoder run`.
+
+fn main() {}
