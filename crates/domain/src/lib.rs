@@ -1,1 +1,22 @@
-//! What Headwater decides: streams, keys, broadcasts, leases, timelines. Pure.
+//! What Headwater decides: streams, stream keys, broadcasts, leases and timelines.
+//!
+//! Pure: values and `now` go in, the next value and what is to be done come out. No tokio, AWS, ffmpeg, environment or
+//! clock here, so every rule can be tested by itself and is the same in both regions.
+//!
+//! Start with [`live`] (what a broadcast is and who may extend it) and [`timeline`] (what viewers are shown).
+
+pub mod beat;
+pub mod hooks;
+pub mod ids;
+pub mod key;
+pub mod live;
+pub mod ports;
+pub mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;
+pub mod timeline;
+pub mod tokens;
+
+pub use ids::{BroadcastId, KeyId, Lease, LeaseNumber, Nonce, Region, SegmentNumber, SessionId, StreamId};
+pub use time::{MediaTime, Timestamp};

@@ -1,0 +1,232 @@
+//! What gateway and transcoder say to the control plane, and its answers. These types *are* the wire format (JSON).
+//!
+//! `POST /hooks/publish`, `/hooks/unpublish`, `/hooks/heartbeat`; IAM-signed. A denied publish is an answer, not an
+//! error: it carries the reason that the encoder will show.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::beat::Health;
+use crate::ids::{BroadcastId, Lease, Region, SessionId, StreamId};
+use crate::stream::TranscodeSettings;
+use crate::time::Timestamp;
+use crate::timeline::ResumePoint;
+
+/// Text that must never be shown: `Debug` hides it and there is no `Display`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself. Every call is a place to look at.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(****)")
+    }
+}
+
+/// Who a gateway is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// The region it stands in; its transcoders run there.
+    pub region: Region,
+    /// Base URL of its source link, as a transcoder of that region reaches it: `http://10.0.1.5:8936`.
+    pub source: String,
+}
+
+/// An encoder wants to publish.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PublishRequest {
+    /// Who asks.
+    pub gateway: Gateway,
+    /// The session it will be if allowed. A repeated request with the same id is the same request.
+    pub session: SessionId,
+    /// RTMP app as the encoder sent it, for messages.
+    pub app: String,
+    /// The stream key as the encoder sent it.
+    pub key: Secret,
+    /// The encoder's address, for the log.
+    pub address: String,
+    /// The query string of the publish URL.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+/// Why a publish is refused. The gateway maps each to an RTMP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenyKind {
+    /// No such key (or not well-formed).
+    UnknownKey,
+    /// The key was revoked.
+    RevokedKey,
+    /// The key's time is over.
+    ExpiredKey,
+    /// Another publisher is live and the stream's policy is `reject`.
+    AlreadyPublishing,
+    /// The stream was deleted.
+    StreamDeleted,
+    /// No transcoder can be started now.
+    NoCapacity,
+}
+
+/// The answer to [`PublishRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum PublishAnswer {
+    /// Go ahead.
+    Allow {
+        /// The stream that the key opens.
+        stream: StreamId,
+        /// The broadcast that the session belongs to.
+        broadcast: BroadcastId,
+        /// The session's order among the stream's sessions; goes into its [`SessionRef`].
+        order: u64,
+    },
+    /// Refuse, and tell the encoder why.
+    Deny {
+        /// What kind of refusal.
+        kind: DenyKind,
+        /// A sentence for the person at the encoder.
+        reason: String,
+    },
+}
+
+/// A session as a gateway names it afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRef {
+    /// The session.
+    pub session: SessionId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its broadcast.
+    pub broadcast: BroadcastId,
+    /// Its order among the stream's sessions.
+    pub order: u64,
+}
+
+/// A session has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpublishRequest {
+    /// Who says so.
+    pub gateway: Gateway,
+    /// Which session.
+    #[serde(flatten)]
+    pub session: SessionRef,
+    /// Why, for people: "encoder closed the connection".
+    pub reason: String,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Heartbeat {
+    /// From a gateway, for all its sessions at once.
+    Gateway(GatewayBeat),
+    /// From a transcoder, for its lease.
+    Transcoder(TranscoderBeat),
+}
+
+/// A gateway asks whether its sessions may go on. It writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayBeat {
+    /// Who asks.
+    pub gateway: Gateway,
+    /// Its sessions, at most [`MAX_SESSIONS_PER_BEAT`].
+    pub sessions: Vec<SessionRef>,
+}
+
+/// Sessions in one gateway heartbeat; each costs the hook one or two reads, and it has 30 s.
+pub const MAX_SESSIONS_PER_BEAT: usize = 200;
+
+/// What a gateway is to do with a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum SessionOrder {
+    /// Go on.
+    Continue,
+    /// Close the encoder's connection and say why.
+    Stop {
+        /// A sentence for the person at the encoder.
+        reason: String,
+    },
+}
+
+/// The answer to [`GatewayBeat`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GatewayOrders {
+    /// One order for each session asked for.
+    pub sessions: BTreeMap<SessionId, SessionOrder>,
+}
+
+/// A transcoder says that it lives and how it fares.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TranscoderBeat {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its broadcast.
+    pub broadcast: BroadcastId,
+    /// The lease it works under.
+    pub lease: Lease,
+    /// Made at random when the process starts. The first one that a lease is claimed with owns it.
+    pub boot: Secret,
+    /// The lease's token, from the answer to the first heartbeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// How it fares.
+    pub health: Health,
+}
+
+/// Where a transcoder finds its media.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The session to read.
+    pub session: SessionId,
+    /// `<gateway source>/sources/<session>`; the committed cursor goes to `<url>/committed`.
+    pub url: String,
+    /// Bearer token for it.
+    pub token: Secret,
+}
+
+/// What a transcoder is to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum TranscoderOrder {
+    /// Read this source and extend the timeline.
+    Transcode {
+        /// For the heartbeats after this one.
+        token: Secret,
+        /// The media.
+        source: Source,
+        /// How to transcode.
+        settings: Box<TranscodeSettings>,
+        /// Where the timeline stands, for the first run of a lease; `None` if nothing was committed yet.
+        resume: Option<Box<ResumePoint>>,
+        /// When the broadcast began.
+        started_at: Timestamp,
+    },
+    /// No publisher now: stay and ask again.
+    Wait {
+        /// For the heartbeats after this one.
+        token: Secret,
+    },
+    /// The broadcast is over: finish and leave.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+    /// Another lease has taken over: drop everything at once.
+    Fenced,
+}

@@ -1,0 +1,223 @@
+//! Stream keys: the secret that lets an encoder publish to one stream.
+//!
+//! A key's text is `<stream id>-<key id>-<secret>`, so that it names the one partition to look in. Only a keyed hash of
+//! it is stored; the text is shown once, when it is made.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+use crate::hooks::Secret;
+use crate::ids::{KeyId, StreamId, encode_bits, is_base32};
+use crate::time::Timestamp;
+use crate::tokens::keyed_hash;
+
+/// Characters of a key's secret part: 128 random bits.
+const SECRET_LEN: usize = 26;
+
+/// A well-formed stream key. `Debug` hides it; there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StreamKey {
+    stream: StreamId,
+    id: KeyId,
+    secret: String,
+}
+
+/// The text is no stream key. It says nothing of the text: it may be a secret with a typing error.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("not a stream key: expected <stream id>-<key id>-<secret>")]
+pub struct BadKey;
+
+impl StreamKey {
+    /// A new key of `stream` from 128 random bits.
+    pub fn from_random(stream: StreamId, id: KeyId, secret: u128) -> Self {
+        Self { stream, id, secret: encode_bits(secret, SECRET_LEN) }
+    }
+
+    /// The stream that it opens, if its secret is right.
+    pub fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// Which of the stream's keys it is.
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The key as the user pastes it into an encoder.
+    pub fn reveal(&self) -> Secret {
+        Secret::new(format!("{}-{}-{}", self.stream, self.id, self.secret))
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self, pepper: &Pepper) -> KeyHash {
+        KeyHash(keyed_hash(pepper.0.expose().as_bytes(), self.reveal().expose().as_bytes()))
+    }
+}
+
+impl FromStr for StreamKey {
+    type Err = BadKey;
+    fn from_str(text: &str) -> Result<Self, BadKey> {
+        let mut parts = text.splitn(3, '-');
+        let stream = parts.next().and_then(|part| part.parse().ok()).ok_or(BadKey)?;
+        let id = parts.next().and_then(|part| part.parse().ok()).ok_or(BadKey)?;
+        let secret = parts.next().filter(|part| is_base32(part, SECRET_LEN)).ok_or(BadKey)?;
+        Ok(Self { stream, id, secret: secret.to_owned() })
+    }
+}
+
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamKey({}-{}-****)", self.stream, self.id)
+    }
+}
+
+/// The deployment's secret that keys are hashed with.
+#[derive(Debug, Clone)]
+pub struct Pepper(Secret);
+
+impl Pepper {
+    /// Wraps the secret.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// Bits that only this deployment can derive from `seed`: for ids and keys that a repeated request must get again.
+    pub fn derive(&self, purpose: &str, seed: &str) -> u128 {
+        let hash = keyed_hash(self.0.expose().as_bytes(), format!("{purpose}|{seed}").as_bytes());
+        u128::from_str_radix(&hash[..32], 16).expect("32 hex digits are 128 bits")
+    }
+}
+
+/// A keyed hash of a stream key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyHash(String);
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(****)")
+    }
+}
+
+/// What is stored of a key. Written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Which key.
+    pub id: KeyId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Proves the key.
+    pub hash: KeyHash,
+    /// The user's word for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops to open the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A stream's keys and which of them were revoked, from both regions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRing {
+    /// All keys, revoked ones too.
+    pub keys: Vec<KeyRecord>,
+    /// Revoked keys and when.
+    pub revoked: Vec<(KeyId, Timestamp)>,
+}
+
+/// What a key is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// It opens the stream.
+    Valid(&'a KeyRecord),
+    /// There is no such key.
+    Unknown,
+    /// It was revoked.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl KeyRing {
+    /// Judges `key` at `now`. Whether the secret is right is compared in constant time, and before all else: revoked
+    /// and expired are told only to who holds the key.
+    pub fn judge(&self, key: &StreamKey, pepper: &Pepper, now: Timestamp) -> Verdict<'_> {
+        let hash = key.hash(pepper);
+        let Some(record) = self.keys.iter().find(|record| {
+            record.id == *key.id() && bool::from(record.hash.0.as_bytes().ct_eq(hash.0.as_bytes()))
+        }) else {
+            return Verdict::Unknown;
+        };
+        if self.is_revoked(&record.id) {
+            Verdict::Revoked
+        } else if record.expires_at.is_some_and(|at| at <= now) {
+            Verdict::Expired
+        } else {
+            Verdict::Valid(record)
+        }
+    }
+
+    /// Whether the key was revoked.
+    pub fn is_revoked(&self, id: &KeyId) -> bool {
+        self.revoked.iter().any(|(revoked, _)| revoked == id)
+    }
+
+    /// The keys that were not revoked, oldest first.
+    pub fn active(&self) -> Vec<&KeyRecord> {
+        let mut keys: Vec<_> = self.keys.iter().filter(|record| !self.is_revoked(&record.id)).collect();
+        keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(secret: u128) -> StreamKey {
+        StreamKey::from_random(StreamId::from_random(1), KeyId::from_random(2), secret)
+    }
+
+    fn record(key: &StreamKey, pepper: &Pepper, expires_at: Option<Timestamp>) -> KeyRecord {
+        KeyRecord {
+            id: key.id().clone(),
+            stream: key.stream().clone(),
+            hash: key.hash(pepper),
+            label: None,
+            created_at: Timestamp(0),
+            expires_at,
+        }
+    }
+
+    #[test]
+    fn a_key_opens_until_it_expires_or_is_revoked() {
+        let pepper = Pepper::new(Secret::new("pepper"));
+        let mine = key(3);
+        let mut ring = KeyRing { keys: vec![record(&mine, &pepper, Some(Timestamp(100)))], revoked: vec![] };
+        assert!(matches!(ring.judge(&mine, &pepper, Timestamp(99)), Verdict::Valid(_)));
+        assert_eq!(ring.judge(&mine, &pepper, Timestamp(100)), Verdict::Expired);
+        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
+        assert_eq!(ring.judge(&mine, &Pepper::new(Secret::new("other")), Timestamp(0)), Verdict::Unknown);
+        ring.revoked.push((mine.id().clone(), Timestamp(5)));
+        assert_eq!(ring.judge(&mine, &pepper, Timestamp(0)), Verdict::Revoked);
+        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
+        assert!(ring.active().is_empty());
+    }
+
+    #[test]
+    fn a_key_reads_back_and_does_not_show() {
+        let mine = key(u128::MAX);
+        let text = mine.reveal();
+        assert_eq!(text.expose().parse::<StreamKey>(), Ok(mine.clone()));
+        assert!(!format!("{mine:?} {:?}", mine.hash(&Pepper::new(Secret::new("p")))).contains(&mine.secret));
+        for bad in ["", "-", "a-b-c", "x", &text.expose()[..40], &format!("{}x", text.expose())] {
+            assert_eq!(bad.parse::<StreamKey>(), Err(BadKey), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What one region's control plane has decided for one stream.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hooks::Gateway;
+use crate::ids::{BroadcastId, KeyId, Lease, Region, SessionId, StreamId};
+use crate::stream::StreamSettings;
+use crate::time::Timestamp;
+
+/// One region's word on one stream. Written whole, conditionally on `version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The stream.
+    pub stream: StreamId,
+    /// Whose word it is.
+    pub region: Region,
+    /// Counts its writes; 0 is "not written yet".
+    pub version: u64,
+    /// The newest session that this region accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionSeat>,
+    /// The newest lease that this region granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseSeat>,
+    /// The last session (of either region) that this region knows to be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
+    /// The last lease (of either region) that this region knows to be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<LeaseOver>,
+    /// The last session (of either region) that this region wants closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kick: Option<Kick>,
+    /// The last broadcast (of either region) that this region declared over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+impl Seat {
+    /// A seat that was never written.
+    pub fn empty(stream: StreamId, region: Region) -> Self {
+        Self {
+            stream,
+            region,
+            version: 0,
+            session: None,
+            lease: None,
+            gone: None,
+            over: None,
+            kick: None,
+            end: None,
+        }
+    }
+}
+
+/// An accepted publisher connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSeat {
+    /// Its id.
+    pub id: SessionId,
+    /// Sessions of a stream count up; the highest holds.
+    pub order: u64,
+    /// The broadcast that it belongs to.
+    pub broadcast: BroadcastId,
+    /// When the broadcast began.
+    pub started_at: Timestamp,
+    /// Where its media is.
+    pub gateway: Gateway,
+    /// The key that opened it.
+    pub key: KeyId,
+    /// When that key expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_expires_at: Option<Timestamp>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The stream's settings at that time; they hold for the session.
+    pub settings: StreamSettings,
+}
+
+/// A granted lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseSeat {
+    /// The lease.
+    pub lease: Lease,
+    /// The broadcast that it may extend.
+    pub broadcast: BroadcastId,
+    /// When it was granted.
+    pub granted_at: Timestamp,
+    /// Leases before it, in a row, that died without making media.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// A session is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    /// Which.
+    pub session: SessionId,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A lease's task is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseOver {
+    /// Which.
+    pub lease: Lease,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A session must be closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kick {
+    /// Which.
+    pub session: SessionId,
+    /// Why; the encoder is shown this.
+    pub reason: String,
+}
+
+/// A broadcast is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Which.
+    pub broadcast: BroadcastId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Whether that is a failure of ours.
+    #[serde(default)]
+    pub failed: bool,
+}

@@ -1,0 +1,173 @@
+//! What holds, computed from the items of both regions.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::seat::{End, Kick, LeaseSeat, Seat, SessionSeat};
+use crate::beat::{Activity, Beat, DEAD_AFTER};
+use crate::ids::{BroadcastId, Lease, SessionId};
+use crate::time::Timestamp;
+
+/// A task may take so long from RunTask to its first heartbeat (Fargate: 20–70 s) before it counts as failed.
+pub const START_PATIENCE: Duration = Duration::from_secs(120);
+/// Without any sign of life a connected session is believed for so long beyond its window; the peer waits as long
+/// before it declares a broadcast of the other region over.
+pub const PEER_PATIENCE: Duration = Duration::from_secs(60);
+/// A broadcast is `live` if its committed media is at most so old: two segments of 2 s, one being encoded, uploads.
+pub const LIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The state of a broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A publisher is there; media is not yet flowing (or catching up).
+    Starting,
+    /// Media is flowing.
+    Live,
+    /// The publisher is lost and may come back.
+    Reconnecting,
+    /// Over.
+    Ended,
+    /// Over, and it was our failure.
+    Failed,
+}
+
+impl State {
+    /// Whether the broadcast can still go on.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Starting | Self::Live | Self::Reconnecting)
+    }
+}
+
+/// Both regions' items of one stream, read together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// The seats there are.
+    pub seats: Vec<Seat>,
+    /// The beats there are.
+    pub beats: Vec<Beat>,
+}
+
+impl Situation {
+    /// The session that holds: the newest accepted in either region.
+    pub fn session(&self) -> Option<&SessionSeat> {
+        self.seats
+            .iter()
+            .filter_map(|seat| Some((seat.session.as_ref()?, &seat.region)))
+            .max_by_key(|(session, region)| (session.order, *region, &session.id))
+            .map(|(session, _)| session)
+    }
+
+    /// The broadcast that holds.
+    pub fn broadcast(&self) -> Option<&BroadcastId> {
+        self.session().map(|session| &session.broadcast)
+    }
+
+    /// The lease that holds for the current broadcast.
+    pub fn lease(&self) -> Option<&LeaseSeat> {
+        let broadcast = self.broadcast()?;
+        self.seats
+            .iter()
+            .filter_map(|seat| seat.lease.as_ref())
+            .filter(|lease| lease.broadcast == *broadcast)
+            .max_by(|a, b| a.lease.cmp(&b.lease))
+    }
+
+    /// The newest heartbeat of `lease`.
+    pub fn beat_of(&self, lease: &Lease) -> Option<&Beat> {
+        self.beats.iter().filter(|beat| beat.lease == *lease).max_by_key(|beat| beat.at)
+    }
+
+    /// The newest heartbeat of the current lease.
+    pub fn beat(&self) -> Option<&Beat> {
+        self.beat_of(&self.lease()?.lease)
+    }
+
+    /// Why `session` must be closed, if it must.
+    pub fn kick_of(&self, session: &SessionId) -> Option<&Kick> {
+        self.seats.iter().filter_map(|seat| seat.kick.as_ref()).find(|kick| kick.session == *session)
+    }
+
+    /// How the current broadcast ended, if somebody said so.
+    pub fn end(&self) -> Option<&End> {
+        let broadcast = self.broadcast()?;
+        self.seats
+            .iter()
+            .filter_map(|seat| seat.end.as_ref())
+            .filter(|end| end.broadcast == *broadcast)
+            .min_by_key(|end| end.at)
+    }
+
+    /// Whether the current lease's task can serve: it was not declared over, and beats or is still expected to start.
+    pub fn lease_lives(&self, now: Timestamp) -> bool {
+        let Some(lease) = self.lease() else { return false };
+        if self.is_over(&lease.lease) {
+            return false;
+        }
+        match self.beat_of(&lease.lease) {
+            Some(beat) => beat.health.activity != Activity::Leaving && now.since(beat.at) <= DEAD_AFTER,
+            None => now.since(lease.granted_at) <= START_PATIENCE,
+        }
+    }
+
+    /// Whether a task of `lease` was declared over.
+    pub fn is_over(&self, lease: &Lease) -> bool {
+        self.seats.iter().filter_map(|seat| seat.over.as_ref()).any(|over| over.lease == *lease)
+    }
+
+    /// Since when the current session's publisher has been lost, as far as anybody knows.
+    pub fn lost_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let session = self.session()?;
+        let told = self
+            .seats
+            .iter()
+            .filter_map(|seat| seat.gone.as_ref())
+            .filter(|gone| gone.session == session.id)
+            .map(|gone| gone.at)
+            .min();
+        let kicked = self.kick_of(&session.id).map(|_| session.accepted_at);
+        let beat = self.beat();
+        let seen = beat
+            .filter(|beat| beat.health.session.as_ref() == Some(&session.id))
+            .and_then(|beat| beat.health.source_lost_since);
+        // Nobody has heard of the task for long: the whole region may be gone, with the gateway.
+        let last_sign = beat.map(|beat| beat.at).max(self.lease().map(|lease| lease.granted_at));
+        let silent = last_sign.filter(|at| now.since(*at) > self.window() + PEER_PATIENCE);
+        told.or(seen).or(silent).or(kicked)
+    }
+
+    /// The stream's reconnect window.
+    pub fn window(&self) -> Duration {
+        let seconds = self.session().map_or(0, |session| session.settings.reconnect_window_seconds);
+        Duration::from_secs(seconds.into())
+    }
+
+    /// When the current broadcast ended, if it has: declared, or its window has passed unused.
+    pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if let Some(end) = self.end() {
+            return Some(end.at);
+        }
+        let over = self.lost_since(now)? + self.window();
+        (over <= now).then_some(over)
+    }
+
+    /// The state of the current broadcast; `None` if there never was one.
+    pub fn state(&self, now: Timestamp) -> Option<State> {
+        self.session()?;
+        if self.end().is_some_and(|end| end.failed) {
+            return Some(State::Failed);
+        }
+        if self.ended_at(now).is_some() {
+            return Some(State::Ended);
+        }
+        if self.lost_since(now).is_some() {
+            return Some(State::Reconnecting);
+        }
+        let flowing = self.beat().is_some_and(|beat| {
+            now.since(beat.at) <= DEAD_AFTER
+                && beat.health.media_until.is_some_and(|until| beat.at.since(until) <= LIVE_WITHIN)
+        });
+        Some(if flowing && self.lease_lives(now) { State::Live } else { State::Starting })
+    }
+}

@@ -1,0 +1,270 @@
+//! What the domain needs of the world, one small trait per need: each matches one IAM statement.
+//!
+//! Every port has a fake in [`crate::testing`] and one conformance suite that the fake and the real adapter both pass.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::beat::Beat;
+use crate::hooks::{
+    GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, TranscoderBeat, TranscoderOrder,
+    UnpublishRequest,
+};
+use crate::ids::{BroadcastId, KeyId, Region, StreamId};
+use crate::key::{KeyRecord, KeyRing};
+use crate::live::decide::StartTask;
+use crate::live::{End, Seat, Situation};
+use crate::stream::StreamDocument;
+use crate::time::Timestamp;
+use crate::timeline::Entry;
+
+/// What kind of trouble a port had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Too many requests; later it will work.
+    Throttled,
+    /// Out of reach, timed out or failing; may work elsewhere or later.
+    Unavailable,
+    /// What is stored cannot be understood.
+    Corrupt,
+    /// We asked for something we must not; a mistake of ours or of the deployment.
+    Refused,
+}
+
+/// A port failed.
+#[derive(Debug, Error)]
+#[error("{action}: {kind:?}")]
+pub struct PortError {
+    /// What to make of it.
+    pub kind: FaultKind,
+    /// What was being done.
+    pub action: &'static str,
+    /// The cause.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Result of a port.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// What came of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// It is stored (or was already, exactly so).
+    Stored,
+    /// Somebody else was first; read and decide again.
+    Lost,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// Reads streams.
+pub trait ReadStreams: Send + Sync {
+    /// The document that holds, deleted ones too.
+    fn stream(&self, id: &StreamId) -> impl Future<Output = PortResult<Option<StreamDocument>>> + Send;
+    /// Streams, newest first, from `after` (an opaque place in the order) on.
+    fn streams(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = PortResult<Page<StreamId>>> + Send;
+}
+
+/// Writes streams.
+pub trait WriteStreams: Send + Sync {
+    /// Stores `document` if this region's stored version is lower (or it is new).
+    fn put_stream(&self, document: &StreamDocument) -> impl Future<Output = PortResult<Write>> + Send;
+    /// Puts the stream into the listing.
+    fn list_stream(&self, document: &StreamDocument) -> impl Future<Output = PortResult<()>> + Send;
+    /// Takes it out again.
+    fn unlist_stream(&self, document: &StreamDocument) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Reads stream keys.
+pub trait ReadKeys: Send + Sync {
+    /// All keys of a stream, read consistently in this region.
+    fn key_ring(&self, stream: &StreamId) -> impl Future<Output = PortResult<KeyRing>> + Send;
+}
+
+/// Writes stream keys.
+pub trait WriteKeys: Send + Sync {
+    /// Stores a new key; storing the same one again is no change.
+    fn add_key(&self, record: &KeyRecord) -> impl Future<Output = PortResult<()>> + Send;
+    /// Notes that this region revoked a key.
+    fn revoke_key(
+        &self,
+        stream: &StreamId,
+        key: &KeyId,
+        region: &Region,
+        at: Timestamp,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// A request that was made with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Fingerprint of the request.
+    pub request: String,
+    /// What everything made for it is derived from.
+    pub seed: String,
+    /// When it was first made.
+    pub at: Timestamp,
+}
+
+/// Remembers requests for a day.
+pub trait RememberRequests: Send + Sync {
+    /// Stores `request` under `key` unless something is there; answers what is there now.
+    fn remember(
+        &self,
+        key: &str,
+        request: &Remembered,
+        now: Timestamp,
+    ) -> impl Future<Output = PortResult<Remembered>> + Send;
+}
+
+/// Reads what is live.
+pub trait ReadLive: Send + Sync {
+    /// Both regions' seats and beats of a stream, read consistently in this region.
+    fn situation(&self, stream: &StreamId) -> impl Future<Output = PortResult<Situation>> + Send;
+    /// Streams that `region` holds for active.
+    fn active(&self, region: &Region) -> impl Future<Output = PortResult<Vec<StreamId>>> + Send;
+}
+
+/// Writes this region's seats.
+pub trait WriteLive: Send + Sync {
+    /// Stores the seat if the stored version is the one before.
+    fn put_seat(&self, seat: &Seat) -> impl Future<Output = PortResult<Write>> + Send;
+    /// Notes that the stream may be live, so that the sweep finds it.
+    fn mark_active(&self, stream: &StreamId, region: &Region) -> impl Future<Output = PortResult<()>> + Send;
+    /// Takes the note back.
+    fn clear_active(&self, stream: &StreamId, region: &Region)
+    -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Writes this region's heartbeats.
+pub trait WriteBeats: Send + Sync {
+    /// Stores the beat unless one of a higher lease (or of another process with this lease) is there.
+    fn put_beat(&self, beat: &Beat) -> impl Future<Output = PortResult<Write>> + Send;
+}
+
+/// A broadcast as its history tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastRecord {
+    /// Which.
+    pub id: BroadcastId,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How it ended.
+    pub end: Option<End>,
+}
+
+/// Reads the history of broadcasts.
+pub trait ReadBroadcasts: Send + Sync {
+    /// A stream's broadcasts, newest first.
+    fn broadcasts(
+        &self,
+        stream: &StreamId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = PortResult<Page<BroadcastRecord>>> + Send;
+}
+
+/// Writes the history of broadcasts.
+pub trait WriteBroadcasts: Send + Sync {
+    /// Notes that `region` opened a broadcast.
+    fn record_start(
+        &self,
+        broadcast: &BroadcastId,
+        region: &Region,
+        at: Timestamp,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// Notes that `region` declared it over.
+    fn record_end(&self, end: &End, region: &Region) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Reads timelines.
+pub trait ReadTimeline: Send + Sync {
+    /// The newest `limit` entries by (lease, number), in no promised order; resolve them.
+    fn newest(
+        &self,
+        broadcast: &BroadcastId,
+        limit: usize,
+    ) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
+    /// All entries of a broadcast.
+    fn all(&self, broadcast: &BroadcastId) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// The entry is in the timeline.
+    Committed,
+    /// Another entry is there under this lease and number: two processes write with one lease. Stop at once.
+    Fenced,
+}
+
+/// Extends timelines.
+pub trait WriteTimeline: Send + Sync {
+    /// Puts one entry; the same entry again is no change.
+    fn commit(&self, entry: &Entry) -> impl Future<Output = PortResult<Commit>> + Send;
+}
+
+/// What came of starting a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskStart {
+    /// It is being started (or was before, by the same token).
+    Started,
+    /// It cannot be started now; the reason is ECS's.
+    Failed(String),
+}
+
+/// Starts transcoder tasks.
+pub trait StartTasks: Send + Sync {
+    /// Starts a transcoder in the lease's region.
+    fn start(&self, task: &StartTask) -> impl Future<Output = PortResult<TaskStart>> + Send;
+}
+
+/// Which bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// That of the region the task runs in.
+    Own,
+    /// That of the peer.
+    Mirror,
+}
+
+/// Stores media objects.
+pub trait PutMedia: Send + Sync {
+    /// Stores one immutable object.
+    fn put_media(
+        &self,
+        bucket: Bucket,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// The control plane, as gateway and transcoder see it.
+pub trait Hooks: Send + Sync {
+    /// Asks whether an encoder may publish.
+    fn publish(&self, request: &PublishRequest) -> impl Future<Output = PortResult<PublishAnswer>> + Send;
+    /// Tells that a session has ended.
+    fn unpublish(&self, request: &UnpublishRequest) -> impl Future<Output = PortResult<()>> + Send;
+    /// A gateway's heartbeat.
+    fn gateway_beat(&self, beat: &GatewayBeat) -> impl Future<Output = PortResult<GatewayOrders>> + Send;
+    /// A transcoder's heartbeat.
+    fn transcoder_beat(
+        &self,
+        beat: &TranscoderBeat,
+    ) -> impl Future<Output = PortResult<TranscoderOrder>> + Send;
+}

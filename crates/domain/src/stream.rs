@@ -1,0 +1,253 @@
+//! The stream: the permanent thing a user creates, and its settings.
+//!
+//! A stream is one document per region that ever wrote it. What holds is the highest `(deleted, version, region)` of
+//! them, the same in both regions once replication has caught up.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::ids::{Region, StreamId};
+use crate::time::Timestamp;
+
+/// Longest name, in characters.
+pub const MAX_NAME_CHARS: usize = 100;
+/// Most renditions of one stream: each costs a scaler and an encoder.
+pub const MAX_RUNGS: usize = 5;
+/// Video heights that a rung may have.
+pub const RUNG_HEIGHTS: std::ops::RangeInclusive<u32> = 90..=1080;
+/// Video bitrates that a rung may have, in kbit/s.
+pub const RUNG_KBPS: std::ops::RangeInclusive<u32> = 50..=12_000;
+/// Longest reconnect window; the task is paid for while it waits.
+pub const MAX_RECONNECT_WINDOW: Duration = Duration::from_secs(900);
+/// How far back live viewers can seek.
+pub const DVR_WINDOW_SECONDS: std::ops::RangeInclusive<u32> = 12..=7_200;
+
+/// What happens when a second encoder brings a good key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishPolicy {
+    /// The newest publisher wins at once: a dead connection never locks its own encoder out.
+    #[default]
+    Takeover,
+    /// The first publisher stays.
+    Reject,
+}
+
+/// One encoded quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// Lines of the picture (of its shorter side).
+    pub height: u32,
+    /// Average bits per second, in thousands.
+    pub kbps: u32,
+}
+
+/// What a user may set on a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamSettings {
+    /// Qualities, highest first. Those above the source are left out.
+    pub ladder: Vec<Rung>,
+    /// What a second encoder gets.
+    pub publish_policy: PublishPolicy,
+    /// How long a lost encoder may take to come back into the same broadcast.
+    pub reconnect_window_seconds: u32,
+    /// How far back live viewers can seek.
+    pub dvr_window_seconds: u32,
+    /// Whether the player page lists the stream while it is live.
+    pub listed: bool,
+    /// Whether media is written to both regions' buckets.
+    pub mirror: bool,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            ladder: vec![
+                Rung { height: 720, kbps: 2_800 },
+                Rung { height: 480, kbps: 1_400 },
+                Rung { height: 360, kbps: 800 },
+            ],
+            publish_policy: PublishPolicy::default(),
+            reconnect_window_seconds: 60,
+            dvr_window_seconds: 60,
+            listed: false,
+            mirror: true,
+        }
+    }
+}
+
+/// What is wrong with a name or a setting; a sentence that says what to send instead.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{field}: {problem}")]
+pub struct BadSetting {
+    /// The JSON field.
+    pub field: &'static str,
+    /// What to do about it.
+    pub problem: String,
+}
+
+impl StreamSettings {
+    /// Checks every value against its limits.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let bad = |field, problem: String| Err(BadSetting { field, problem });
+        if self.ladder.is_empty() || self.ladder.len() > MAX_RUNGS {
+            return bad("settings.ladder", format!("needs 1 to {MAX_RUNGS} rungs"));
+        }
+        for rung in &self.ladder {
+            if !RUNG_HEIGHTS.contains(&rung.height) || rung.height % 2 == 1 {
+                let (low, high) = (RUNG_HEIGHTS.start(), RUNG_HEIGHTS.end());
+                return bad(
+                    "settings.ladder",
+                    format!("a rung's height is an even number from {low} to {high}"),
+                );
+            }
+            if !RUNG_KBPS.contains(&rung.kbps) {
+                let (low, high) = (RUNG_KBPS.start(), RUNG_KBPS.end());
+                return bad("settings.ladder", format!("a rung's kbps is from {low} to {high}"));
+            }
+        }
+        if !self.ladder.windows(2).all(|pair| pair[0].height > pair[1].height) {
+            return bad(
+                "settings.ladder",
+                "lists rungs from the highest to the lowest, each height once".into(),
+            );
+        }
+        if Duration::from_secs(self.reconnect_window_seconds.into()) > MAX_RECONNECT_WINDOW {
+            let most = MAX_RECONNECT_WINDOW.as_secs();
+            return bad("settings.reconnect_window_seconds", format!("is at most {most}"));
+        }
+        if !DVR_WINDOW_SECONDS.contains(&self.dvr_window_seconds) {
+            let (low, high) = (DVR_WINDOW_SECONDS.start(), DVR_WINDOW_SECONDS.end());
+            return bad("settings.dvr_window_seconds", format!("is from {low} to {high}"));
+        }
+        Ok(())
+    }
+
+    /// What the transcoder needs of it.
+    pub fn transcode(&self) -> TranscodeSettings {
+        TranscodeSettings {
+            ladder: self.ladder.clone(),
+            segment_seconds: 2,
+            audio_kbps: 128,
+            mirror: self.mirror,
+        }
+    }
+}
+
+/// Checks a stream's name: something visible, no control characters, not too long.
+pub fn check_name(name: &str) -> Result<(), BadSetting> {
+    let problem = if name.trim().is_empty() {
+        "is a name people will recognise; it cannot be empty".to_owned()
+    } else if name.chars().count() > MAX_NAME_CHARS {
+        format!("is at most {MAX_NAME_CHARS} characters")
+    } else if name.chars().any(char::is_control) {
+        "cannot have line breaks or other control characters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(BadSetting { field: "name", problem })
+}
+
+/// What a transcoder is told of a stream's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscodeSettings {
+    /// Qualities, highest first.
+    pub ladder: Vec<Rung>,
+    /// Length of a segment.
+    pub segment_seconds: u32,
+    /// AAC bitrate in kbit/s.
+    pub audio_kbps: u32,
+    /// Whether to write both buckets.
+    pub mirror: bool,
+}
+
+/// A stream as one region wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDocument {
+    /// The stream.
+    pub id: StreamId,
+    /// Which region wrote this document.
+    pub region: Region,
+    /// Counts changes, over both regions.
+    pub version: u64,
+    /// The user's word for it.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When this document was written.
+    pub updated_at: Timestamp,
+    /// Set once the stream is deleted; a deleted stream never comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// Its settings.
+    pub settings: StreamSettings,
+}
+
+impl StreamDocument {
+    /// The document that holds, of those of all regions.
+    pub fn current(documents: impl IntoIterator<Item = Self>) -> Option<Self> {
+        documents.into_iter().max_by(|a, b| a.rank().cmp(&b.rank()))
+    }
+
+    fn rank(&self) -> (bool, u64, &Region) {
+        (self.deleted_at.is_some(), self.version, &self.region)
+    }
+
+    /// The next version of it, written by `region`.
+    #[must_use]
+    pub fn successor(&self, region: &Region, now: Timestamp) -> Self {
+        Self { region: region.clone(), version: self.version + 1, updated_at: now, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(region: &str, version: u64, deleted: bool) -> StreamDocument {
+        StreamDocument {
+            id: StreamId::from_random(1),
+            region: region.parse().unwrap(),
+            version,
+            name: format!("{region} {version}"),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(version),
+            deleted_at: deleted.then_some(Timestamp(9)),
+            settings: StreamSettings::default(),
+        }
+    }
+
+    #[test]
+    fn both_regions_see_the_same_document_whatever_the_order() {
+        let (a, b) = (document("eu-west-1", 3, false), document("us-east-1", 3, false));
+        let ab = StreamDocument::current([a.clone(), b.clone()]);
+        assert_eq!(ab, StreamDocument::current([b.clone(), a.clone()]));
+        assert_eq!(ab, Some(b.clone()));
+        let gone = document("eu-west-1", 2, true);
+        assert_eq!(StreamDocument::current([gone.clone(), b]), Some(gone), "a deleted stream stays deleted");
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_named() {
+        let with = |change: fn(&mut StreamSettings)| {
+            let mut settings = StreamSettings::default();
+            change(&mut settings);
+            settings.check().err().map(|bad| bad.field)
+        };
+        assert_eq!(with(|_| ()), None);
+        assert_eq!(with(|s| s.ladder.clear()), Some("settings.ladder"));
+        assert_eq!(with(|s| s.ladder[0].height = 721), Some("settings.ladder"));
+        assert_eq!(with(|s| s.ladder[0].kbps = 0), Some("settings.ladder"));
+        assert_eq!(with(|s| s.ladder.reverse()), Some("settings.ladder"));
+        assert_eq!(with(|s| s.reconnect_window_seconds = 901), Some("settings.reconnect_window_seconds"));
+        assert_eq!(with(|s| s.dvr_window_seconds = 3), Some("settings.dvr_window_seconds"));
+        assert!(check_name("Ma chaîne ✨").is_ok());
+        for bad in ["", "  ", "a\nb", &"x".repeat(101)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! For tests: written fakes of the ports, the conformance suites that fake and adapter both pass, and sample values.
+
+pub mod samples;

@@ -1,0 +1,219 @@
+//! The timeline of a broadcast: which media exists, in order. Playlists are rendered from it.
+//!
+//! Entries are immutable and keyed by their lease; each is written after all its objects are stored. Leases are totally
+//! ordered, and an entry of a higher lease replaces every entry of a lower one from its own number on.
+//! Invariant: two regions that hold the same entries compute the same timeline.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
+use crate::time::{MediaTime, Span, Timestamp};
+
+/// Where broadcasts begin on their own time axis: room for decode times before the first presentation time.
+pub const EPOCH: MediaTime = MediaTime::video(10 * 90_000);
+
+/// A picture or a sound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackKind {
+    /// H.264 video.
+    Video {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// Frames per 1000 seconds.
+        millifps: u32,
+    },
+    /// AAC audio.
+    Audio {
+        /// Channels.
+        channels: u32,
+    },
+}
+
+/// One rendition's part in an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRendition {
+    /// `720p`, `audio`: names the playlist and the folder.
+    pub name: String,
+    /// What it is.
+    pub kind: TrackKind,
+    /// RFC 6381 codecs string, from the bitstream.
+    pub codecs: String,
+    /// Bytes of the media object.
+    pub bytes: u64,
+    /// The encoder's bound in bits per second; with container overhead.
+    pub max_bitrate: u64,
+    /// Object path of the initialization section; may belong to an earlier lease with the very same bytes.
+    pub init: String,
+    /// Fingerprint of the initialization section.
+    pub init_hash: String,
+}
+
+/// Where an entry's media came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePosition {
+    /// The publisher's session.
+    pub session: SessionId,
+    /// The session's run of constant headers and time.
+    pub run: u32,
+    /// Broadcast time minus the run's time, in 1/90000 s.
+    pub offset: i64,
+    /// From where the gateway must serve to go on after this entry.
+    pub cursor: u64,
+}
+
+/// One segment of the broadcast, in all renditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// Who wrote it.
+    pub lease: Lease,
+    /// Its media sequence number.
+    pub number: SegmentNumber,
+    /// When it was written.
+    pub committed_at: Timestamp,
+    /// Wall-clock time of its first frame (EXT-X-PROGRAM-DATE-TIME).
+    pub program_date_time: Timestamp,
+    /// Whether its media does not continue that of the entry before.
+    pub discontinuity: bool,
+    /// Discontinuities in the broadcast up to and including this entry.
+    pub discontinuities: u64,
+    /// Whether its objects could not be stored (EXT-X-GAP).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
+    /// The video's exact stretch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<Span>,
+    /// The audio's exact stretch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Span>,
+    /// What there is of it.
+    pub renditions: Vec<EntryRendition>,
+    /// Where it came from.
+    pub source: SourcePosition,
+}
+
+impl Entry {
+    /// The stretch that counts for its length: video if there is any.
+    pub fn span(&self) -> Option<Span> {
+        self.video.or(self.audio)
+    }
+
+    /// Wall-clock time of its end.
+    pub fn until(&self) -> Timestamp {
+        self.program_date_time + self.span().map(|span| span.duration.to_duration()).unwrap_or_default()
+    }
+
+    /// The path of one rendition's media object: URL path at the edge and object key in both buckets.
+    pub fn media_path(&self, rendition: &str) -> String {
+        format!("{}/{rendition}/{}.m4s", media_prefix(&self.broadcast, &self.lease), self.number.0)
+    }
+}
+
+/// Folder of all objects that a lease writes: `<region>/media/<broadcast>/<lease>`.
+pub fn media_prefix(broadcast: &BroadcastId, lease: &Lease) -> String {
+    format!("{}/media/{broadcast}/{lease}", lease.region)
+}
+
+/// The path of a rendition's media playlist; `region` is asked first.
+pub fn playlist_path(region: &Region, broadcast: &BroadcastId, rendition: &str) -> String {
+    format!("{region}/playlists/{broadcast}/{rendition}.m3u8")
+}
+
+/// What a transcoder must know to go on exactly where the timeline ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// Number of the next segment.
+    pub next: SegmentNumber,
+    /// Discontinuities so far.
+    pub discontinuities: u64,
+    /// End of the video, if the last entry had any.
+    pub video_end: Option<MediaTime>,
+    /// End of the audio, if the last entry had any.
+    pub audio_end: Option<MediaTime>,
+    /// Wall-clock time of that end.
+    pub until: Timestamp,
+    /// Where the source stands.
+    pub source: SourcePosition,
+    /// Initialization sections that may be referred to again: (rendition, object path, fingerprint).
+    pub inits: Vec<(String, String, String)>,
+}
+
+impl ResumePoint {
+    /// After `entry`.
+    pub fn after(entry: &Entry) -> Self {
+        Self {
+            next: entry.number.next(),
+            discontinuities: entry.discontinuities,
+            video_end: entry.video.map(|span| span.end()),
+            audio_end: entry.audio.map(|span| span.end()),
+            until: entry.until(),
+            source: entry.source.clone(),
+            inits: entry
+                .renditions
+                .iter()
+                .map(|rendition| {
+                    (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Puts entries of several leases into the one order that viewers see, oldest first: from each number on, the highest
+/// lease that wrote at or before it wins.
+pub fn resolve(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|a, b| (&b.lease, b.number).cmp(&(&a.lease, a.number)));
+    let mut line: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        // Descending by lease, then number: `line` ends with the lowest number taken so far.
+        if line.last().is_none_or(|lowest| entry.number < lowest.number) {
+            line.push(entry);
+        }
+    }
+    line.reverse();
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::samples;
+
+    fn numbers(entries: &[Entry]) -> Vec<(u32, u64)> {
+        entries.iter().map(|entry| (entry.lease.number.0, entry.number.0)).collect()
+    }
+
+    #[test]
+    fn a_higher_lease_replaces_all_from_its_first_number_on() {
+        let entries = vec![
+            samples::entry(1, 0),
+            samples::entry(1, 1),
+            samples::entry(1, 2),
+            samples::entry(1, 3),
+            samples::entry(2, 2),
+            samples::entry(3, 4),
+        ];
+        assert_eq!(numbers(&resolve(entries)), [(1, 0), (1, 1), (2, 2), (3, 4)]);
+    }
+
+    proptest! {
+        /// Whatever arrives, in whatever order: one order, strictly rising numbers, and the same in both regions.
+        #[test]
+        fn the_order_of_arrival_does_not_matter(mut writes in proptest::collection::vec((1u32..5, 0u64..20), 0..40), seed: u64) {
+            writes.sort();
+            writes.dedup();
+            let entries: Vec<_> = writes.iter().map(|&(lease, number)| samples::entry(lease, number)).collect();
+            let mut shuffled = entries.clone();
+            shuffled.sort_by_key(|entry| (entry.number.0 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let line = resolve(entries);
+            prop_assert_eq!(numbers(&line), numbers(&resolve(shuffled)));
+            prop_assert!(line.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].lease <= pair[1].lease));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Tokens that prove themselves: an expiry and a keyed hash, checked without asking anybody.
+//!
+//! A *source token* lets its holder read one session from its gateway; a *lease token* lets its holder heartbeat for
+//! one lease. Both are HMAC-SHA256 (RFC 2104) over a text that begins with what they are for.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::hooks::Secret;
+use crate::ids::{Lease, SessionId};
+use crate::time::Timestamp;
+
+/// The deployment's secret that tokens are made with.
+#[derive(Clone, Debug)]
+pub struct SigningKey(Secret);
+
+impl SigningKey {
+    /// Wraps the secret.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// A token that opens `session` at its gateway until `expires`.
+    pub fn source_token(&self, session: &SessionId, expires: Timestamp) -> Secret {
+        let expiry = expires.unix_seconds();
+        Secret::new(format!("{expiry}.{}", self.sign(&source_text(session, expiry))))
+    }
+
+    /// Whether `token` opens `session` at `now`.
+    pub fn opens_source(&self, token: &str, session: &SessionId, now: Timestamp) -> bool {
+        let Some((expiry, signature)) = token.split_once('.') else { return false };
+        let Ok(expiry) = expiry.parse::<u64>() else { return false };
+        let right = self.sign(&source_text(session, expiry));
+        bool::from(right.as_bytes().ct_eq(signature.as_bytes())) && now.unix_seconds() < expiry
+    }
+
+    /// The token of a lease that was claimed by the process `boot`.
+    pub fn lease_token(&self, lease: &Lease, boot: &Secret) -> Secret {
+        Secret::new(self.sign(&format!("lease|{lease}|{}", boot.expose())))
+    }
+
+    /// A fingerprint of a process's boot secret, fit to be stored.
+    pub fn boot_fingerprint(&self, boot: &Secret) -> String {
+        self.sign(&format!("boot|{}", boot.expose()))
+    }
+
+    fn sign(&self, text: &str) -> String {
+        keyed_hash(self.0.expose().as_bytes(), text.as_bytes())
+    }
+}
+
+fn source_text(session: &SessionId, expiry: u64) -> String {
+    format!("source|{session}|{expiry}")
+}
+
+/// HMAC-SHA256 in lowercase hex.
+pub(crate) fn keyed_hash(key: &[u8], text: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text);
+    hex(&mac.finalize().into_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_token_opens_its_session_until_it_expires_and_nothing_else() {
+        let key = SigningKey::new(Secret::new("k"));
+        let (mine, other) = (SessionId::from_random(1), SessionId::from_random(2));
+        let token = key.source_token(&mine, Timestamp(10_000));
+        assert!(key.opens_source(token.expose(), &mine, Timestamp(9_999)));
+        assert!(!key.opens_source(token.expose(), &mine, Timestamp(10_000)));
+        assert!(!key.opens_source(token.expose(), &other, Timestamp(0)));
+        let longer = token.expose().replacen("10.", "99.", 1);
+        assert!(!key.opens_source(&longer, &mine, Timestamp(0)));
+        assert!(!SigningKey::new(Secret::new("x")).opens_source(token.expose(), &mine, Timestamp(0)));
+        for bad in ["", ".", "10", "10.", "x.y"] {
+            assert!(!key.opens_source(bad, &mine, Timestamp(0)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let shown = format!("{:?}", SigningKey::new(Secret::new("hunter2")));
+        assert!(!shown.contains("hunter2"));
+    }
+}
