@@ -180,11 +180,9 @@ pub struct TranscoderBeat {
     pub broadcast: BroadcastId,
     /// The lease it works under.
     pub lease: Lease,
-    /// Made at random when the process starts. The first one that a lease is claimed with owns it.
+    /// Made at random when the process starts and shown to nobody else. The first one that comes with a lease claims
+    /// it; from then on it is the lease's token.
     pub boot: Secret,
-    /// The lease's token, from the answer to the first heartbeat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Secret>,
     /// How it fares.
     pub health: Health,
 }
@@ -206,8 +204,6 @@ pub struct Source {
 pub enum TranscoderOrder {
     /// Read this source and extend the timeline.
     Transcode {
-        /// For the heartbeats after this one.
-        token: Secret,
         /// The media.
         source: Source,
         /// How to transcode.
@@ -218,10 +214,7 @@ pub enum TranscoderOrder {
         started_at: Timestamp,
     },
     /// No publisher now: stay and ask again.
-    Wait {
-        /// For the heartbeats after this one.
-        token: Secret,
-    },
+    Wait,
     /// The broadcast is over: finish and leave.
     Stop {
         /// Why.

@@ -61,22 +61,31 @@ pub enum Write {
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items.
+    /// The items; the last one is the place to go on after.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<String>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
+/// A stream's place in the listing of all streams.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamPlace {
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: StreamId,
 }
 
 /// Reads streams.
 pub trait ReadStreams: Send + Sync {
     /// The document that holds, deleted ones too.
     fn stream(&self, id: &StreamId) -> impl Future<Output = PortResult<Option<StreamDocument>>> + Send;
-    /// Streams, newest first, from `after` (an opaque place in the order) on.
+    /// Streams, newest first, those after `after` in that order.
     fn streams(
         &self,
-        after: Option<&str>,
+        after: Option<&StreamPlace>,
         limit: usize,
-    ) -> impl Future<Output = PortResult<Page<StreamId>>> + Send;
+    ) -> impl Future<Output = PortResult<Page<StreamPlace>>> + Send;
 }
 
 /// Writes streams.
@@ -173,7 +182,7 @@ pub trait ReadBroadcasts: Send + Sync {
     fn broadcasts(
         &self,
         stream: &StreamId,
-        after: Option<&str>,
+        after: Option<&BroadcastId>,
         limit: usize,
     ) -> impl Future<Output = PortResult<Page<BroadcastRecord>>> + Send;
 }

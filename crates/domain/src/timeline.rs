@@ -163,6 +163,22 @@ impl ResumePoint {
     }
 }
 
+/// Segments that a takeover from another region leaves out beyond those that time tells of.
+const TAKEOVER_MARGIN: u64 = 2;
+
+/// Where a lease of `region` goes on after `last`, the newest entry seen there.
+///
+/// In one region that is right behind it. From the other region newer entries may be on their way still, so it goes on
+/// behind all that can have been written by now; what turns out to be missing becomes EXT-X-GAP.
+pub fn takeover(last: &Entry, region: &Region, shortest: std::time::Duration, now: Timestamp) -> ResumePoint {
+    let mut point = ResumePoint::after(last);
+    if last.lease.region != *region {
+        let unseen = now.since(last.committed_at).as_millis().div_ceil(shortest.as_millis().max(1));
+        point.next.0 += u64::try_from(unseen).unwrap_or(u64::MAX / 2) + TAKEOVER_MARGIN;
+    }
+    point
+}
+
 /// Puts entries of several leases into the one order that viewers see, oldest first: from each number on, the highest
 /// lease that wrote at or before it wins.
 pub fn resolve(mut entries: Vec<Entry>) -> Vec<Entry> {
@@ -200,6 +216,15 @@ mod tests {
             samples::entry(3, 4),
         ];
         assert_eq!(numbers(&resolve(entries)), [(1, 0), (1, 1), (2, 2), (3, 4)]);
+    }
+
+    #[test]
+    fn a_takeover_goes_on_behind_all_that_the_other_region_can_have_written() {
+        let last = samples::entry(1, 7);
+        let later = Timestamp(last.committed_at.0 + 4_001);
+        let second = std::time::Duration::from_secs(2);
+        assert_eq!(takeover(&last, &samples::region_a(), second, later).next, SegmentNumber(8));
+        assert_eq!(takeover(&last, &samples::region_b(), second, later).next, SegmentNumber(8 + 3 + 2));
     }
 
     proptest! {

@@ -1,14 +1,14 @@
 //! Tokens that prove themselves: an expiry and a keyed hash, checked without asking anybody.
 //!
-//! A *source token* lets its holder read one session from its gateway; a *lease token* lets its holder heartbeat for
-//! one lease. Both are HMAC-SHA256 (RFC 2104) over a text that begins with what they are for.
+//! A *source token* lets its holder read one session from its gateway. It is an HMAC-SHA256 (RFC 2104) over a text that
+//! begins with what it is for.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::hooks::Secret;
-use crate::ids::{Lease, SessionId};
+use crate::ids::SessionId;
 use crate::time::Timestamp;
 
 /// The deployment's secret that tokens are made with.
@@ -33,11 +33,6 @@ impl SigningKey {
         let Ok(expiry) = expiry.parse::<u64>() else { return false };
         let right = self.sign(&source_text(session, expiry));
         bool::from(right.as_bytes().ct_eq(signature.as_bytes())) && now.unix_seconds() < expiry
-    }
-
-    /// The token of a lease that was claimed by the process `boot`.
-    pub fn lease_token(&self, lease: &Lease, boot: &Secret) -> Secret {
-        Secret::new(self.sign(&format!("lease|{lease}|{}", boot.expose())))
     }
 
     /// A fingerprint of a process's boot secret, fit to be stored.

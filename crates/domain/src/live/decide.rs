@@ -181,6 +181,20 @@ pub fn unpublish(
     Some(seat)
 }
 
+/// Takes back a publish whose task could not be started, so that the next try begins anew.
+pub fn withdraw(
+    situation: &Situation,
+    own: &Seat,
+    session: &SessionId,
+    lease: &Lease,
+    reason: &str,
+    now: Timestamp,
+) -> Option<Seat> {
+    let mut seat = unpublish(situation, own, session, reason, now)?;
+    seat.over = Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.into() });
+    Some(seat)
+}
+
 /// Closes the current session if it was opened by one of the keys that `matches` names; with `end` the broadcast too.
 pub fn kick(
     situation: &Situation,
@@ -256,6 +270,7 @@ pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Times
     let claimed_by_another = situation
         .beats
         .iter()
+        .filter(|known| known.broadcast == beat.broadcast)
         .any(|known| known.lease > beat.lease || (known.lease == beat.lease && known.boot != boot));
     if claimed_by_another {
         return BeatOutcome::Fenced;

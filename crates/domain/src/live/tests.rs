@@ -86,7 +86,6 @@ impl World {
             broadcast: session.broadcast,
             lease,
             boot: Secret::new(boot),
-            token: None,
             health,
         };
         let outcome = decide::beat(&self.situation, &beat, boot, self.now);
@@ -235,7 +234,6 @@ fn a_dead_task_is_replaced_and_fenced() {
         broadcast: world.situation.broadcast().cloned().unwrap(),
         lease,
         boot: Secret::new("boot"),
-        token: None,
         health: Health::starting(),
     };
     assert_eq!(decide::beat(&world.situation, &late, "boot", world.now), BeatOutcome::Fenced);

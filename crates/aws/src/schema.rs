@@ -1,0 +1,206 @@
+//! The single table: the only place that spells keys.
+//!
+//! | pattern | key | operation | condition | caller |
+//! |---|---|---|---|---|
+//! | a stream | `STREAM#<stream>` / `DOC#<region>` | Query, PutItem | stored version lower | api, hooks, playlist |
+//! | all streams, newest first | `STREAMS` / `<created>#<stream>` | Query, PutItem, DeleteItem | – | api |
+//! | a stream's keys | `KEYS#<stream>` / `KEY#<key>`, `REVOKED#<key>#<region>` | Query, PutItem | not there yet | api, hooks |
+//! | what is live | `LIVE#<stream>` / `SEAT#<region>`, `BEAT#<region>` | Query, PutItem | version; lease and boot | hooks, lifecycle, api, playlist |
+//! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
+//! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
+//! | a timeline | `TIMELINE#<broadcast>` / `<lease, sortable>#<number>` | Query, PutItem | not there yet | playlist, hooks; transcoder writes |
+//! | repeated requests | `REQUEST#<fingerprint>` / `REQUEST` | PutItem, GetItem | not there or expired | api |
+//!
+//! Every item has `PK`, `SK`, its document as JSON in `doc`; some have `v` (version or order, for conditions) and `ttl`
+//! (unix seconds; filtered on read, because expiry is lazy). There is no Scan and no transaction anywhere.
+//! Invariant: an item whose key names a region is written by that region's control plane only; timeline entries are
+//! written by their lease's task only.
+
+use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId, Timestamp};
+
+/// Partition key attribute.
+pub const PK: &str = "PK";
+/// Sort key attribute.
+pub const SK: &str = "SK";
+/// The item's document, JSON.
+pub const DOC: &str = "doc";
+/// Version or order, for conditions.
+pub const VERSION: &str = "v";
+/// Which process claimed the lease, for the condition on beats.
+pub const BOOT: &str = "boot";
+/// Unix seconds after which the item is no more.
+pub const TTL: &str = "ttl";
+/// First characters of every timeline partition: what the transcoder's role is limited to (`dynamodb:LeadingKeys`).
+pub const TIMELINE_PREFIX: &str = "TIMELINE#";
+
+/// An item's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// A stream as one region wrote it.
+    Stream(&'a StreamId, &'a Region),
+    /// A stream in the listing of all.
+    Listing(Timestamp, &'a StreamId),
+    /// A stream key.
+    StreamKey(&'a StreamId, &'a KeyId),
+    /// A region's revocation of a stream key.
+    Revocation(&'a StreamId, &'a KeyId, &'a Region),
+    /// A region's seat.
+    Seat(&'a StreamId, &'a Region),
+    /// A region's latest beat.
+    Beat(&'a StreamId, &'a Region),
+    /// A stream that a region holds for active.
+    Active(&'a Region, &'a StreamId),
+    /// The beginning of a broadcast.
+    BroadcastStart(&'a BroadcastId, &'a Region),
+    /// The end of a broadcast.
+    BroadcastEnd(&'a BroadcastId, &'a Region),
+    /// A timeline entry.
+    Entry(&'a BroadcastId, &'a Lease, SegmentNumber),
+    /// A remembered request.
+    Request(&'a str),
+}
+
+impl Key<'_> {
+    /// Partition and sort key.
+    pub fn encode(&self) -> (String, String) {
+        match self {
+            Self::Stream(stream, region) => (stream_partition(stream), format!("DOC#{region}")),
+            Self::Listing(created_at, stream) => (LISTING.into(), listing_place(*created_at, stream)),
+            Self::StreamKey(stream, key) => (keys_partition(stream), format!("KEY#{key}")),
+            Self::Revocation(stream, key, region) => {
+                (keys_partition(stream), format!("REVOKED#{key}#{region}"))
+            }
+            Self::Seat(stream, region) => (live_partition(stream), format!("{SEAT}{region}")),
+            Self::Beat(stream, region) => (live_partition(stream), format!("{BEAT}{region}")),
+            Self::Active(region, stream) => (active_partition(region), stream.to_string()),
+            Self::BroadcastStart(broadcast, region) => {
+                (broadcasts_partition(&broadcast.stream()), format!("{broadcast}#{region}#START"))
+            }
+            Self::BroadcastEnd(broadcast, region) => {
+                (broadcasts_partition(&broadcast.stream()), format!("{broadcast}#{region}#END"))
+            }
+            Self::Entry(broadcast, lease, number) => {
+                (timeline_partition(broadcast), format!("{}#{:012}", lease_order(lease), number.0))
+            }
+            Self::Request(fingerprint) => (format!("REQUEST#{fingerprint}"), "REQUEST".into()),
+        }
+    }
+}
+
+/// Partition of the listing of all streams.
+pub const LISTING: &str = "STREAMS";
+/// Sort key prefix of seats.
+pub const SEAT: &str = "SEAT#";
+/// Sort key prefix of beats.
+pub const BEAT: &str = "BEAT#";
+
+/// Partition of one stream's documents.
+pub fn stream_partition(stream: &StreamId) -> String {
+    format!("STREAM#{stream}")
+}
+
+/// Partition of one stream's keys.
+pub fn keys_partition(stream: &StreamId) -> String {
+    format!("KEYS#{stream}")
+}
+
+/// Partition of what is live of one stream.
+pub fn live_partition(stream: &StreamId) -> String {
+    format!("LIVE#{stream}")
+}
+
+/// Partition of the streams that a region holds for active.
+pub fn active_partition(region: &Region) -> String {
+    format!("ACTIVE#{region}")
+}
+
+/// Partition of one stream's broadcasts.
+pub fn broadcasts_partition(stream: &StreamId) -> String {
+    format!("BROADCASTS#{stream}")
+}
+
+/// Partition of one broadcast's timeline.
+pub fn timeline_partition(broadcast: &BroadcastId) -> String {
+    format!("{TIMELINE_PREFIX}{broadcast}")
+}
+
+/// A stream's sort key in the listing.
+pub fn listing_place(created_at: Timestamp, stream: &StreamId) -> String {
+    format!("{:015}#{stream}", created_at.0)
+}
+
+/// A lease as text that sorts as leases do. `#` sorts before every character of a region's name.
+pub fn lease_order(lease: &Lease) -> String {
+    format!("{:010}#{}#{}", lease.number.0, lease.region, lease.nonce)
+}
+
+/// A lease of a broadcast as text that sorts by broadcast, then lease.
+pub fn beat_order(broadcast: &BroadcastId, lease: &Lease) -> String {
+    format!("{broadcast}#{}", lease_order(lease))
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_domain::ids::{LeaseNumber, Nonce};
+
+    use super::*;
+
+    #[test]
+    fn leases_sort_in_the_table_as_in_the_domain() {
+        let mut leases = Vec::new();
+        for number in [1, 2, 10, 100_000] {
+            for region in ["us-east-1", "us-east-10", "eu-west-1"] {
+                for nonce in [1, 2] {
+                    leases.push(Lease {
+                        number: LeaseNumber(number),
+                        region: region.parse().unwrap(),
+                        nonce: Nonce::from_random(nonce),
+                    });
+                }
+            }
+        }
+        let mut by_text = leases.clone();
+        leases.sort();
+        by_text.sort_by_key(lease_order);
+        assert_eq!(leases, by_text);
+    }
+
+    #[test]
+    fn no_two_keys_are_one_item() {
+        let stream = StreamId::from_random(1);
+        let broadcast = BroadcastId::new(&stream, 1, 1);
+        let (a, b): (Region, Region) = ("us-east-1".parse().unwrap(), "eu-west-1".parse().unwrap());
+        let key = KeyId::from_random(1);
+        let lease = |region: &Region| Lease {
+            number: LeaseNumber(1),
+            region: region.clone(),
+            nonce: Nonce::from_random(1),
+        };
+        let (lease_a, lease_b) = (lease(&a), lease(&b));
+        let mut keys = vec![
+            Key::Stream(&stream, &a),
+            Key::Stream(&stream, &b),
+            Key::Listing(Timestamp(1), &stream),
+            Key::StreamKey(&stream, &key),
+            Key::Revocation(&stream, &key, &a),
+            Key::Revocation(&stream, &key, &b),
+            Key::Seat(&stream, &a),
+            Key::Seat(&stream, &b),
+            Key::Beat(&stream, &a),
+            Key::Active(&a, &stream),
+            Key::BroadcastStart(&broadcast, &a),
+            Key::BroadcastEnd(&broadcast, &a),
+            Key::Entry(&broadcast, &lease_a, SegmentNumber(1)),
+            Key::Entry(&broadcast, &lease_b, SegmentNumber(1)),
+            Key::Entry(&broadcast, &lease_b, SegmentNumber(2)),
+            Key::Request("x"),
+        ]
+        .into_iter()
+        .map(|key| key.encode())
+        .collect::<Vec<_>>();
+        let count = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+}

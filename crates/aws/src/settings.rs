@@ -1,0 +1,88 @@
+//! Settings from the environment, and the SDK clients made from them.
+//!
+//! On AWS the endpoints are unset. Locally, and on an emulator, the SDK's own `AWS_ENDPOINT_URL_<SERVICE>` lead
+//! elsewhere; they know no regions, so the peer's S3 and ECS have variables of their own.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use headwater_domain::Region;
+use thiserror::Error;
+
+/// A setting is missing or wrong.
+#[derive(Debug, Error)]
+#[error("environment variable {name} {problem}")]
+pub struct SettingError {
+    name: &'static str,
+    problem: String,
+}
+
+/// Reads a variable that must be there.
+pub fn required(name: &'static str) -> Result<String, SettingError> {
+    optional(name).ok_or_else(|| SettingError { name, problem: "is not set".into() })
+}
+
+/// Reads a variable; empty counts as unset, so that a template can pass "".
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Reads and parses a variable that must be there.
+pub fn parsed<T: std::str::FromStr>(name: &'static str) -> Result<T, SettingError>
+where
+    T::Err: std::fmt::Display,
+{
+    required(name)?.parse().map_err(|error: T::Err| SettingError { name, problem: error.to_string() })
+}
+
+/// Reads and parses a variable that may be unset.
+pub fn parsed_optional<T: std::str::FromStr>(name: &'static str) -> Result<Option<T>, SettingError>
+where
+    T::Err: std::fmt::Display,
+{
+    let parse = |value: String| {
+        value.parse().map_err(|error: T::Err| SettingError { name, problem: error.to_string() })
+    };
+    optional(name).map(parse).transpose()
+}
+
+/// The region we run in (`AWS_REGION`, which Lambda and ECS set).
+pub fn region() -> Result<Region, SettingError> {
+    parsed("AWS_REGION")
+}
+
+/// The other region (`PEER_REGION`), if the deployment has two.
+pub fn peer_region() -> Result<Option<Region>, SettingError> {
+    parsed_optional("PEER_REGION")
+}
+
+/// Loads the SDK's configuration: credentials, region, endpoints, and time-outs that leave room for the callers'.
+pub async fn sdk_config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(8))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)),
+        )
+        .load()
+        .await
+}
+
+pub(crate) fn missing(name: &'static str) -> SettingError {
+    SettingError { name, problem: "is not set".into() }
+}
+
+pub(crate) fn invalid(name: &'static str, problem: &dyn std::fmt::Display) -> SettingError {
+    SettingError { name, problem: problem.to_string() }
+}

@@ -1,0 +1,204 @@
+//! One suite per port. The fake and the real adapter both pass it: that is what makes the fake worth testing with.
+//!
+//! Each suite makes its own ids from `seed`, so that suites can share one table and run at once.
+
+use crate::beat::{Beat, Health};
+use crate::hooks::{Gateway, Secret};
+use crate::ids::{BroadcastId, KeyId, SessionId, StreamId};
+use crate::key::{KeyRecord, Pepper, StreamKey};
+use crate::live::{End, Seat, SessionSeat};
+use crate::ports::*;
+use crate::stream::{StreamDocument, StreamSettings};
+use crate::testing::samples;
+use crate::time::Timestamp;
+
+fn document(seed: u128, version: u64) -> StreamDocument {
+    StreamDocument {
+        id: StreamId::from_random(seed),
+        version,
+        name: format!("stream {seed}"),
+        ..samples::stream()
+    }
+}
+
+/// [`ReadStreams`] and [`WriteStreams`].
+pub async fn streams<S: ReadStreams + WriteStreams>(store: &S, seed: u128) {
+    let first = document(seed, 1);
+    assert_eq!(store.stream(&first.id).await.expect("reads"), None);
+    assert_eq!(store.put_stream(&first).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_stream(&first).await.expect("writes"), Write::Stored, "the same again is as good");
+    let rival = StreamDocument { name: "rival".into(), ..first.clone() };
+    assert_eq!(store.put_stream(&rival).await.expect("writes"), Write::Lost);
+    let second = document(seed, 2);
+    assert_eq!(store.put_stream(&second).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_stream(&first).await.expect("writes"), Write::Lost);
+    assert_eq!(store.stream(&first.id).await.expect("reads"), Some(second.clone()));
+    let peer = StreamDocument { region: samples::region_b(), version: 3, ..second.clone() };
+    assert_eq!(store.put_stream(&peer).await.expect("writes"), Write::Stored);
+    assert_eq!(store.stream(&first.id).await.expect("reads"), Some(peer), "the other region's word counts");
+
+    let mut listed = Vec::new();
+    for offset in 0..5u64 {
+        let created_at = Timestamp(9_000_000_000_000 + (seed as u64) * 10 + offset);
+        let document = StreamDocument { created_at, ..document(seed + 1_000 + u128::from(offset), 1) };
+        store.list_stream(&document).await.expect("lists");
+        listed.push(document);
+    }
+    listed.reverse();
+    let top = StreamPlace { created_at: Timestamp(listed[0].created_at.0 + 1), id: StreamId::from_random(0) };
+    let page = store.streams(Some(&top), 2).await.expect("pages");
+    let ids = |page: &Page<StreamPlace>| page.items.iter().map(|place| place.id.clone()).collect::<Vec<_>>();
+    assert_eq!((ids(&page), page.more), (vec![listed[0].id.clone(), listed[1].id.clone()], true));
+    let page = store.streams(page.items.last(), 2).await.expect("pages");
+    assert_eq!(ids(&page), vec![listed[2].id.clone(), listed[3].id.clone()]);
+    store.unlist_stream(&listed[4]).await.expect("unlists");
+    store.unlist_stream(&listed[4]).await.expect("unlisting twice is no error");
+    let rest = store.streams(page.items.last(), 2).await.expect("pages");
+    assert!(!ids(&rest).contains(&listed[4].id));
+}
+
+/// [`ReadKeys`] and [`WriteKeys`].
+pub async fn keys<S: ReadKeys + WriteKeys>(store: &S, seed: u128) {
+    let (stream, pepper) = (StreamId::from_random(seed), Pepper::new(Secret::new("pepper")));
+    let key = StreamKey::from_random(stream.clone(), KeyId::from_random(seed), seed);
+    let record = KeyRecord {
+        id: key.id().clone(),
+        stream: stream.clone(),
+        hash: key.hash(&pepper),
+        label: Some("OBS at home".into()),
+        created_at: Timestamp(1),
+        expires_at: Some(Timestamp(2)),
+    };
+    assert!(store.key_ring(&stream).await.expect("reads").keys.is_empty());
+    store.add_key(&record).await.expect("adds");
+    store.add_key(&record).await.expect("adding the same again is as good");
+    assert_eq!(store.key_ring(&stream).await.expect("reads").keys, vec![record.clone()]);
+    for region in [samples::region_a(), samples::region_b()] {
+        store.revoke_key(&stream, &record.id, &region, Timestamp(5)).await.expect("revokes");
+        store
+            .revoke_key(&stream, &record.id, &region, Timestamp(6))
+            .await
+            .expect("revoking twice is no error");
+    }
+    let ring = store.key_ring(&stream).await.expect("reads");
+    assert!(ring.is_revoked(&record.id) && ring.revoked.iter().all(|(_, at)| *at == Timestamp(5)));
+}
+
+fn seat(stream: &StreamId, version: u64, order: u64) -> Seat {
+    let mut seat = Seat::empty(stream.clone(), samples::region_a());
+    seat.version = version;
+    seat.session = Some(SessionSeat {
+        id: SessionId::from_random(order.into()),
+        order,
+        broadcast: BroadcastId::new(stream, 1, 1),
+        started_at: Timestamp(1),
+        gateway: Gateway { region: samples::region_a(), source: "http://10.0.0.1:8936".into() },
+        key: KeyId::from_random(1),
+        key_expires_at: None,
+        accepted_at: Timestamp(2),
+        settings: StreamSettings::default(),
+    });
+    seat
+}
+
+/// [`ReadLive`], [`WriteLive`] and [`WriteBeats`].
+pub async fn live<S: ReadLive + WriteLive + WriteBeats>(store: &S, seed: u128) {
+    let stream = StreamId::from_random(seed);
+    assert_eq!(store.situation(&stream).await.expect("reads"), Default::default());
+    assert_eq!(
+        store.put_seat(&seat(&stream, 2, 1)).await.expect("writes"),
+        Write::Lost,
+        "versions begin at 1"
+    );
+    assert_eq!(store.put_seat(&seat(&stream, 1, 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_seat(&seat(&stream, 1, 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_seat(&seat(&stream, 1, 9)).await.expect("writes"), Write::Lost);
+    assert_eq!(store.put_seat(&seat(&stream, 3, 3)).await.expect("writes"), Write::Lost);
+    assert_eq!(store.put_seat(&seat(&stream, 2, 2)).await.expect("writes"), Write::Stored);
+    let beat = |lease, boot: &str, at| Beat {
+        stream: stream.clone(),
+        region: samples::region_a(),
+        broadcast: BroadcastId::new(&stream, 1, 1),
+        lease: samples::lease(lease),
+        boot: boot.into(),
+        at: Timestamp(at),
+        health: Health::starting(),
+    };
+    assert_eq!(store.put_beat(&beat(2, "one", 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_beat(&beat(2, "one", 2)).await.expect("writes"), Write::Stored);
+    assert_eq!(
+        store.put_beat(&beat(2, "two", 3)).await.expect("writes"),
+        Write::Lost,
+        "one process per lease"
+    );
+    assert_eq!(store.put_beat(&beat(1, "one", 4)).await.expect("writes"), Write::Lost, "no lower lease");
+    assert_eq!(store.put_beat(&beat(10, "two", 5)).await.expect("writes"), Write::Stored);
+    let situation = store.situation(&stream).await.expect("reads");
+    assert_eq!(situation.seats, vec![seat(&stream, 2, 2)]);
+    assert_eq!(situation.beats, vec![beat(10, "two", 5)]);
+    let region = samples::region_b();
+    store.mark_active(&stream, &region).await.expect("marks");
+    store.mark_active(&stream, &region).await.expect("marking twice is no error");
+    assert!(store.active(&region).await.expect("reads").contains(&stream));
+    store.clear_active(&stream, &region).await.expect("clears");
+    assert!(!store.active(&region).await.expect("reads").contains(&stream));
+}
+
+/// [`ReadBroadcasts`] and [`WriteBroadcasts`].
+pub async fn broadcasts<S: ReadBroadcasts + WriteBroadcasts>(store: &S, seed: u128) {
+    let stream = StreamId::from_random(seed);
+    let ids: Vec<_> = (0..3).map(|at| BroadcastId::new(&stream, 1_000 + at, seed)).collect();
+    for id in &ids {
+        store.record_start(id, &samples::region_a(), Timestamp(7)).await.expect("records");
+        store.record_start(id, &samples::region_a(), Timestamp(8)).await.expect("the first start holds");
+    }
+    let end = End { broadcast: ids[1].clone(), at: Timestamp(9), reason: "over".into(), failed: true };
+    store.record_end(&end, &samples::region_b()).await.expect("records");
+    let page = store.broadcasts(&stream, None, 2).await.expect("reads");
+    let record = |id: &BroadcastId, end| BroadcastRecord { id: id.clone(), started_at: Timestamp(7), end };
+    assert_eq!(page.items, vec![record(&ids[2], None), record(&ids[1], Some(end))]);
+    assert!(page.more);
+    let page = store.broadcasts(&stream, Some(&ids[1]), 2).await.expect("reads");
+    assert_eq!((page.items, page.more), (vec![record(&ids[0], None)], false));
+}
+
+/// [`ReadTimeline`] and [`WriteTimeline`].
+pub async fn timeline<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
+    let broadcast = BroadcastId::new(&StreamId::from_random(seed), 1, 1);
+    let entry = |lease, number| crate::timeline::Entry {
+        broadcast: broadcast.clone(),
+        ..samples::entry(lease, number)
+    };
+    for number in [0, 1, 2, 9, 10, 11] {
+        assert_eq!(store.commit(&entry(1, number)).await.expect("commits"), Commit::Committed);
+    }
+    assert_eq!(
+        store.commit(&entry(1, 2)).await.expect("commits"),
+        Commit::Committed,
+        "the same again is as good"
+    );
+    let other = crate::timeline::Entry { gap: true, ..entry(1, 2) };
+    assert_eq!(store.commit(&other).await.expect("commits"), Commit::Fenced);
+    assert_eq!(store.commit(&entry(2, 2)).await.expect("commits"), Commit::Committed, "leases never collide");
+    assert_eq!(store.all(&broadcast).await.expect("reads").len(), 7);
+    let newest = store.newest(&broadcast, 3).await.expect("reads");
+    let mut numbers: Vec<_> = newest.iter().map(|entry| (entry.lease.number.0, entry.number.0)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [(1, 10), (1, 11), (2, 2)]);
+}
+
+/// [`RememberRequests`].
+pub async fn requests<S: RememberRequests>(store: &S, seed: u128) {
+    let key = format!("key-{seed}");
+    let request = |text: &str| Remembered { request: text.into(), seed: text.into(), at: Timestamp(1) };
+    let day = 24 * 3_600_000;
+    let now = Timestamp(1_700_000_000_000);
+    assert_eq!(store.remember(&key, &request("a"), now).await.expect("remembers"), request("a"));
+    assert_eq!(store.remember(&key, &request("b"), now).await.expect("remembers"), request("a"));
+    let next_day = Timestamp(now.0 + day + 1_000);
+    assert_eq!(
+        store.remember(&key, &request("c"), next_day).await.expect("remembers"),
+        request("c"),
+        "for a day"
+    );
+}

@@ -1,0 +1,330 @@
+//! Written fakes: a table in memory, a cluster that counts, a bucket in memory.
+//!
+//! [`MemoryTable`] is one region's table: like a DynamoDB replica it checks conditions on what it holds. Give clones of
+//! one table to two "regions" to have replication without lag.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use crate::beat::Beat;
+use crate::ids::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId};
+use crate::key::{KeyRecord, KeyRing};
+use crate::live::decide::StartTask;
+use crate::live::{End, Seat, Situation};
+use crate::ports::*;
+use crate::stream::StreamDocument;
+use crate::time::Timestamp;
+use crate::timeline::Entry;
+
+#[derive(Debug, Default)]
+struct Items {
+    documents: BTreeMap<(StreamId, Region), StreamDocument>,
+    listing: BTreeMap<StreamPlace, ()>,
+    keys: BTreeMap<(StreamId, KeyId), KeyRecord>,
+    revoked: BTreeMap<(StreamId, KeyId, Region), Timestamp>,
+    seats: BTreeMap<(StreamId, Region), Seat>,
+    beats: BTreeMap<(StreamId, Region), Beat>,
+    active: BTreeMap<(Region, StreamId), ()>,
+    starts: BTreeMap<BroadcastId, Timestamp>,
+    ends: BTreeMap<BroadcastId, End>,
+    entries: BTreeMap<(BroadcastId, Lease, SegmentNumber), Entry>,
+    requests: BTreeMap<String, (Remembered, Timestamp)>,
+}
+
+/// A table in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTable(Arc<Mutex<Items>>);
+
+impl MemoryTable {
+    fn items(&self) -> MutexGuard<'_, Items> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+}
+
+fn stored(stored: bool) -> Write {
+    if stored { Write::Stored } else { Write::Lost }
+}
+
+impl ReadStreams for MemoryTable {
+    async fn stream(&self, id: &StreamId) -> PortResult<Option<StreamDocument>> {
+        let items = self.items();
+        Ok(StreamDocument::current(
+            items.documents.iter().filter(|((stream, _), _)| stream == id).map(|(_, d)| d.clone()),
+        ))
+    }
+
+    async fn streams(&self, after: Option<&StreamPlace>, limit: usize) -> PortResult<Page<StreamPlace>> {
+        let items = self.items();
+        let rest: Vec<_> = items
+            .listing
+            .keys()
+            .rev()
+            .filter(|place| after.is_none_or(|after| *place < after))
+            .cloned()
+            .collect();
+        Ok(Page { more: rest.len() > limit, items: rest.into_iter().take(limit).collect() })
+    }
+}
+
+impl WriteStreams for MemoryTable {
+    async fn put_stream(&self, document: &StreamDocument) -> PortResult<Write> {
+        let mut items = self.items();
+        let key = (document.id.clone(), document.region.clone());
+        let free = items
+            .documents
+            .get(&key)
+            .is_none_or(|there| there.version < document.version || there == document);
+        if free {
+            items.documents.insert(key, document.clone());
+        }
+        Ok(stored(free))
+    }
+
+    async fn list_stream(&self, document: &StreamDocument) -> PortResult<()> {
+        self.items()
+            .listing
+            .insert(StreamPlace { created_at: document.created_at, id: document.id.clone() }, ());
+        Ok(())
+    }
+
+    async fn unlist_stream(&self, document: &StreamDocument) -> PortResult<()> {
+        self.items()
+            .listing
+            .remove(&StreamPlace { created_at: document.created_at, id: document.id.clone() });
+        Ok(())
+    }
+}
+
+impl ReadKeys for MemoryTable {
+    async fn key_ring(&self, stream: &StreamId) -> PortResult<KeyRing> {
+        let items = self.items();
+        Ok(KeyRing {
+            keys: items.keys.values().filter(|record| record.stream == *stream).cloned().collect(),
+            revoked: items
+                .revoked
+                .iter()
+                .filter(|((of, _, _), _)| of == stream)
+                .map(|((_, key, _), at)| (key.clone(), *at))
+                .collect(),
+        })
+    }
+}
+
+impl WriteKeys for MemoryTable {
+    async fn add_key(&self, record: &KeyRecord) -> PortResult<()> {
+        self.items().keys.entry((record.stream.clone(), record.id.clone())).or_insert_with(|| record.clone());
+        Ok(())
+    }
+
+    async fn revoke_key(
+        &self,
+        stream: &StreamId,
+        key: &KeyId,
+        region: &Region,
+        at: Timestamp,
+    ) -> PortResult<()> {
+        self.items().revoked.entry((stream.clone(), key.clone(), region.clone())).or_insert(at);
+        Ok(())
+    }
+}
+
+impl ReadLive for MemoryTable {
+    async fn situation(&self, stream: &StreamId) -> PortResult<Situation> {
+        let items = self.items();
+        Ok(Situation {
+            seats: items.seats.values().filter(|seat| seat.stream == *stream).cloned().collect(),
+            beats: items.beats.values().filter(|beat| beat.stream == *stream).cloned().collect(),
+        })
+    }
+
+    async fn active(&self, region: &Region) -> PortResult<Vec<StreamId>> {
+        Ok(self
+            .items()
+            .active
+            .keys()
+            .filter(|(of, _)| of == region)
+            .map(|(_, stream)| stream.clone())
+            .collect())
+    }
+}
+
+impl WriteLive for MemoryTable {
+    async fn put_seat(&self, seat: &Seat) -> PortResult<Write> {
+        let mut items = self.items();
+        let key = (seat.stream.clone(), seat.region.clone());
+        let there = items.seats.get(&key);
+        let free = there == Some(seat) || there.map_or(0, |there| there.version) + 1 == seat.version;
+        if free {
+            items.seats.insert(key, seat.clone());
+        }
+        Ok(stored(free))
+    }
+
+    async fn mark_active(&self, stream: &StreamId, region: &Region) -> PortResult<()> {
+        self.items().active.insert((region.clone(), stream.clone()), ());
+        Ok(())
+    }
+
+    async fn clear_active(&self, stream: &StreamId, region: &Region) -> PortResult<()> {
+        self.items().active.remove(&(region.clone(), stream.clone()));
+        Ok(())
+    }
+}
+
+impl WriteBeats for MemoryTable {
+    async fn put_beat(&self, beat: &Beat) -> PortResult<Write> {
+        let mut items = self.items();
+        let key = (beat.stream.clone(), beat.region.clone());
+        let rank = |beat: &Beat| (beat.broadcast.clone(), beat.lease.clone());
+        let free = items.beats.get(&key).is_none_or(|there| {
+            rank(there) < rank(beat) || (rank(there) == rank(beat) && there.boot == beat.boot)
+        });
+        if free {
+            items.beats.insert(key, beat.clone());
+        }
+        Ok(stored(free))
+    }
+}
+
+impl ReadBroadcasts for MemoryTable {
+    async fn broadcasts(
+        &self,
+        stream: &StreamId,
+        after: Option<&BroadcastId>,
+        limit: usize,
+    ) -> PortResult<Page<BroadcastRecord>> {
+        let items = self.items();
+        let of = items.starts.iter().rev().filter(|(id, _)| id.stream() == *stream);
+        let rest: Vec<_> = of
+            .filter(|(id, _)| after.is_none_or(|after| *id < after))
+            .map(|(id, at)| BroadcastRecord {
+                id: id.clone(),
+                started_at: *at,
+                end: items.ends.get(id).cloned(),
+            })
+            .collect();
+        Ok(Page { more: rest.len() > limit, items: rest.into_iter().take(limit).collect() })
+    }
+}
+
+impl WriteBroadcasts for MemoryTable {
+    async fn record_start(&self, broadcast: &BroadcastId, _region: &Region, at: Timestamp) -> PortResult<()> {
+        self.items().starts.entry(broadcast.clone()).or_insert(at);
+        Ok(())
+    }
+
+    async fn record_end(&self, end: &End, _region: &Region) -> PortResult<()> {
+        self.items().ends.entry(end.broadcast.clone()).or_insert_with(|| end.clone());
+        Ok(())
+    }
+}
+
+impl ReadTimeline for MemoryTable {
+    async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        let mut entries = self.all(broadcast).await?;
+        entries.reverse();
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
+        Ok(self.items().entries.values().filter(|entry| entry.broadcast == *broadcast).cloned().collect())
+    }
+}
+
+impl WriteTimeline for MemoryTable {
+    async fn commit(&self, entry: &Entry) -> PortResult<Commit> {
+        let mut items = self.items();
+        let key = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
+        let there = items.entries.entry(key).or_insert_with(|| entry.clone());
+        Ok(if there == entry { Commit::Committed } else { Commit::Fenced })
+    }
+}
+
+impl RememberRequests for MemoryTable {
+    async fn remember(&self, key: &str, request: &Remembered, now: Timestamp) -> PortResult<Remembered> {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+        let mut items = self.items();
+        items.requests.retain(|_, (_, until)| now < *until);
+        let there = items.requests.entry(key.to_owned()).or_insert_with(|| (request.clone(), now + DAY));
+        Ok(there.0.clone())
+    }
+}
+
+/// A cluster that notes what it was asked to start; it can be told to fail.
+#[derive(Debug, Clone, Default)]
+pub struct FakeCluster(Arc<Mutex<(Vec<StartTask>, Option<String>)>>);
+
+impl FakeCluster {
+    /// What was started so far.
+    pub fn started(&self) -> Vec<StartTask> {
+        self.0.lock().expect("no test panics while it holds this").0.clone()
+    }
+
+    /// From now on tasks fail for this reason, or start again.
+    pub fn fail(&self, reason: Option<&str>) {
+        self.0.lock().expect("no test panics while it holds this").1 = reason.map(str::to_owned);
+    }
+}
+
+impl StartTasks for FakeCluster {
+    async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
+        let mut state = self.0.lock().expect("no test panics while it holds this");
+        if let Some(reason) = state.1.clone() {
+            return Ok(TaskStart::Failed(reason));
+        }
+        if !state.0.contains(task) {
+            state.0.push(task.clone());
+        }
+        Ok(TaskStart::Started)
+    }
+}
+
+/// Buckets in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBuckets(Arc<Mutex<BTreeMap<(bool, String), Bytes>>>);
+
+impl MemoryBuckets {
+    /// An object, if it is there.
+    pub fn get(&self, bucket: Bucket, path: &str) -> Option<Bytes> {
+        let objects = self.0.lock().expect("no test panics while it holds this");
+        objects.get(&(bucket == Bucket::Own, path.to_owned())).cloned()
+    }
+}
+
+impl PutMedia for MemoryBuckets {
+    async fn put_media(
+        &self,
+        bucket: Bucket,
+        path: &str,
+        _type: &'static str,
+        body: Bytes,
+    ) -> PortResult<()> {
+        let mut objects = self.0.lock().expect("no test panics while it holds this");
+        objects.insert((bucket == Bucket::Own, path.to_owned()), body);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::testing::conformance;
+
+    #[test]
+    fn the_table_in_memory_conforms() {
+        let table = MemoryTable::default();
+        block_on(async {
+            conformance::streams(&table, 1).await;
+            conformance::keys(&table, 2).await;
+            conformance::live(&table, 3).await;
+            conformance::broadcasts(&table, 4).await;
+            conformance::timeline(&table, 5).await;
+            conformance::requests(&table, 6).await;
+        });
+    }
+}
