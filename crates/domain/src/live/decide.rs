@@ -70,7 +70,7 @@ pub enum Publish {
         /// Whether it is a new one.
         opened: bool,
         /// What to write; `None` if the same request was already granted.
-        next: Option<Next>,
+        next: Option<Box<Next>>,
         /// A task that was granted before and may not have been started.
         restart: Option<StartTask>,
     },

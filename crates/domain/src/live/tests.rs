@@ -60,8 +60,8 @@ impl World {
         let dice = self.dice();
         let publish =
             decide::publish(&self.situation, &self.own(region), &document, &publisher, self.now, dice);
-        if let Publish::Allow { next: Some(Next { seat, .. }), .. } = &publish {
-            self.put(seat.clone());
+        if let Publish::Allow { next: Some(next), .. } = &publish {
+            self.put(next.seat.clone());
         }
         publish
     }
@@ -130,7 +130,7 @@ impl World {
 }
 
 fn started(publish: &Publish) -> bool {
-    matches!(publish, Publish::Allow { next: Some(Next { start: Some(_), .. }), .. })
+    matches!(publish, Publish::Allow { next: Some(next), .. } if next.start.is_some())
 }
 
 #[test]

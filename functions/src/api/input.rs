@@ -1,0 +1,84 @@
+//! Reading requests. Each kind of mistake has its own problem type, and a sentence that says what to send instead.
+
+use headwater_domain::stream::BadSetting;
+use http::{StatusCode, header};
+use lambda_http::{Request, RequestExt};
+use serde::de::DeserializeOwned;
+
+use crate::reply::Problem;
+
+/// Longest request body; the largest sensible one has a few hundred bytes.
+const MAX_BODY: usize = 16 * 1024;
+/// Items on a page.
+pub(super) const PAGE: std::ops::RangeInclusive<usize> = 1..=100;
+/// Items on a page if nothing is said.
+const DEFAULT_PAGE: usize = 25;
+
+/// The JSON body. An empty body reads as `{}`.
+pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let bytes: &[u8] = request.body();
+    if bytes.len() > MAX_BODY {
+        let detail = format!("a request body has at most {MAX_BODY} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail));
+    }
+    if bytes.is_empty() {
+        return serde_json::from_str("{}").map_err(|error| invalid(&error));
+    }
+    let content_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media_type != "application/json" && !media_type.ends_with("+json") {
+        let detail = "send the body as JSON with Content-Type: application/json";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "Unsupported media type",
+            detail,
+        ));
+    }
+    serde_json::from_slice(bytes).map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &serde_json::Error) -> Problem {
+    let detail = error.to_string();
+    let (status, slug, title) = if !error.is_data() {
+        (StatusCode::BAD_REQUEST, "invalid-json", "Invalid JSON")
+    } else if detail.starts_with("unknown field") {
+        (StatusCode::UNPROCESSABLE_ENTITY, "unknown-field", "Unknown field")
+    } else if detail.starts_with("missing field") {
+        (StatusCode::UNPROCESSABLE_ENTITY, "missing-field", "Missing field")
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, "wrong-type", "Wrong type")
+    };
+    Problem::new(status, slug, title, detail)
+}
+
+impl From<BadSetting> for Problem {
+    fn from(bad: BadSetting) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-value", "Invalid value", bad.to_string())
+            .with("field", bad.field)
+    }
+}
+
+/// `limit` and `cursor` of a listing.
+pub(super) fn page<P>(
+    request: &Request,
+    parse: impl Fn(&str) -> Option<P>,
+) -> Result<(usize, Option<P>), Problem> {
+    let query = request.query_string_parameters();
+    let limit = match query.first("limit") {
+        None => DEFAULT_PAGE,
+        Some(text) => text.parse().ok().filter(|limit| PAGE.contains(limit)).ok_or_else(|| {
+            let detail = format!("limit is a number from {} to {}", PAGE.start(), PAGE.end());
+            Problem::new(StatusCode::BAD_REQUEST, "bad-limit", "Bad limit", detail)
+        })?,
+    };
+    let cursor = match query.first("cursor") {
+        None | Some("") => None,
+        Some(text) => Some(parse(text).ok_or_else(|| {
+            let detail = "cursor is the value of `next` from the page before, unchanged";
+            Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "Bad cursor", detail)
+        })?),
+    };
+    Ok((limit, cursor))
+}

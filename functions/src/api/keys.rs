@@ -1,0 +1,98 @@
+//! Stream keys: create, list, revoke.
+
+use headwater_domain::key::{KeyRecord, StreamKey};
+use headwater_domain::live::decide;
+use headwater_domain::{KeyId, StreamId};
+use http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::idempotency::Origin;
+use super::{ApiFunction, ApiTable, input, streams, view};
+use crate::commit::write_seat;
+use crate::reply::{Problem, json};
+
+/// Keys of one stream, revoked ones not counted.
+const MAX_KEYS: usize = 50;
+/// Longest label.
+const MAX_LABEL_CHARS: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    label: Option<String>,
+    /// RFC 3339.
+    expires_at: Option<String>,
+}
+
+impl<T: ApiTable> ApiFunction<T> {
+    pub(super) async fn create_key(
+        &self,
+        stream: &StreamId,
+        request: &Request,
+    ) -> Result<Response<Body>, Problem> {
+        let asked: Create = input::body(request)?;
+        if asked.label.as_ref().is_some_and(|label| {
+            label.chars().count() > MAX_LABEL_CHARS || label.chars().any(char::is_control)
+        }) {
+            let detail = format!("label: is at most {MAX_LABEL_CHARS} visible characters");
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-value",
+                "Invalid value",
+                detail,
+            ));
+        }
+        let expires_at = match asked.expires_at.as_deref() {
+            None => None,
+            Some(text) => {
+                Some(view::parse_date(text).filter(|at| *at > self.context.now()).ok_or_else(|| {
+                    let detail = "expires_at: is a time in the future such as 2030-01-31T12:00:00Z";
+                    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-value", "Invalid value", detail)
+                })?)
+            }
+        };
+        self.find(stream).await?;
+        if self.table.key_ring(stream).await?.active().len() >= MAX_KEYS {
+            let detail =
+                format!("a stream has at most {MAX_KEYS} keys; revoke one that is not used any more");
+            return Err(Problem::new(StatusCode::CONFLICT, "too-many-keys", "Too many keys", detail));
+        }
+        let scope = format!("keys of {stream}");
+        let origin = Origin::of(request, &scope, &self.table, &self.pepper, &self.context).await?;
+        let key = StreamKey::from_random(stream.clone(), origin.key_id(), origin.key_secret());
+        let record = KeyRecord {
+            id: key.id().clone(),
+            stream: stream.clone(),
+            hash: key.hash(&self.pepper),
+            label: asked.label,
+            created_at: origin.at,
+            expires_at,
+        };
+        self.table.add_key(&record).await?;
+        Ok(json(StatusCode::CREATED, &view::key(&record, Some(&key))))
+    }
+
+    pub(super) async fn list_keys(&self, stream: &StreamId) -> Result<Response<Body>, Problem> {
+        self.find(stream).await?;
+        let ring = self.table.key_ring(stream).await?;
+        let keys: Vec<_> = ring.active().into_iter().map(|record| view::key(record, None)).collect();
+        Ok(json(StatusCode::OK, &json!({ "keys": keys })))
+    }
+
+    pub(super) async fn revoke_key(&self, stream: &StreamId, key: &str) -> Result<Response<Body>, Problem> {
+        self.find(stream).await?;
+        let ring = self.table.key_ring(stream).await?;
+        let known = key.parse::<KeyId>().ok().filter(|id| ring.keys.iter().any(|record| record.id == *id));
+        let id = known.ok_or_else(|| Problem::not_found("stream key"))?;
+        self.table.revoke_key(stream, &id, &self.context.region, self.context.now()).await?;
+        // First the revocation, then the session: see `hooks::publish` for the other half of this.
+        write_seat(&self.table, stream, &self.context, |situation, own| {
+            let reason = "the stream key was revoked";
+            Some((decide::kick(situation, own, |used| *used == id, reason, false, self.context.now())?, ()))
+        })
+        .await?;
+        Ok(streams::empty())
+    }
+}

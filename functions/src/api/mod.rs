@@ -1,0 +1,140 @@
+//! The REST API: streams and their keys. Who may call it is the authorizer's business.
+
+mod broadcasts;
+mod idempotency;
+mod input;
+mod keys;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use headwater_domain::StreamId;
+use headwater_domain::key::Pepper;
+use headwater_domain::ports::{
+    ReadBroadcasts, ReadKeys, ReadLive, ReadStreams, RememberRequests, WriteBroadcasts, WriteKeys, WriteLive,
+    WriteStreams,
+};
+use headwater_domain::stream::StreamDocument;
+use http::{Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::reply::{Problem, answer, json};
+
+/// Everything the API needs of the table.
+pub trait ApiTable:
+    ReadStreams
+    + WriteStreams
+    + ReadKeys
+    + WriteKeys
+    + ReadLive
+    + WriteLive
+    + ReadBroadcasts
+    + WriteBroadcasts
+    + RememberRequests
+{
+}
+impl<T> ApiTable for T where
+    T: ReadStreams
+        + WriteStreams
+        + ReadKeys
+        + WriteKeys
+        + ReadLive
+        + WriteLive
+        + ReadBroadcasts
+        + WriteBroadcasts
+        + RememberRequests
+{
+}
+
+/// Where people publish and watch.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// RTMP server URLs, this region's first.
+    pub rtmp: Vec<String>,
+    /// RTMPS server URLs; empty without a certificate.
+    pub rtmps: Vec<String>,
+    /// The edge.
+    pub edge: String,
+}
+
+/// The API function.
+#[derive(Debug, Clone)]
+pub struct ApiFunction<T> {
+    /// Where it runs.
+    pub context: Context,
+    /// The table.
+    pub table: T,
+    /// Hashes stream keys.
+    pub pepper: Pepper,
+    /// Where people publish and watch.
+    pub places: Places,
+}
+
+impl<T: ApiTable> ApiFunction<T> {
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        answer(self.route(&request).await)
+    }
+
+    async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        let path = request.uri().path();
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let method = request.method();
+        match parts.as_slice() {
+            ["health"] => match *method {
+                Method::GET => {
+                    Ok(json(StatusCode::OK, &json!({"status": "ok", "region": self.context.region})))
+                }
+                _ => Err(Problem::method_not_allowed("GET")),
+            },
+            ["v1", "streams"] => match *method {
+                Method::POST => self.create_stream(request).await,
+                Method::GET => self.list_streams(request).await,
+                _ => Err(Problem::method_not_allowed("GET, POST")),
+            },
+            ["v1", "streams", stream] => {
+                let stream = stream_id(stream)?;
+                match *method {
+                    Method::GET => self.get_stream(&stream).await,
+                    Method::PATCH => self.patch_stream(&stream, request).await,
+                    Method::DELETE => self.delete_stream(&stream).await,
+                    _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE")),
+                }
+            }
+            ["v1", "streams", stream, "keys"] => {
+                let stream = stream_id(stream)?;
+                match *method {
+                    Method::POST => self.create_key(&stream, request).await,
+                    Method::GET => self.list_keys(&stream).await,
+                    _ => Err(Problem::method_not_allowed("GET, POST")),
+                }
+            }
+            ["v1", "streams", stream, "keys", key] => match *method {
+                Method::DELETE => self.revoke_key(&stream_id(stream)?, key).await,
+                _ => Err(Problem::method_not_allowed("DELETE")),
+            },
+            ["v1", "streams", stream, "stop"] => match *method {
+                Method::POST => self.stop_stream(&stream_id(stream)?).await,
+                _ => Err(Problem::method_not_allowed("POST")),
+            },
+            ["v1", "streams", stream, "broadcasts"] => match *method {
+                Method::GET => self.list_broadcasts(&stream_id(stream)?, request).await,
+                _ => Err(Problem::method_not_allowed("GET")),
+            },
+            _ => Err(Problem::not_found("resource")),
+        }
+    }
+
+    /// The stream, if it is there and was not deleted.
+    async fn find(&self, id: &StreamId) -> Result<StreamDocument, Problem> {
+        let found = self.table.stream(id).await?.filter(|stream| stream.deleted_at.is_none());
+        found.ok_or_else(|| Problem::not_found("stream").with("stream", id))
+    }
+}
+
+fn stream_id(text: &str) -> Result<StreamId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("stream"))
+}

@@ -1,0 +1,197 @@
+//! Streams: create, list, show, change, delete, stop.
+
+use headwater_domain::key::{KeyRecord, StreamKey};
+use headwater_domain::live::decide;
+use headwater_domain::ports::{FaultKind, PortError, StreamPlace, Write};
+use headwater_domain::stream::{PublishPolicy, Rung, StreamDocument, StreamSettings, check_name};
+use headwater_domain::{StreamId, Timestamp};
+use http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::idempotency::Origin;
+use super::{ApiFunction, ApiTable, input, view};
+use crate::commit::write_seat;
+use crate::reply::{Problem, json};
+
+/// Lost races for one document before we give up.
+const MAX_RACES: usize = 5;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    name: String,
+    #[serde(default)]
+    settings: StreamSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    name: Option<String>,
+    settings: Option<PatchSettings>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct PatchSettings {
+    ladder: Option<Vec<Rung>>,
+    publish_policy: Option<PublishPolicy>,
+    reconnect_window_seconds: Option<u32>,
+    dvr_window_seconds: Option<u32>,
+    listed: Option<bool>,
+    mirror: Option<bool>,
+}
+
+impl PatchSettings {
+    fn apply(self, to: &mut StreamSettings) {
+        fn set<T>(to: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *to = value;
+            }
+        }
+        set(&mut to.ladder, self.ladder);
+        set(&mut to.publish_policy, self.publish_policy);
+        set(&mut to.reconnect_window_seconds, self.reconnect_window_seconds);
+        set(&mut to.dvr_window_seconds, self.dvr_window_seconds);
+        set(&mut to.listed, self.listed);
+        set(&mut to.mirror, self.mirror);
+    }
+}
+
+impl<T: ApiTable> ApiFunction<T> {
+    pub(super) async fn create_stream(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        let asked: Create = input::body(request)?;
+        check_name(&asked.name)?;
+        asked.settings.check()?;
+        let origin = Origin::of(request, "streams", &self.table, &self.pepper, &self.context).await?;
+        let document = StreamDocument {
+            id: origin.stream_id(),
+            region: self.context.region.clone(),
+            version: 1,
+            name: asked.name,
+            created_at: origin.at,
+            updated_at: origin.at,
+            deleted_at: None,
+            settings: asked.settings,
+        };
+        let key = StreamKey::from_random(document.id.clone(), origin.key_id(), origin.key_secret());
+        let record = KeyRecord {
+            id: key.id().clone(),
+            stream: document.id.clone(),
+            hash: key.hash(&self.pepper),
+            label: None,
+            created_at: origin.at,
+            expires_at: None,
+        };
+        // In this order a request that dies in the middle leaves nothing that can be seen, and its repetition goes on.
+        // `Lost`: the repeated request's stream was changed since; what is there now is shown.
+        self.table.put_stream(&document).await?;
+        self.table.add_key(&record).await?;
+        self.table.list_stream(&document).await?;
+        let document = self.find(&document.id).await?;
+        let mut view = self.show(&document).await?;
+        view.insert("stream_key".into(), view::key(&record, Some(&key)));
+        tracing::info!(stream = %document.id, "stream created");
+        Ok(json(StatusCode::CREATED, &view))
+    }
+
+    async fn show(&self, document: &StreamDocument) -> Result<serde_json::Map<String, Value>, Problem> {
+        let situation = self.table.situation(&document.id).await?;
+        Ok(view::stream(document, &situation, &self.places, self.context.now()))
+    }
+
+    pub(super) async fn list_streams(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        let (limit, after) = input::page(request, parse_place)?;
+        let page = self.table.streams(after.as_ref(), limit).await?;
+        let mut streams = Vec::with_capacity(page.items.len());
+        for place in &page.items {
+            // Deleted by the other region and not yet out of the listing.
+            let Some(document) =
+                self.table.stream(&place.id).await?.filter(|stream| stream.deleted_at.is_none())
+            else {
+                continue;
+            };
+            streams.push(self.show(&document).await?);
+        }
+        let next = page.items.last().filter(|_| page.more).map(show_place);
+        Ok(json(StatusCode::OK, &json!({ "streams": streams, "next": next })))
+    }
+
+    pub(super) async fn get_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {
+        let document = self.find(id).await?;
+        Ok(json(StatusCode::OK, &self.show(&document).await?))
+    }
+
+    pub(super) async fn patch_stream(
+        &self,
+        id: &StreamId,
+        request: &Request,
+    ) -> Result<Response<Body>, Problem> {
+        for _ in 0..MAX_RACES {
+            let Patch { name, settings } = input::body(request)?;
+            let mut next = self.find(id).await?.successor(&self.context.region, self.context.now());
+            if let Some(name) = name {
+                check_name(&name)?;
+                next.name = name;
+            }
+            settings.unwrap_or_default().apply(&mut next.settings);
+            next.settings.check()?;
+            if self.table.put_stream(&next).await? == Write::Stored {
+                return Ok(json(StatusCode::OK, &self.show(&next).await?));
+            }
+        }
+        Err(raced("change a stream"))
+    }
+
+    pub(super) async fn delete_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {
+        for _ in 0..MAX_RACES {
+            let mut next = self.find(id).await?.successor(&self.context.region, self.context.now());
+            next.deleted_at = Some(next.updated_at);
+            if self.table.put_stream(&next).await? == Write::Stored {
+                self.end_broadcast(id, "the stream was deleted").await?;
+                self.table.unlist_stream(&next).await?;
+                tracing::info!(stream = %id, "stream deleted");
+                return Ok(empty());
+            }
+        }
+        Err(raced("delete a stream"))
+    }
+
+    pub(super) async fn stop_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {
+        self.find(id).await?;
+        if self.end_broadcast(id, "the stream was stopped by its owner").await? {
+            return Ok(json(StatusCode::ACCEPTED, &json!({ "stopped": true })));
+        }
+        let detail = "the stream is not live, so there is nothing to stop";
+        Err(Problem::new(StatusCode::CONFLICT, "not-live", "Not live", detail))
+    }
+
+    /// Ends the running broadcast, if there is one; its encoder is sent away with its next heartbeat.
+    async fn end_broadcast(&self, id: &StreamId, reason: &str) -> Result<bool, Problem> {
+        let ended = write_seat(&self.table, id, &self.context, |situation, own| {
+            Some((decide::kick(situation, own, |_| true, reason, true, self.context.now())?, ()))
+        });
+        Ok(ended.await?.is_some())
+    }
+}
+
+fn raced(action: &'static str) -> Problem {
+    PortError { kind: FaultKind::Throttled, action, source: "lost every race for it".into() }.into()
+}
+
+pub(super) fn empty() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn show_place(place: &StreamPlace) -> String {
+    format!("{}-{}", place.created_at.0, place.id)
+}
+
+fn parse_place(text: &str) -> Option<StreamPlace> {
+    let (created_at, id) = text.split_once('-')?;
+    Some(StreamPlace { created_at: Timestamp(created_at.parse().ok()?), id: id.parse().ok()? })
+}

@@ -1,0 +1,27 @@
+//! The REST API as a Lambda function.
+
+use headwater_aws::settings;
+use headwater_aws::table::Table;
+use headwater_domain::hooks::Secret;
+use headwater_domain::key::Pepper;
+use headwater_functions::api::{ApiFunction, Places};
+use headwater_functions::startup;
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    startup::logging();
+    let list =
+        |name| settings::optional(name).iter().flat_map(|urls| urls.split(',')).map(str::to_owned).collect();
+    let function = ApiFunction {
+        context: startup::context()?,
+        table: Table::new(&settings::sdk_config().await, settings::required("TABLE_NAME")?),
+        pepper: Pepper::new(Secret::new(settings::required("KEY_PEPPER")?)),
+        places: Places {
+            rtmp: list("INGEST_RTMP"),
+            rtmps: list("INGEST_RTMPS"),
+            edge: settings::required("EDGE_URL")?,
+        },
+    };
+    run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
+}

@@ -1,0 +1,18 @@
+//! The API's authorizer as a Lambda function.
+
+use headwater_aws::settings;
+use headwater_domain::hooks::Secret;
+use headwater_functions::authorizer::{AuthorizerFunction, Event};
+use headwater_functions::startup;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    startup::logging();
+    let function = AuthorizerFunction { token: Secret::new(settings::required("ADMIN_TOKEN")?) };
+    let function = &function;
+    run(service_fn(
+        |event: LambdaEvent<Event>| async move { Ok::<_, Error>(function.handle(&event.payload)) },
+    ))
+    .await
+}

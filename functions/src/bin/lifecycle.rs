@@ -1,0 +1,25 @@
+//! Stopped tasks and the minute sweep, as a Lambda function behind EventBridge.
+
+use headwater_aws::settings;
+use headwater_aws::table::Table;
+use headwater_aws::tasks::Clusters;
+use headwater_functions::lifecycle::LifecycleFunction;
+use headwater_functions::startup;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    startup::logging();
+    let sdk = settings::sdk_config().await;
+    let function = LifecycleFunction {
+        context: startup::context()?,
+        table: Table::new(&sdk, settings::required("TABLE_NAME")?),
+        tasks: Clusters::from_env(&sdk)?,
+    };
+    // An error makes EventBridge's asynchronous invocation try again.
+    run(service_fn(|event: LambdaEvent<Value>| async {
+        Ok::<_, Error>(function.handle(event.payload).await?)
+    }))
+    .await
+}

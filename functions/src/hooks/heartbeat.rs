@@ -1,0 +1,90 @@
+//! Signs of life, and what is ordered in return.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use headwater_domain::hooks::{
+    GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat, TranscoderOrder,
+};
+use headwater_domain::live::SessionSeat;
+use headwater_domain::live::decide::{self, BeatOutcome};
+use headwater_domain::ports::{PortResult, StartTasks, Write};
+use headwater_domain::timeline::{self, ResumePoint};
+use http::StatusCode;
+
+use super::{HookTable, HooksFunction};
+use crate::reply::Problem;
+
+/// A source token is made anew with every heartbeat; it outlives the longest hook outage that a source survives.
+const SOURCE_TOKEN_FOR: Duration = Duration::from_secs(600);
+/// Newest entries to look at for a resume: more than two leases can overlap by.
+const RESUME_ENTRIES: usize = 40;
+/// Reads for one gateway heartbeat that are under way at once.
+const READS_AT_ONCE: usize = 16;
+
+impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
+    pub(super) async fn gateway_beat(&self, beat: &GatewayBeat) -> Result<GatewayOrders, Problem> {
+        if beat.sessions.len() > MAX_SESSIONS_PER_BEAT {
+            let detail =
+                format!("one heartbeat names at most {MAX_SESSIONS_PER_BEAT} sessions; send several");
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Too many sessions",
+                detail,
+            ));
+        }
+        let order_of = |session: SessionRef| async move {
+            let situation = self.table.situation(&session.stream).await?;
+            let order = decide::session_order(&situation, &session, self.context.now());
+            PortResult::Ok((session.session, order))
+        };
+        let orders =
+            stream::iter(beat.sessions.iter().cloned()).map(order_of).buffer_unordered(READS_AT_ONCE);
+        Ok(GatewayOrders { sessions: orders.try_collect().await? })
+    }
+
+    pub(super) async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+        let now = self.context.now();
+        let situation = self.table.situation(&beat.stream).await?;
+        let boot = self.signing.boot_fingerprint(&beat.boot);
+        let outcome = decide::beat(&situation, beat, &boot, now);
+        if matches!(outcome, BeatOutcome::Transcode(_) | BeatOutcome::Wait) {
+            let record = decide::record_beat(&self.context.region, beat, boot, now);
+            if self.table.put_beat(&record).await? == Write::Lost {
+                return Ok(TranscoderOrder::Fenced);
+            }
+        }
+        Ok(match outcome {
+            BeatOutcome::Transcode(session) => self.transcode(beat, *session).await?,
+            BeatOutcome::Wait => TranscoderOrder::Wait,
+            BeatOutcome::Stop(reason) => TranscoderOrder::Stop { reason },
+            BeatOutcome::Fenced => TranscoderOrder::Fenced,
+        })
+    }
+
+    async fn transcode(&self, beat: &TranscoderBeat, session: SessionSeat) -> PortResult<TranscoderOrder> {
+        // Only a lease that has written nothing yet needs to know where the timeline stands.
+        let resume = match beat.health.segment {
+            None => self.resume(beat).await?,
+            Some(_) => None,
+        };
+        let url = format!("{}/sources/{}", session.gateway.source.trim_end_matches('/'), session.id);
+        let token = self.signing.source_token(&session.id, self.context.now() + SOURCE_TOKEN_FOR);
+        Ok(TranscoderOrder::Transcode {
+            source: Source { session: session.id, url, token },
+            settings: Box::new(session.settings.transcode()),
+            resume: resume.map(Box::new),
+            started_at: session.started_at,
+        })
+    }
+
+    async fn resume(&self, beat: &TranscoderBeat) -> PortResult<Option<ResumePoint>> {
+        let entries = self.table.newest(&beat.broadcast, RESUME_ENTRIES).await?;
+        let below = entries.into_iter().filter(|entry| entry.lease < beat.lease).collect();
+        let shortest = Duration::from_secs(1);
+        Ok(timeline::resolve(below)
+            .last()
+            .map(|last| timeline::takeover(last, &beat.lease.region, shortest, self.context.now())))
+    }
+}

@@ -1,0 +1,105 @@
+//! The hooks: what gateway and transcoder ask and tell. `POST /hooks/{publish,unpublish,heartbeat}`, IAM-signed.
+
+mod heartbeat;
+mod publish;
+#[cfg(test)]
+mod tests;
+
+use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
+use headwater_domain::key::Pepper;
+use headwater_domain::live::decide;
+use headwater_domain::ports::{
+    PortResult, ReadKeys, ReadLive, ReadStreams, ReadTimeline, StartTasks, WriteBeats, WriteBroadcasts,
+    WriteLive,
+};
+use headwater_domain::tokens::SigningKey;
+use http::{Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::commit::write_seat;
+use crate::context::Context;
+use crate::reply::{Problem, answer, json};
+
+/// Longest hook body: 200 sessions of ≈ 120 bytes fit ten times.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Everything the hooks need of the table.
+pub trait HookTable:
+    ReadStreams + ReadKeys + ReadLive + WriteLive + WriteBeats + WriteBroadcasts + ReadTimeline
+{
+}
+impl<T: ReadStreams + ReadKeys + ReadLive + WriteLive + WriteBeats + WriteBroadcasts + ReadTimeline> HookTable
+    for T
+{
+}
+
+/// The hooks function.
+#[derive(Debug, Clone)]
+pub struct HooksFunction<T, C> {
+    /// Where it runs.
+    pub context: Context,
+    /// The table.
+    pub table: T,
+    /// Starts tasks.
+    pub tasks: C,
+    /// Proves stream keys.
+    pub pepper: Pepper,
+    /// Makes source tokens.
+    pub signing: SigningKey,
+}
+
+impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        answer(self.route(&request).await)
+    }
+
+    async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        if request.method() != Method::POST {
+            return Err(Problem::method_not_allowed("POST"));
+        }
+        match request.uri().path() {
+            "/hooks/publish" => {
+                let asked: PublishRequest = parse(request)?;
+                Ok(json(StatusCode::OK, &self.publish(&asked).await?))
+            }
+            "/hooks/unpublish" => {
+                self.unpublish(&parse(request)?).await?;
+                Ok(json(StatusCode::OK, &json!({})))
+            }
+            "/hooks/heartbeat" => match parse(request)? {
+                Heartbeat::Gateway(beat) => Ok(json(StatusCode::OK, &self.gateway_beat(&beat).await?)),
+                Heartbeat::Transcoder(beat) => Ok(json(StatusCode::OK, &self.transcoder_beat(&beat).await?)),
+            },
+            _ => Err(Problem::not_found("hook")),
+        }
+    }
+
+    async fn unpublish(&self, request: &UnpublishRequest) -> PortResult<()> {
+        let session = &request.session;
+        let done = write_seat(&self.table, &session.stream, &self.context, |situation, own| {
+            let seat =
+                decide::unpublish(situation, own, &session.session, &request.reason, self.context.now())?;
+            Some((seat, ()))
+        });
+        if done.await?.is_some() {
+            tracing::info!(stream = %session.stream, session = %session.session, reason = request.reason, "publisher gone");
+        }
+        Ok(())
+    }
+}
+
+fn parse<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let body: &[u8] = request.body();
+    if body.len() > MAX_BODY {
+        let detail = format!("a hook's body has at most {MAX_BODY} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail));
+    }
+    // serde_json's message may quote the body, and the body may hold a stream key: only say where.
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("not a valid hook request (line {}, column {})", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-request", "Invalid request", detail)
+    })
+}

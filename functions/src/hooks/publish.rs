@@ -1,0 +1,148 @@
+//! May this encoder publish?
+
+use headwater_domain::hooks::{DenyKind, PublishAnswer, PublishRequest};
+use headwater_domain::key::{StreamKey, Verdict};
+use headwater_domain::live::decide::{self, Publish, Publisher, StartTask};
+use headwater_domain::ports::{PortResult, StartTasks};
+use headwater_domain::stream::StreamDocument;
+use headwater_domain::{KeyId, StreamId, Timestamp};
+
+use super::{HookTable, HooksFunction};
+use crate::commit::{start_task, write_seat};
+
+/// What came of the decision, once written.
+enum Granted {
+    Denied(PublishAnswer),
+    Allowed { answer: PublishAnswer, opened: bool, start: Option<StartTask> },
+}
+
+impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
+    pub(super) async fn publish(&self, request: &PublishRequest) -> PortResult<PublishAnswer> {
+        let Ok(key) = request.key.expose().parse::<StreamKey>() else {
+            tracing::warn!(address = request.address, app = request.app, "publish denied: not a stream key");
+            return Ok(deny(DenyKind::UnknownKey, UNKNOWN_KEY));
+        };
+        let (stream, expires_at) = match self.admit(&key).await? {
+            Ok(admitted) => admitted,
+            Err(denied) => {
+                tracing::warn!(address = request.address, key = ?key, answer = ?denied, "publish denied");
+                return Ok(denied);
+            }
+        };
+        // Before the seat, so that the sweep finds whatever the seat leads to.
+        self.table.mark_active(&stream.id, &self.context.region).await?;
+        let granted = self.grant(&stream, request, key.id(), expires_at).await?;
+        let (answer, opened, start) = match granted {
+            Granted::Denied(answer) => {
+                tracing::warn!(address = request.address, key = ?key, answer = ?answer, "publish denied");
+                return Ok(answer);
+            }
+            Granted::Allowed { answer, opened, start } => (answer, opened, start),
+        };
+        // And after it: a sweep may have cleared the mark of an earlier broadcast between the two.
+        self.table.mark_active(&stream.id, &self.context.region).await?;
+        if let PublishAnswer::Allow { broadcast, .. } = &answer {
+            if opened {
+                self.table.record_start(broadcast, &self.context.region, self.context.now()).await?;
+            }
+            tracing::info!(stream = %stream.id, %broadcast, session = %request.session, address = request.address, key = ?key, opened, "publish allowed");
+        }
+        if let Some(task) = start
+            && let Err(reason) = start_task(&self.tasks, &task).await
+        {
+            self.withdraw(request, &task, &reason).await?;
+            return Ok(deny(
+                DenyKind::NoCapacity,
+                &format!("no transcoder can be started now ({reason}); try again"),
+            ));
+        }
+        // A key revoked while we decided: its revocation did not see our seat, so we must see the revocation.
+        if self.table.key_ring(&stream.id).await?.is_revoked(key.id()) {
+            self.kick_revoked(&stream.id, key.id()).await?;
+            return Ok(deny(DenyKind::RevokedKey, REVOKED_KEY));
+        }
+        Ok(answer)
+    }
+
+    /// Judges the key; `Ok` holds the stream and when the key expires.
+    async fn admit(
+        &self,
+        key: &StreamKey,
+    ) -> PortResult<Result<(StreamDocument, Option<Timestamp>), PublishAnswer>> {
+        let (stream, ring) =
+            tokio::try_join!(self.table.stream(key.stream()), self.table.key_ring(key.stream()))?;
+        let expires_at = match ring.judge(key, &self.pepper, self.context.now()) {
+            Verdict::Unknown => return Ok(Err(deny(DenyKind::UnknownKey, UNKNOWN_KEY))),
+            Verdict::Revoked => return Ok(Err(deny(DenyKind::RevokedKey, REVOKED_KEY))),
+            Verdict::Expired => {
+                return Ok(Err(deny(DenyKind::ExpiredKey, "this stream key has expired; create a new one")));
+            }
+            Verdict::Valid(record) => record.expires_at,
+        };
+        Ok(match stream.filter(|stream| stream.deleted_at.is_none()) {
+            Some(stream) => Ok((stream, expires_at)),
+            None => Err(deny(DenyKind::StreamDeleted, "this stream was deleted")),
+        })
+    }
+
+    async fn grant(
+        &self,
+        stream: &StreamDocument,
+        request: &PublishRequest,
+        key: &KeyId,
+        key_expires_at: Option<Timestamp>,
+    ) -> PortResult<Granted> {
+        let publisher =
+            Publisher { session: &request.session, gateway: &request.gateway, key, key_expires_at };
+        let mut unwritten = None;
+        let written = write_seat(&self.table, &stream.id, &self.context, |situation, own| {
+            let context = &self.context;
+            let decision = decide::publish(situation, own, stream, &publisher, context.now(), context.dice());
+            match decision {
+                Publish::Deny(answer) => {
+                    unwritten = Some(Granted::Denied(answer));
+                    None
+                }
+                Publish::Allow { broadcast, order, opened, next, restart } => {
+                    let answer = PublishAnswer::Allow { stream: stream.id.clone(), broadcast, order };
+                    match next {
+                        Some(next) => {
+                            Some((next.seat, Granted::Allowed { answer, opened, start: next.start }))
+                        }
+                        None => {
+                            unwritten = Some(Granted::Allowed { answer, opened, start: restart });
+                            None
+                        }
+                    }
+                }
+            }
+        });
+        let written = written.await?;
+        Ok(written.or(unwritten).expect("a decision is either written or needs no writing"))
+    }
+
+    async fn withdraw(&self, request: &PublishRequest, task: &StartTask, reason: &str) -> PortResult<()> {
+        write_seat(&self.table, &task.stream, &self.context, |situation, own| {
+            let now = self.context.now();
+            Some((decide::withdraw(situation, own, &request.session, &task.lease, reason, now)?, ()))
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn kick_revoked(&self, stream: &StreamId, key: &KeyId) -> PortResult<()> {
+        write_seat(&self.table, stream, &self.context, |situation, own| {
+            let now = self.context.now();
+            Some((decide::kick(situation, own, |used| used == key, REVOKED_KEY, false, now)?, ()))
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+const UNKNOWN_KEY: &str = "unknown stream key; copy it again from where the stream was created";
+const REVOKED_KEY: &str = "this stream key was revoked; create a new one";
+
+fn deny(kind: DenyKind, reason: &str) -> PublishAnswer {
+    PublishAnswer::Deny { kind, reason: reason.into() }
+}

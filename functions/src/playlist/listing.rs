@@ -1,0 +1,64 @@
+//! Listed streams that are live: what the player page shows.
+
+use futures::stream::{self, StreamExt};
+use headwater_domain::StreamId;
+use headwater_domain::live::State;
+use headwater_domain::ports::{PortResult, ReadLive, ReadStreams, ReadTimeline};
+use serde::Serialize;
+
+use super::PlaylistFunction;
+use super::output::Reply;
+use crate::reply::Problem;
+
+/// Streams looked at for one listing; the page is a showcase, not a directory.
+const MAX_LISTED: usize = 50;
+/// Reads under way at once.
+const READS_AT_ONCE: usize = 16;
+
+#[derive(Serialize)]
+struct Listing {
+    streams: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: StreamId,
+    name: String,
+    state: State,
+    /// Unix milliseconds.
+    started_at: u64,
+    playback_url: String,
+}
+
+impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+    pub(super) async fn listing(&self) -> Result<Reply, Problem> {
+        let mut active = Vec::new();
+        for region in self.context.regions() {
+            active.extend(self.table.active(region).await?);
+        }
+        active.sort();
+        active.dedup();
+        active.truncate(MAX_LISTED);
+        let looked_at =
+            stream::iter(active).map(|id| self.listed(id)).buffered(READS_AT_ONCE).collect::<Vec<_>>().await;
+        let streams = looked_at.into_iter().filter_map(Result::transpose).collect::<PortResult<_>>()?;
+        let body = serde_json::to_string(&Listing { streams }).expect("a listing is maps with text keys");
+        Ok(Reply::json(body))
+    }
+
+    async fn listed(&self, id: StreamId) -> PortResult<Option<Listed>> {
+        let Some(document) = self.table.stream(&id).await? else { return Ok(None) };
+        if document.deleted_at.is_some() || !document.settings.listed {
+            return Ok(None);
+        }
+        let situation = self.table.situation(&id).await?;
+        let state = situation.state(self.context.now()).filter(|state| state.is_open());
+        Ok(state.zip(situation.session()).map(|(state, session)| Listed {
+            playback_url: format!("/live/{id}/index.m3u8"),
+            name: document.name,
+            state,
+            started_at: session.started_at.0,
+            id,
+        }))
+    }
+}

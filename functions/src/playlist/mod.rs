@@ -1,0 +1,139 @@
+//! Playlists, rendered from the timeline for viewers; nothing is stored and nobody is known.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/live/<stream>/index.m3u8` | multivariant playlist of the running broadcast |
+//! | `/<region>/playlists/<broadcast>/<rendition>.m3u8` | live media playlist; ENDLIST after the end |
+//! | `/<region>/playlists/<broadcast>/index.m3u8` | multivariant playlist of a finished broadcast |
+//! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
+//! | `/live/index.json` | listed streams that are live |
+//!
+//! CloudFront asks two origins; each request carries which try it is (DESIGN §6): try 1 answers 503 when this region
+//! seems to have lost sight of the broadcast, try 2 answers its best.
+
+mod listing;
+mod media;
+mod multivariant;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use headwater_domain::hooks::Secret;
+use headwater_domain::live::{Situation, State};
+use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::{BroadcastId, StreamId};
+use http::{Method, StatusCode, header};
+use lambda_http::{Body, Request, Response};
+use subtle::ConstantTimeEq;
+
+use crate::context::Context;
+use crate::reply::Problem;
+
+/// Tells us which of the edge's two tries a request is.
+pub const TRY_HEADER: &str = "x-headwater-try";
+/// Proves that a request comes from the edge (origin access control does not cover API Gateway).
+pub const ORIGIN_HEADER: &str = "x-headwater-origin";
+/// On try 1 a heartbeat may be so old; beyond, the other region may know more.
+const FRESH: Duration = Duration::from_secs(6);
+
+/// The playlist function.
+#[derive(Debug, Clone)]
+pub struct PlaylistFunction<T> {
+    /// Where it runs.
+    pub context: Context,
+    /// The table; it can only be read.
+    pub table: T,
+    /// What the edge proves itself with, if it must.
+    pub origin_secret: Option<Secret>,
+}
+
+impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        let reply = match self.route(&request).await {
+            Ok(reply) => reply,
+            Err(problem) => output::Reply::problem(problem),
+        };
+        let encodings = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        reply.into_response(encodings.unwrap_or_default())
+    }
+
+    async fn route(&self, request: &Request) -> Result<output::Reply, Problem> {
+        self.check_origin(request)?;
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return Err(Problem::method_not_allowed("GET, HEAD"));
+        }
+        let path = request.uri().path();
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match parts.as_slice() {
+            ["live", "index.json"] => self.listing().await,
+            ["live", stream, "index.m3u8"] => {
+                self.live(&id::<StreamId>(stream, "stream")?, is_first_try(request)).await
+            }
+            [_, "playlists", broadcast, "index.m3u8"] => self.recording(&id(broadcast, "broadcast")?).await,
+            [_, "playlists", broadcast, "vod", file] => {
+                self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?).await
+            }
+            [_, "playlists", broadcast, file] => {
+                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first_try(request)).await
+            }
+            _ => Err(Problem::not_found("page")),
+        }
+    }
+
+    fn check_origin(&self, request: &Request) -> Result<(), Problem> {
+        let Some(secret) = &self.origin_secret else { return Ok(()) };
+        let given = request.headers().get(ORIGIN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
+        if bool::from(given.ct_eq(secret.expose().as_bytes())) {
+            return Ok(());
+        }
+        let detail = "playlists are served at the playback URL, not here";
+        Err(Problem::new(StatusCode::FORBIDDEN, "not-the-edge", "Ask the edge", detail))
+    }
+
+    /// What is live of the broadcast's stream; on try 1 only if this region has not lost sight of it.
+    async fn situation(&self, stream: &StreamId, first_try: bool) -> Result<Situation, Problem> {
+        let situation = self.table.situation(stream).await?;
+        if first_try && has_lost_sight(&situation, &self.context) {
+            let detail =
+                "this region has not heard of the broadcast's transcoder for a while; ask the other region";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stale", "Out of date", detail));
+        }
+        Ok(situation)
+    }
+}
+
+fn has_lost_sight(situation: &Situation, context: &Context) -> bool {
+    let now = context.now();
+    let should_be_live = matches!(situation.state(now), Some(State::Live | State::Starting));
+    should_be_live && situation.beat().is_some_and(|beat| now.since(beat.at) > FRESH)
+}
+
+fn is_first_try(request: &Request) -> bool {
+    request.headers().get(TRY_HEADER).is_some_and(|value| value == "1")
+}
+
+fn id<I: std::str::FromStr>(text: &str, what: &str) -> Result<I, Problem> {
+    text.parse().map_err(|_| Problem::not_found(what))
+}
+
+/// `720p.m3u8` → `720p`.
+fn rendition(file: &str) -> Result<&str, Problem> {
+    file.strip_suffix(".m3u8").filter(|name| !name.is_empty()).ok_or_else(|| Problem::not_found("playlist"))
+}
+
+/// A stream that is not live, for people and for players that will ask again.
+fn not_live(state: Option<State>) -> Problem {
+    let detail = match state {
+        Some(State::Starting) => "the stream is starting; ask again in a moment",
+        Some(State::Failed) => "the last broadcast has failed; the stream is not live now",
+        _ => "the stream is not live now; it will play here as soon as it is",
+    };
+    Problem::new(StatusCode::NOT_FOUND, "not-live", "Not live", detail).with("state", state)
+}
+
+fn unknown_broadcast(id: &BroadcastId) -> Problem {
+    Problem::not_found("broadcast").with("broadcast", id)
+}

@@ -1,0 +1,113 @@
+//! Multivariant playlists: the renditions that a broadcast has now.
+
+use std::collections::BTreeMap;
+
+use headwater_domain::live::State;
+use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::timeline::{Entry, TrackKind, playlist_path, resolve};
+use headwater_domain::{BroadcastId, StreamId};
+use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant};
+
+use super::media::{internal, uri, window_segments};
+use super::output::{Keep, Reply};
+use super::{PlaylistFunction, not_live};
+use crate::reply::Problem;
+
+/// Entries that bitrates are measured over.
+const MEASURED: usize = 10;
+
+impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+    /// The multivariant playlist of a live stream.
+    pub(super) async fn live(&self, stream: &StreamId, first_try: bool) -> Result<Reply, Problem> {
+        let situation = self.situation(stream, first_try).await?;
+        let state = situation.state(self.context.now());
+        let Some(broadcast) = situation.broadcast().filter(|_| state.is_some_and(State::is_open)) else {
+            return Err(not_live(state));
+        };
+        let count = MEASURED.min(window_segments(&situation));
+        let entries = resolve(self.table.newest(broadcast, count).await?);
+        let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
+        // The region in the path is asked first: that which writes.
+        let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
+        let text = render(&entries, last, |rendition| playlist_path(region, broadcast, rendition))?;
+        Ok(Reply::playlist(text, Keep::Second))
+    }
+
+    /// The multivariant playlist of a finished broadcast.
+    pub(super) async fn recording(&self, broadcast: &BroadcastId) -> Result<Reply, Problem> {
+        let entries = self.finished(broadcast).await?;
+        let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
+        let folder =
+            |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
+        Ok(Reply::playlist(render(&entries, last, folder)?, Keep::Hour))
+    }
+}
+
+/// Bits per second of one rendition: a bound, and an average.
+#[derive(Default)]
+struct Rates {
+    bits: f64,
+    seconds: f64,
+    peak: u64,
+}
+
+fn rates(entries: &[Entry]) -> BTreeMap<&str, Rates> {
+    let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
+    for entry in entries {
+        let seconds = entry.span().map_or(0.0, |span| span.duration.seconds());
+        for rendition in entry.renditions.iter().filter(|_| seconds > 0.0) {
+            let rate = rates.entry(&rendition.name).or_default();
+            let bits = rendition.bytes as f64 * 8.0;
+            rate.bits += bits;
+            rate.seconds += seconds;
+            // A short last segment says little of the bitrate: it may be one IDR.
+            let measured = if seconds >= 1.0 { (bits / seconds) as u64 } else { 0 };
+            rate.peak = rate.peak.max(rendition.max_bitrate).max(measured);
+        }
+    }
+    rates
+}
+
+fn render(entries: &[Entry], last: &Entry, path: impl Fn(&str) -> String) -> Result<String, Problem> {
+    let rates = rates(entries);
+    let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
+    for rendition in &last.renditions {
+        let rate = rates.get(rendition.name.as_str());
+        let bandwidth = rate.map_or(rendition.max_bitrate, |rate| rate.peak).max(1);
+        let average = rate
+            .filter(|rate| rate.seconds > 0.0)
+            .map_or(bandwidth, |rate| (rate.bits / rate.seconds) as u64);
+        let average_bandwidth = average.clamp(1, bandwidth);
+        let uri = uri(&format!("/{}", path(&rendition.name)))?;
+        let codecs = rendition.codecs.parse().map_err(internal)?;
+        match rendition.kind {
+            TrackKind::Video { width, height, millifps } => ladder.video.push(Variant {
+                name: rendition.name.parse().map_err(internal)?,
+                uri,
+                bandwidth,
+                average_bandwidth,
+                codecs,
+                width,
+                height,
+                frame_rate: FrameRate::new(millifps.max(1), 1_000).unwrap_or_else(one_frame),
+            }),
+            TrackKind::Audio { channels } => {
+                ladder.audio = Some(AudioGroup {
+                    group_id: "audio".parse().map_err(internal)?,
+                    name: "Audio".parse().map_err(internal)?,
+                    uri,
+                    default: true,
+                    channels,
+                    codecs,
+                    bandwidth,
+                    average_bandwidth,
+                });
+            }
+        }
+    }
+    Ok(MultivariantPlaylist::new(ladder).map_err(internal)?.render())
+}
+
+fn one_frame() -> FrameRate {
+    FrameRate::new(1, 1).expect("one frame a second is a frame rate")
+}

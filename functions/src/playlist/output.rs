@@ -1,0 +1,116 @@
+//! Answers to viewers: types, caching, CORS, gzip.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{StatusCode, header};
+use lambda_http::{Body, Response};
+
+use crate::reply::Problem;
+
+/// RFC 8216bis §4: the registered type of a playlist.
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// Below this gzip gains nothing that a packet would notice.
+const WORTH_GZIP: usize = 300;
+
+/// How long the edge may keep an answer. `no-cache` would turn off the edge's collapsing; a stale playlist is worse
+/// than an error, because the edge can still ask the other region.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keep {
+    /// It may change any second.
+    Second,
+    /// It is final.
+    Hour,
+}
+
+impl Keep {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Second => "max-age=1, stale-if-error=0",
+            Self::Hour => "max-age=3600",
+        }
+    }
+}
+
+/// An answer to a viewer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    status: StatusCode,
+    kind: &'static str,
+    keep: Keep,
+    body: String,
+    extra: Option<Response<Body>>,
+}
+
+impl Reply {
+    pub(super) fn playlist(body: String, keep: Keep) -> Self {
+        Self { status: StatusCode::OK, kind: PLAYLIST, keep, body, extra: None }
+    }
+
+    pub(super) fn json(body: String) -> Self {
+        Self { status: StatusCode::OK, kind: "application/json", keep: Keep::Second, body, extra: None }
+    }
+
+    pub(super) fn problem(problem: Problem) -> Self {
+        let (status, response) = (problem.status(), problem.into_response());
+        let kind = "application/problem+json";
+        Self { status, kind, keep: Keep::Second, body: String::new(), extra: Some(response) }
+    }
+
+    pub(super) fn into_response(self, accept_encoding: &str) -> Response<Body> {
+        let mut response = match self.extra {
+            Some(response) => response,
+            None => body(self.body, accept_encoding),
+        };
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let mut set = |name, value| headers.insert(name, header::HeaderValue::from_static(value));
+        set(header::CONTENT_TYPE, self.kind);
+        set(header::CACHE_CONTROL, self.keep.header());
+        set(header::VARY, "Accept-Encoding");
+        set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        response
+    }
+}
+
+fn body(text: String, accept_encoding: &str) -> Response<Body> {
+    if text.len() < WORTH_GZIP || !accepts_gzip(accept_encoding) {
+        return Response::new(text.into());
+    }
+    let mut gzip = GzEncoder::new(Vec::with_capacity(text.len() / 3), Compression::fast());
+    let packed = gzip
+        .write_all(text.as_bytes())
+        .and_then(|()| gzip.finish())
+        .expect("writing to memory does not fail");
+    let mut response = Response::new(packed.into());
+    response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
+    response
+}
+
+/// Whether `Accept-Encoding` names gzip and does not refuse it (RFC 9110 §12.5.3).
+fn accepts_gzip(accept_encoding: &str) -> bool {
+    accept_encoding.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let refused = parts
+            .any(|parameter| matches!(parameter.strip_prefix("q="), Some("0" | "0.0" | "0.00" | "0.000")));
+        named && !refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_only_to_who_takes_it() {
+        for yes in ["gzip", "br, gzip;q=0.5", "GZIP", "*"] {
+            assert!(accepts_gzip(yes), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "identity", "xgzip"] {
+            assert!(!accepts_gzip(no), "{no}");
+        }
+    }
+}

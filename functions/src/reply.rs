@@ -1,0 +1,120 @@
+//! Answers over HTTP: JSON, and problems as RFC 9457 has them. One table maps our errors to statuses.
+
+use headwater_domain::ports::{FaultKind, PortError};
+use http::{StatusCode, header};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// A problem (RFC 9457). `slug` is its stable type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    slug: &'static str,
+    title: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    headers: Vec<(header::HeaderName, String)>,
+}
+
+impl Problem {
+    /// A problem of type `urn:headwater:problem:<slug>`.
+    pub fn new(
+        status: StatusCode,
+        slug: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { status, slug, title, detail: detail.into(), more: Map::new(), headers: Vec::new() }
+    }
+
+    /// With one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        self.more.insert(name.into(), json!(value));
+        self
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("there is no such {what}"))
+    }
+
+    /// The path is there, the method is not.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("this resource answers {allow}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
+            .header(header::ALLOW, allow)
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As an answer.
+    pub fn into_response(self) -> Response<Body> {
+        let mut body = self.more;
+        body.insert("type".into(), format!("urn:headwater:problem:{}", self.slug).into());
+        body.insert("title".into(), self.title.into());
+        body.insert("status".into(), self.status.as_u16().into());
+        body.insert("detail".into(), self.detail.into());
+        let mut response =
+            Response::builder().status(self.status).header(header::CONTENT_TYPE, "application/problem+json");
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        response.body(Value::Object(body).to_string().into()).expect("our header values are plain text")
+    }
+}
+
+impl From<PortError> for Problem {
+    fn from(error: PortError) -> Self {
+        tracing::error!(action = error.action, kind = ?error.kind, error = &error as &dyn std::error::Error, "a port failed");
+        match error.kind {
+            FaultKind::Throttled => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "throttled",
+                "Too many requests",
+                "the store is throttling this deployment; try again in a moment",
+            )
+            .header(header::RETRY_AFTER, "1"),
+            FaultKind::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Temporarily unavailable",
+                "a service this deployment stands on did not answer; try again, or ask the other region",
+            )
+            .header(header::RETRY_AFTER, "1"),
+            FaultKind::Corrupt | FaultKind::Refused => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Internal error",
+                "this deployment has a fault; its log says more",
+            ),
+        }
+    }
+}
+
+/// JSON with a status.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_string(body).expect("our answers are maps with text keys");
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(body.into())
+        .expect("a fixed set of headers")
+}
+
+/// Whatever came of a request, as an answer.
+pub(crate) fn answer(result: Result<Response<Body>, Problem>) -> Response<Body> {
+    result.unwrap_or_else(Problem::into_response)
+}
