@@ -136,7 +136,7 @@ pub fn publish(
         broadcast,
         order,
         opened: open.is_none(),
-        next: Some(Next { seat, start: task }),
+        next: Some(Box::new(Next { seat, start: task })),
         restart: None,
     }
 }
