@@ -1,0 +1,92 @@
+//! Packets in, frames out. Counts what a decoder refuses and goes on; never fails for damaged media.
+
+use ff::codec::{self, threading};
+use ff::{decoder, frame};
+use ffmpeg_next as ff;
+
+use super::error::MediaError;
+
+/// Results of one packet that a decoder may hand out before we stop asking: above any reorder depth (16).
+const MAX_RESULTS: usize = 64;
+
+fn context(parameters: codec::Parameters, track: &'static str) -> Result<codec::Context, MediaError> {
+    let id = parameters.id();
+    if decoder::find(id).is_none() {
+        return Err(MediaError::UnsupportedCodec { track, codec: id.name().to_owned() });
+    }
+    codec::Context::from_parameters(parameters).map_err(MediaError::av("cannot set up a decoder"))
+}
+
+/// Decodes one video track.
+pub(super) struct VideoDecoder(decoder::Video);
+
+impl VideoDecoder {
+    pub(super) fn open(parameters: codec::Parameters, threads: usize) -> Result<Self, MediaError> {
+        let id = parameters.id();
+        let mut context = context(parameters, "video")?;
+        context.set_threading(threading::Config {
+            kind: threading::Type::Frame,
+            count: threads.max(1),
+            ..Default::default()
+        });
+        if id == codec::Id::H264 {
+            // Without bitstream_restriction in the SPS the decoder otherwise guesses the reorder depth and *drops*
+            // the pictures it guessed wrong about; strict takes the bound of C.4.5.3.
+            context.compliance(codec::Compliance::Strict);
+        }
+        context.decoder().video().map(Self).map_err(MediaError::av("cannot open the video decoder"))
+    }
+
+    /// Rate from the bitstream, 0 if it says none.
+    pub(super) fn frame_rate(&self) -> f64 {
+        self.0.frame_rate().filter(|r| r.denominator() != 0).map_or(0.0, f64::from)
+    }
+
+    /// Decodes a packet, or drains at `None`; returns how many errors there were.
+    pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Video>) -> u64 {
+        pump(&mut self.0, packet, |opened| {
+            let mut frame = frame::Video::empty();
+            opened.receive_frame(&mut frame).map(|()| out.push(frame))
+        })
+    }
+}
+
+/// Decodes one audio track.
+pub(super) struct AudioDecoder(decoder::Audio);
+
+impl AudioDecoder {
+    pub(super) fn open(parameters: codec::Parameters) -> Result<Self, MediaError> {
+        let context = context(parameters, "audio")?;
+        context.decoder().audio().map(Self).map_err(MediaError::av("cannot open the audio decoder"))
+    }
+
+    /// Decodes a packet, or drains at `None`; returns how many errors there were.
+    pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Audio>) -> u64 {
+        pump(&mut self.0, packet, |opened| {
+            let mut frame = frame::Audio::empty();
+            opened.receive_frame(&mut frame).map(|()| out.push(frame))
+        })
+    }
+}
+
+fn pump(
+    opened: &mut decoder::Opened,
+    packet: Option<&ff::Packet>,
+    mut receive: impl FnMut(&mut decoder::Opened) -> Result<(), ff::Error>,
+) -> u64 {
+    let mut errors = 0;
+    let sent = match packet {
+        Some(packet) => opened.send_packet(packet),
+        None => opened.send_eof(),
+    };
+    // EAGAIN cannot be: every call takes all there is before the next packet.
+    errors += u64::from(sent.is_err());
+    for _ in 0..MAX_RESULTS {
+        match receive(opened) {
+            Ok(()) => {}
+            Err(ff::Error::Eof | ff::Error::Other { errno: ff::error::EAGAIN }) => break,
+            Err(_) => errors += 1,
+        }
+    }
+    errors
+}

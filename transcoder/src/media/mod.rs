@@ -1,0 +1,49 @@
+//! The media engine of `transcoder run`: one FLV response of the source link in, aligned CMAF segments of all
+//! renditions out. The only place that names `ffmpeg_next`. Knows nothing of HTTP, AWS, hooks or async.
+//!
+//! ```text
+//! reader ─ cursor tap ─ demux ─┬─ decode video ─ cut ─┬─ rung 720p (scale, x264, mux) ─┐
+//!   (source, cursor, decode)   │   (pictures, cut)    └─ rung 480p ... (video, scale) ──┼─ assemble ─ sink
+//!                              └─ decode audio ─ grid ─ AAC ─ mux (audio, grid, aac) ───┘
+//!        └──────────────── driver thread ─────────────┘  └── a thread each ──┘            caller's thread
+//! ```
+//!
+//! Invariant: every rendition of a segment covers the same interval of the broadcast's timeline; video is cut at one
+//! frame for all, audio at the last grid frame that starts at or before it.
+//! Invariant: a run resumed from `Segment::cursor` with the segment's offset and end shows every source frame once.
+
+mod aac;
+mod assemble;
+mod audio;
+mod cancel;
+mod codecs;
+mod cursor;
+mod cut;
+mod decode;
+mod driver;
+mod engine;
+mod error;
+mod feed;
+mod grid;
+mod ladder;
+mod ledger;
+mod mux;
+mod pcm;
+mod pictures;
+mod rungs;
+mod scale;
+mod segment;
+mod settings;
+mod source;
+mod stats;
+mod time;
+mod video;
+
+pub use cancel::Cancel;
+pub use engine::run;
+pub use error::{ErrorKind, MediaError};
+pub use feed::{FeedItem, FeedReader, feed};
+pub use segment::{EndReason, Position, RenditionKind, RenditionSegment, RunEnd, Segment};
+pub use settings::{EngineSettings, Placement, RunInput, Rung, StartPoint};
+pub use stats::Stats;
+pub use time::{AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE, VideoSpan};

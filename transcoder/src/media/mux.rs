@@ -1,0 +1,99 @@
+//! Packets in, one CMAF fragment out. One muxer per fragment: libavformat's own fragmenting cannot be told by the safe
+//! API to cut where we want, and a muxer that lives long would have to be restored after a resume.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use ff::codec;
+use ff::format::context::StreamIo;
+use ffmpeg_next as ff;
+
+use super::codecs::boxes;
+use super::error::MediaError;
+
+/// `styp` of a CMAF media segment.
+const STYP: &[u8] = b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix";
+
+/// One rendition's muxer settings; remembers the init segment to hold every fragment to it.
+pub(super) struct Muxer {
+    rendition: String,
+    time_base: ff::Rational,
+    init: Option<Bytes>,
+}
+
+/// `init` and media of one segment.
+pub(super) struct Fragment {
+    pub(super) init: Bytes,
+    pub(super) data: Bytes,
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Muxer {
+    pub(super) fn new(rendition: &str, time_base: ff::Rational) -> Self {
+        Self { rendition: rendition.to_owned(), time_base, init: None }
+    }
+
+    /// Muxes packets whose times are T in the muxer's time base; each carries its duration.
+    pub(super) fn fragment(
+        &mut self,
+        encoder: &codec::Context,
+        number: u64,
+        packets: &mut [ff::Packet],
+    ) -> Result<Fragment, MediaError> {
+        let bytes = self.mux(encoder, number, packets).map_err(MediaError::av("cannot mux"))?;
+        let malformed = |what| MediaError::Fragment { rendition: self.rendition.clone(), what };
+        let mut moofs = boxes(&bytes).filter(|b| b.kind == *b"moof");
+        let split = moofs.next().ok_or_else(|| malformed("no moof"))?.start;
+        if moofs.next().is_some() {
+            return Err(malformed("more than one moof"));
+        }
+        let (init, media) = bytes.split_at(split);
+        let init = match &self.init {
+            Some(first) if first == init => first.clone(),
+            Some(_) => return Err(MediaError::InitChanged { rendition: self.rendition.clone() }),
+            None => self.init.insert(Bytes::copy_from_slice(init)).clone(),
+        };
+        Ok(Fragment { init, data: [STYP, media].concat().into() })
+    }
+
+    fn mux(
+        &self,
+        encoder: &codec::Context,
+        number: u64,
+        packets: &mut [ff::Packet],
+    ) -> Result<Vec<u8>, ff::Error> {
+        let buffer = Buffer::default();
+        let io = StreamIo::from_write(buffer.clone())?;
+        let mut output = ff::format::output_to_stream(io, None, Some("mp4"))?;
+        output.add_stream_with(encoder)?.set_time_base(self.time_base);
+        let mut options = ff::Dictionary::new();
+        options.set("movflags", "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer");
+        options.set("use_editlist", "0");
+        options.set("avoid_negative_ts", "disabled");
+        // mfhd's sequence number is 32 bits and must only differ between neighbours.
+        options.set("fragment_index", &(number % (1 << 30) + 1).to_string());
+        output.write_header_with(options)?;
+        for packet in packets {
+            packet.set_stream(0);
+            packet.write(&mut output)?;
+        }
+        output.write_trailer()?;
+        drop(output);
+        Ok(mem::take(&mut *buffer.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}

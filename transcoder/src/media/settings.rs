@@ -1,0 +1,100 @@
+//! What the caller decides about a run: ladder, segment length, and where on the broadcast's timeline it starts.
+//! Plain values; knows nothing of libav.
+
+use std::io::Read;
+
+use super::time::{GridFrame, MediaTime};
+
+/// One quality that may be produced; dropped when the source is smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Rendition name, part of object keys.
+    pub name: String,
+    /// Lines of a landscape picture; the shorter side of a portrait one.
+    pub height: u32,
+    /// Average bits per second.
+    pub bitrate: u32,
+    /// Rate at which the decoder's buffer fills, bits per second.
+    pub maxrate: u32,
+    /// Size of that buffer, bits.
+    pub buffer: u32,
+}
+
+impl Rung {
+    /// A rung whose peak is 7 % above its average over a buffer of half a second.
+    #[must_use]
+    pub fn new(name: &str, height: u32, bitrate: u32) -> Self {
+        let maxrate = bitrate / 100 * 107;
+        Self { name: name.to_owned(), height, bitrate, maxrate, buffer: maxrate / 2 }
+    }
+}
+
+/// What a run produces.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Qualities, in any order.
+    pub ladder: Vec<Rung>,
+    /// Boundaries fall at multiples of this, counted from T = 0.
+    pub segment_duration: MediaTime,
+    /// Bits per second of the audio rendition when stereo; half of it when mono.
+    pub audio_bitrate: u32,
+    /// Frames x264 may look ahead: quality against delay (10 frames cost a third of a second at 30 fps).
+    pub lookahead: u32,
+    /// Threads of the video decoder.
+    pub decode_threads: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            ladder: vec![
+                Rung::new("720p", 720, 2_800_000),
+                Rung::new("480p", 480, 1_400_000),
+                Rung::new("360p", 360, 800_000),
+            ],
+            segment_duration: MediaTime::from_secs(2),
+            audio_bitrate: 128_000,
+            lookahead: 10,
+            decode_threads: 2,
+        }
+    }
+}
+
+/// One FLV response of the source link.
+pub struct RunInput {
+    /// The bytes. `Ok(0)` is a clean end, an error an abrupt one. While a read waits it must return
+    /// `ErrorKind::Interrupted` now and then (or when cancelled), so that a cancel is noticed; [`super::feed`] does.
+    pub reader: Box<dyn Read + Send>,
+    /// Cursor of the first media tag (`Headwater-Cursor`).
+    pub first_cursor: u64,
+}
+
+/// How FLV time is placed on the broadcast's timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// A new run: its first picture (first sound, if there are no pictures) lands at `video_from`.
+    AlignFirst,
+    /// A known run is resumed: T = offset + 90 * FLV milliseconds.
+    Offset(MediaTime),
+}
+
+/// Where a run starts on the broadcast's timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartPoint {
+    /// Frames before it are decoded and discarded.
+    pub video_from: MediaTime,
+    /// First audio frame to produce.
+    pub audio_from: GridFrame,
+    /// How FLV time maps to T.
+    pub placement: Placement,
+    /// Number of the first segment.
+    pub next_segment: u64,
+}
+
+impl StartPoint {
+    /// A new run whose first media lands at `at`.
+    #[must_use]
+    pub fn aligned(at: MediaTime, next_segment: u64) -> Self {
+        Self { video_from: at, audio_from: at.frame(), placement: Placement::AlignFirst, next_segment }
+    }
+}

@@ -1,0 +1,114 @@
+//! Sources: FLV made by the ffmpeg command, with cursors in StreamID as the gateway puts them, and served from the last
+//! IDR at or before a cursor as the gateway serves it.
+
+use std::process::Command;
+
+/// First cursor of every test source: high, so that 24 bits are not enough.
+pub const FIRST_CURSOR: u64 = (3 << 24) | 0xff_ff00;
+
+/// One FLV tag, PreviousTagSize included.
+#[derive(Clone)]
+pub struct Tag {
+    pub bytes: Vec<u8>,
+    pub cursor: u64,
+    pub millis: u32,
+    pub video: bool,
+    pub audio: bool,
+    pub header: bool,
+    pub key: bool,
+}
+
+/// A source taken apart.
+#[derive(Clone)]
+pub struct Flv {
+    pub tags: Vec<Tag>,
+}
+
+/// Runs ffmpeg with `args` and takes its FLV apart.
+pub fn make(args: &str) -> Flv {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("source.flv");
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-threads", "1"])
+        .args(args.split_whitespace())
+        .args(["-flvflags", "no_duration_filesize", "-f", "flv"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    Flv::parse(&std::fs::read(&path).unwrap())
+}
+
+/// testsrc2 video with these encoder options and a sine, both of `secs` seconds.
+pub fn clip(size: &str, rate: &str, secs: f64, x264: &str) -> Flv {
+    make(&format!(
+        "-f lavfi -i testsrc2=size={size}:rate={rate} -f lavfi -i sine=frequency=440:sample_rate=48000 -t {secs} \
+         -c:v libx264 -preset veryfast -pix_fmt yuv420p {x264} -c:a aac -ac 2 -b:a 96k"
+    ))
+}
+
+impl Flv {
+    pub fn parse(bytes: &[u8]) -> Self {
+        let mut at = 13;
+        let mut cursor = FIRST_CURSOR;
+        let mut tags = Vec::new();
+        while at + 15 <= bytes.len() {
+            let h = &bytes[at..];
+            let size = u32::from_be_bytes([0, h[1], h[2], h[3]]) as usize;
+            let end = at + 11 + size + 4;
+            let (video, audio) = (h[0] == 9, h[0] == 8);
+            let header =
+                (video && h[11] & 15 == 7 && h[12] == 0) || (audio && h[11] >> 4 == 10 && h[12] == 0);
+            let media = (video || audio) && !header;
+            // End of sequence is no media that a gateway would pass on.
+            if !(video && h[11] & 15 == 7 && h[12] == 2) {
+                let mut tag = Tag {
+                    bytes: bytes[at..end].to_vec(),
+                    cursor: if media { cursor } else { 0 },
+                    millis: u32::from_be_bytes([h[7], h[4], h[5], h[6]]),
+                    video,
+                    audio,
+                    header: !media,
+                    key: media && video && h[11] >> 4 == 1,
+                };
+                let low = (tag.cursor as u32).to_be_bytes();
+                tag.bytes[8..11].copy_from_slice(&low[1..]);
+                tags.push(tag);
+                // Cursors need not be consecutive.
+                cursor += if media { 1 + u64::from(tags.len() % 7 == 0) } else { 0 };
+            }
+            at = end;
+        }
+        Self { tags }
+    }
+
+    pub fn filter(&self, keep: impl Fn(&Tag) -> bool) -> Self {
+        Self { tags: self.tags.iter().filter(|t| keep(t)).cloned().collect() }
+    }
+
+    /// The whole run.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.serve(0).0
+    }
+
+    /// What the gateway sends for `?after=cursor`, and `Headwater-Cursor`.
+    pub fn serve(&self, after: u64) -> (Vec<u8>, u64) {
+        let media = || self.tags.iter().filter(|t| !t.header);
+        let idr = media().filter(|t| t.key && t.cursor <= after).map(|t| t.cursor).max();
+        let has_video = media().any(|t| t.video);
+        let from = match idr {
+            Some(cursor) => cursor,
+            None if has_video || after == 0 => 0,
+            None => after + 1,
+        };
+        let mut bytes = b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec();
+        if !has_video {
+            bytes[4] = 4;
+        }
+        for tag in self.tags.iter().filter(|t| t.header || t.cursor >= from) {
+            bytes.extend_from_slice(&tag.bytes);
+        }
+        let first = media().map(|t| t.cursor).find(|&c| c >= from).unwrap_or(FIRST_CURSOR);
+        (bytes, first)
+    }
+}
