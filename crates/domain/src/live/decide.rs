@@ -5,7 +5,7 @@
 
 use super::seat::{End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat};
 use super::situation::{PEER_PATIENCE, Situation, State};
-use crate::beat::{Activity, Beat, DEAD_AFTER};
+use crate::beat::{Activity, Beat};
 use crate::hooks::{DenyKind, Gateway, PublishAnswer, SessionOrder, SessionRef, TranscoderBeat};
 use crate::ids::{BroadcastId, KeyId, Lease, LeaseNumber, Nonce, Region, SessionId, StreamId};
 use crate::stream::{PublishPolicy, StreamDocument};
@@ -400,9 +400,6 @@ pub fn tend(
     seat.lease = Some(granted);
     Some(Next { seat, start: Some(start) })
 }
-
-/// For how long a heartbeat's answer is good; a transcoder that gets none for longer must stop writing.
-pub const LEASE_TTL: std::time::Duration = DEAD_AFTER;
 
 impl Situation {
     fn told_gone(&self) -> bool {

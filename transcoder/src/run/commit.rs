@@ -1,0 +1,155 @@
+//! From finished segments to the timeline: upload all renditions side by side, then put the entry, in order.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use headwater_domain::hooks::Source;
+use headwater_domain::ports::{Commit, FaultKind, PortResult, PutMedia, WriteTimeline};
+use headwater_domain::timeline::Entry;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::source::SourceClient;
+use super::upload::{Object, Uploader};
+use super::vitals::{Vitals, wall_clock};
+
+/// Segments between the engine and the store: one being stored and one waiting. Full means that the engine waits, the
+/// reader waits, and the gateway keeps.
+pub(super) const MAX_PENDING: usize = 2;
+/// How often an entry is tried: with the pauses in between, longer than the longest throttling burst.
+const TRIES: u32 = 8;
+/// Pause before the next try; doubles up to a few seconds.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A segment on its way into the timeline.
+pub(super) struct Pending {
+    pub(super) entry: Entry,
+    pub(super) objects: Vec<Object>,
+    /// Whom to tell that its media is safe.
+    pub(super) source: Source,
+}
+
+/// Why committing has stopped for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Everything that was handed over is committed.
+    Drained,
+    /// Another process writes with this lease.
+    Fenced,
+    /// The timeline cannot be written.
+    Failed,
+}
+
+/// Commits segments in order.
+pub(super) struct Committer<T, M> {
+    pub(super) timeline: Arc<T>,
+    pub(super) uploader: Uploader<M>,
+    pub(super) vitals: Vitals,
+}
+
+impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
+    /// Runs until the queue is closed and empty, or `abort`.
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Pending>, abort: CancellationToken) -> Stopped {
+        let (committed, told) = watch::channel(None);
+        let teller = tokio::spawn(tell(told));
+        let stopped = loop {
+            let pending = tokio::select! {
+                biased;
+                () = abort.cancelled() => break Stopped::Fenced,
+                pending = queue.recv() => pending,
+            };
+            let Some(pending) = pending else { break Stopped::Drained };
+            let work = self.commit(pending);
+            let outcome = tokio::select! {
+                () = abort.cancelled() => break Stopped::Fenced,
+                outcome = work => outcome,
+            };
+            match outcome {
+                Ok((Commit::Committed, source, cursor)) => {
+                    committed.send_replace(Some((source, cursor)));
+                }
+                Ok((Commit::Fenced, ..)) => break Stopped::Fenced,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the timeline cannot be written"
+                    );
+                    break Stopped::Failed;
+                }
+            }
+        };
+        drop(committed);
+        if stopped == Stopped::Drained {
+            self.uploader.settle().await;
+        }
+        let _ = teller.await;
+        stopped
+    }
+
+    async fn commit(&self, pending: Pending) -> PortResult<(Commit, Source, u64)> {
+        let Pending { mut entry, objects, source } = pending;
+        let stored = join_all(objects.into_iter().map(|object| self.uploader.store(object))).await;
+        if let Some(error) = stored.into_iter().find_map(Result::err) {
+            tracing::error!(
+                number = entry.number.0,
+                error = &error as &dyn std::error::Error,
+                "a segment is lost"
+            );
+            entry.gap = true;
+        }
+        entry.committed_at = wall_clock();
+        let outcome = self.put_entry(&entry).await?;
+        if outcome == Commit::Committed {
+            let (number, until) = (entry.number, entry.until());
+            let first = self.vitals.read().segment.is_none();
+            let change = |health: &mut headwater_domain::beat::Health| {
+                health.segment = Some(number);
+                health.media_until = Some(until);
+            };
+            if first {
+                self.vitals.announce(change)
+            } else {
+                self.vitals.update(change)
+            }
+            let age_ms = entry.committed_at.since(until).as_millis();
+            tracing::info!(
+                number = number.0,
+                gap = entry.gap,
+                discontinuity = entry.discontinuity,
+                age_ms,
+                "committed"
+            );
+        }
+        Ok((outcome, source, entry.source.cursor))
+    }
+
+    async fn put_entry(&self, entry: &Entry) -> PortResult<Commit> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match self.timeline.commit(entry).await {
+                Err(error) if matches!(error.kind, FaultKind::Throttled | FaultKind::Unavailable) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "an entry is not committed yet");
+                }
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+        self.timeline.commit(entry).await
+    }
+}
+
+/// Tells gateways up to where their media is safe. Only the newest word counts; one that is lost is made up for by the next.
+async fn tell(mut committed: watch::Receiver<Option<(Source, u64)>>) {
+    let client = SourceClient::new();
+    while committed.changed().await.is_ok() {
+        let Some((source, cursor)) = committed.borrow_and_update().clone() else { continue };
+        if let Err(error) = client.committed(&source, cursor).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the gateway was not told what is committed"
+            );
+        }
+    }
+}

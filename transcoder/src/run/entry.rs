@@ -1,0 +1,216 @@
+//! Writes timeline entries for segments: names objects, keeps count of discontinuities, knows where the next run starts.
+
+use headwater_domain::stream::TranscodeSettings;
+use headwater_domain::time::{MediaTime, Span};
+use headwater_domain::timeline::{
+    EPOCH, Entry, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
+};
+use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::source::RunHead;
+use super::task::wall_time;
+use super::upload::Object;
+use crate::media::{
+    EngineSettings, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Placement, RenditionKind, RenditionSegment,
+    Rung, Segment, StartPoint,
+};
+
+/// Where the timeline stands, and how the next entry is written.
+#[derive(Debug, Clone)]
+pub(super) struct Author {
+    broadcast: BroadcastId,
+    lease: Lease,
+    /// After the last entry; `None` before the first of the broadcast.
+    point: Option<ResumePoint>,
+    begun: bool,
+    /// The next entry does not continue the one before.
+    broken: bool,
+    /// The source's time says nothing of where the next run belongs.
+    lost_time: bool,
+}
+
+impl Author {
+    pub(super) fn new(broadcast: BroadcastId, lease: Lease) -> Self {
+        Self { broadcast, lease, point: None, begun: false, broken: false, lost_time: false }
+    }
+
+    /// Takes up the timeline of the leases before, once.
+    pub(super) fn begin(&mut self, resume: Option<ResumePoint>) {
+        if !self.begun {
+            self.begun = true;
+            self.point = resume;
+        }
+    }
+
+    /// The number of the next segment.
+    pub(super) fn position(&self) -> u64 {
+        self.point.as_ref().map_or(0, |point| point.next.0)
+    }
+
+    /// The cursor after which `session` is to be read.
+    pub(super) fn after(&self, session: &SessionId) -> u64 {
+        self.point
+            .as_ref()
+            .filter(|point| point.source.session == *session)
+            .map_or(0, |point| point.source.cursor)
+    }
+
+    /// The run was read to its end; the next one begins behind `cursor`.
+    pub(super) fn ran_out(&mut self, cursor: u64) {
+        if let Some(point) = &mut self.point {
+            point.source.cursor = point.source.cursor.max(cursor);
+        }
+    }
+
+    /// The media that follows does not continue what was; `same_time` if the source's clock goes on.
+    pub(super) fn break_here(&mut self, same_time: bool) {
+        self.broken = true;
+        self.lost_time = !same_time;
+    }
+
+    /// Where the engine starts for this run. A run that goes on is placed exactly; a new one is put behind all there is.
+    pub(super) fn start(&mut self, session: &SessionId, head: RunHead) -> StartPoint {
+        let Some(point) = &self.point else {
+            return StartPoint::aligned(ticks(EPOCH), 0);
+        };
+        let video_end = point.video_end.map(ticks);
+        let audio_end = point.audio_end.map(|end| GridFrame::new(end.ticks / FRAME_SAMPLES as u64));
+        let end = video_end.max(audio_end.map(GridFrame::time)).unwrap_or(ticks(EPOCH));
+        let same_run = point.source.session == *session && point.source.run == head.run && !self.lost_time;
+        self.lost_time = false;
+        if !same_run {
+            self.broken = true;
+            // Rounded up to the audio grid, so that both tracks start behind both ends.
+            let at =
+                if end.frame().time() == end { end } else { GridFrame::new(end.frame().index() + 1).time() };
+            return StartPoint::aligned(at, point.next.0);
+        }
+        StartPoint {
+            video_from: video_end.unwrap_or(end),
+            audio_from: audio_end.unwrap_or_else(|| end.frame()),
+            placement: Placement::Offset(Ticks::from_ticks(point.source.offset)),
+            next_segment: point.next.0,
+        }
+    }
+
+    /// The entry and the objects of one segment.
+    pub(super) fn write(
+        &mut self,
+        segment: Segment,
+        session: &SessionId,
+        head: RunHead,
+    ) -> (Entry, Vec<Object>) {
+        let discontinuity = self.broken && self.point.is_some();
+        self.broken = false;
+        let before = self.point.as_ref().map_or(0, |point| point.discontinuities);
+        let number = SegmentNumber(segment.number);
+        let offset = segment.offset.ticks();
+        let start = segment
+            .video
+            .map(|span| span.start)
+            .or(segment.audio.map(|span| span.from.time()))
+            .unwrap_or_default();
+        let mut objects = Vec::with_capacity(segment.renditions.len() * 2);
+        let renditions =
+            segment.renditions.iter().map(|one| self.rendition(one, number, &mut objects)).collect();
+        let entry = Entry {
+            broadcast: self.broadcast.clone(),
+            lease: self.lease.clone(),
+            number,
+            committed_at: Timestamp::default(),
+            program_date_time: wall_time(head, offset, start.ticks()),
+            discontinuity,
+            discontinuities: before + u64::from(discontinuity),
+            gap: false,
+            video: segment
+                .video
+                .map(|span| Span { start: video(span.start), duration: video(span.duration()) }),
+            audio: segment.audio.map(|span| Span {
+                start: MediaTime::audio(span.start_sample()),
+                duration: MediaTime::audio(span.samples()),
+            }),
+            renditions,
+            source: SourcePosition {
+                session: session.clone(),
+                run: head.run,
+                offset,
+                cursor: segment.cursor,
+            },
+        };
+        self.point = Some(ResumePoint::after(&entry));
+        (entry, objects)
+    }
+
+    /// One rendition's line in the entry. Its initialization section is stored once; after a takeover the one that the
+    /// lease before has stored serves on, if it is the same to the byte.
+    fn rendition(
+        &self,
+        one: &RenditionSegment,
+        number: SegmentNumber,
+        objects: &mut Vec<Object>,
+    ) -> EntryRendition {
+        let (kind, content_type) = match one.kind {
+            RenditionKind::Video { width, height, frame_rate } => (
+                TrackKind::Video { width, height, millifps: (frame_rate * 1_000.0).round() as u32 },
+                "video/mp4",
+            ),
+            RenditionKind::Audio { channels, .. } => {
+                (TrackKind::Audio { channels: channels.into() }, "audio/mp4")
+            }
+        };
+        let folder = format!("{}/{}", media_prefix(&self.broadcast, &self.lease), one.name);
+        let init_hash = fingerprint(&one.init);
+        let known = self.point.iter().flat_map(|point| &point.inits);
+        let stored = known.clone().find(|(name, _, hash)| *name == one.name && *hash == init_hash);
+        let init = match stored {
+            Some((_, path, _)) => path.clone(),
+            None => {
+                let path = format!("{folder}/init-{}.mp4", number.0);
+                objects.push(Object { path: path.clone(), content_type, body: one.init.clone() });
+                path
+            }
+        };
+        objects.push(Object {
+            path: format!("{folder}/{}.m4s", number.0),
+            content_type,
+            body: one.data.clone(),
+        });
+        EntryRendition {
+            name: one.name.clone(),
+            kind,
+            codecs: one.codecs.clone(),
+            bytes: one.data.len() as u64,
+            max_bitrate: one.declared_bitrate.into(),
+            init,
+            init_hash,
+        }
+    }
+}
+
+/// 64 bits of SHA-256: tells our own initialization sections apart.
+fn fingerprint(init: &[u8]) -> String {
+    Sha256::digest(init).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn ticks(time: MediaTime) -> Ticks {
+    Ticks::from_ticks(i64::try_from(time.ticks).unwrap_or(i64::MAX))
+}
+
+fn video(time: Ticks) -> MediaTime {
+    MediaTime::video(u64::try_from(time.ticks()).unwrap_or(0))
+}
+
+/// The engine's settings, from the stream's.
+pub(super) fn engine_settings(settings: &TranscodeSettings) -> EngineSettings {
+    EngineSettings {
+        ladder: settings
+            .ladder
+            .iter()
+            .map(|rung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000))
+            .collect(),
+        segment_duration: Ticks::from_secs(settings.segment_seconds.into()),
+        audio_bitrate: settings.audio_kbps * 1_000,
+        ..EngineSettings::default()
+    }
+}

@@ -1,0 +1,162 @@
+//! The source link's client: one response is one run; its body is read by the media engine.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use headwater_domain::hooks::Source;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Chunks on their way to the engine: some tenths of a second. Full means that the gateway waits, and keeps.
+const MAX_CHUNKS: usize = 16;
+/// How long a read waits before the engine may look whether it is to stop.
+const POLL: Duration = Duration::from_millis(50);
+/// The gateway answers a request for media that it has at once; for media that is yet to come it may take its time.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Reads sessions from gateways.
+#[derive(Debug, Clone)]
+pub(super) struct SourceClient {
+    http: Client<HttpConnector, BoxBody<Bytes, std::convert::Infallible>>,
+}
+
+/// What the gateway says of a run before its media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RunHead {
+    /// Number of the run in its session.
+    pub(super) run: u32,
+    /// Wall clock (unix ms) at the run's time 0.
+    pub(super) started_ms: u64,
+    /// Cursor of the first media message.
+    pub(super) first_cursor: u64,
+    /// Messages that were asked for and are not kept any more.
+    pub(super) lost: u64,
+}
+
+/// What came of asking for media.
+pub(super) enum Opened {
+    /// A run; its body follows.
+    Run(RunHead, Incoming),
+    /// The session has ended and everything was read.
+    Gone,
+}
+
+/// The source cannot be read now.
+#[derive(Debug, Error)]
+pub(super) enum SourceError {
+    #[error("the gateway cannot be reached")]
+    Unreachable(#[source] hyper_util::client::legacy::Error),
+    #[error("the gateway answered {0}")]
+    Refused(StatusCode),
+    #[error("the gateway's answer lacks the header {0}")]
+    Header(&'static str),
+    #[error("the source's address is no URL")]
+    Url(#[source] http::Error),
+}
+
+impl SourceClient {
+    pub(super) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_WITHIN));
+        connector.set_nodelay(true);
+        Self { http: Client::builder(TokioExecutor::new()).build(connector) }
+    }
+
+    /// Asks for the media after `cursor`.
+    pub(super) async fn open(&self, source: &Source, cursor: u64) -> Result<Opened, SourceError> {
+        let request = Request::get(format!("{}?after={cursor}", source.url))
+            .header(header::AUTHORIZATION, format!("Bearer {}", source.token.expose()))
+            .body(Empty::new().boxed())
+            .map_err(SourceError::Url)?;
+        let answer = self.http.request(request).await.map_err(SourceError::Unreachable)?;
+        match answer.status() {
+            StatusCode::OK => Ok(Opened::Run(RunHead::read(answer.headers())?, answer.into_body())),
+            StatusCode::GONE => Ok(Opened::Gone),
+            status => Err(SourceError::Refused(status)),
+        }
+    }
+
+    /// Tells the gateway up to where media is committed.
+    pub(super) async fn committed(&self, source: &Source, cursor: u64) -> Result<(), SourceError> {
+        let request = Request::put(format!("{}/committed", source.url))
+            .header(header::AUTHORIZATION, format!("Bearer {}", source.token.expose()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(format!("{{\"cursor\":{cursor}}}"))).boxed())
+            .map_err(SourceError::Url)?;
+        let answer = self.http.request(request).await.map_err(SourceError::Unreachable)?;
+        if answer.status().is_success() { Ok(()) } else { Err(SourceError::Refused(answer.status())) }
+    }
+}
+
+impl RunHead {
+    fn read(headers: &HeaderMap) -> Result<Self, SourceError> {
+        fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &'static str) -> Result<N, SourceError> {
+            let value =
+                headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+            value.ok_or(SourceError::Header(name))
+        }
+        Ok(Self {
+            run: number(headers, "headwater-run")?,
+            started_ms: number(headers, "headwater-run-started")?,
+            first_cursor: number(headers, "headwater-cursor")?,
+            lost: number(headers, "headwater-lost").unwrap_or(0),
+        })
+    }
+}
+
+/// What the pump hands to the reader; `None` is the clean end.
+type Chunk = Option<io::Result<Bytes>>;
+
+/// A body as a blocking reader, for the engine's thread.
+pub(super) struct BodyReader {
+    chunks: mpsc::Receiver<Chunk>,
+    current: Bytes,
+    ended: bool,
+    runtime: Handle,
+}
+
+/// Pumps `body` into a reader. The pump ends with the body or with the reader.
+pub(super) fn reader(mut body: Incoming) -> BodyReader {
+    let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
+    tokio::spawn(async move {
+        while let Some(frame) = body.frame().await {
+            let item = match frame.map(http_body::Frame::into_data) {
+                Ok(Ok(data)) => Ok(data),
+                Ok(Err(_trailers)) => continue,
+                Err(error) => Err(io::Error::other(error)),
+            };
+            let failed = item.is_err();
+            if sender.send(Some(item)).await.is_err() || failed {
+                return;
+            }
+        }
+        let _ = sender.send(None).await;
+    });
+    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current() }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            let waited =
+                self.runtime.block_on(async { tokio::time::timeout(POLL, self.chunks.recv()).await });
+            match waited {
+                Ok(Some(Some(chunk))) => self.current = chunk?,
+                Ok(Some(None)) => self.ended = true,
+                Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(_elapsed) => return Err(io::ErrorKind::Interrupted.into()),
+            }
+        }
+        let count = self.current.len().min(buffer.len());
+        self.current.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}

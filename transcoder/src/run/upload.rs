@@ -1,0 +1,135 @@
+//! Storing objects: the own region's bucket gates the commit, the mirror copy runs beside it.
+//!
+//! If the own bucket fails, the mirror copy is as good: the edge asks both buckets for every object. Only if both fail
+//! the segment becomes a gap.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+use super::vitals::Vitals;
+
+/// Mirror copies under way at once, in objects: five segments of four renditions. What is beyond is not mirrored, and
+/// counted; the memory of a slow peer region is not ours.
+const MAX_MIRRORING: usize = 20;
+/// How often an object is tried again, beyond what the SDK does by itself.
+const TRIES: u32 = 3;
+/// Pause before the next try; doubles.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// One object to store.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    pub(super) path: String,
+    pub(super) content_type: &'static str,
+    pub(super) body: Bytes,
+}
+
+/// Stores objects.
+#[derive(Debug)]
+pub(super) struct Uploader<M> {
+    media: Arc<M>,
+    mirror: bool,
+    mirroring: Arc<Semaphore>,
+    vitals: Vitals,
+}
+
+impl<M> Clone for Uploader<M> {
+    fn clone(&self) -> Self {
+        Self {
+            media: Arc::clone(&self.media),
+            mirror: self.mirror,
+            mirroring: Arc::clone(&self.mirroring),
+            vitals: self.vitals.clone(),
+        }
+    }
+}
+
+impl<M: PutMedia + 'static> Uploader<M> {
+    pub(super) fn new(media: Arc<M>, mirror: bool, vitals: Vitals) -> Self {
+        Self { media, mirror, mirroring: Arc::new(Semaphore::new(MAX_MIRRORING)), vitals }
+    }
+
+    /// Stores one object in at least one bucket.
+    pub(super) async fn store(&self, object: Object) -> PortResult<()> {
+        let copy = self.mirror(&object);
+        match put(&*self.media, Bucket::Own, &object).await {
+            Ok(()) => Ok(()),
+            Err(own) => {
+                tracing::warn!(
+                    path = object.path,
+                    error = &own as &dyn std::error::Error,
+                    "the own bucket fails"
+                );
+                let problem = format!("media bucket of this region fails: {own}");
+                self.vitals.update(|health| health.problem = Some(problem));
+                match copy {
+                    Some(copy) => copy.await.unwrap_or_else(|panic| Err(joined(panic))),
+                    None => Err(own),
+                }
+            }
+        }
+    }
+
+    /// Starts the mirror copy, if there is to be one and there is room.
+    fn mirror(&self, object: &Object) -> Option<JoinHandle<PortResult<()>>> {
+        if !self.mirror {
+            return None;
+        }
+        let Ok(room) = Arc::clone(&self.mirroring).try_acquire_owned() else {
+            tracing::warn!(path = object.path, "not mirrored: the mirror bucket is too slow");
+            self.vitals.update(|health| {
+                health.problem = Some("the mirror bucket is too slow; media is not mirrored".into())
+            });
+            return None;
+        };
+        self.count_mirroring();
+        let (uploader, object) = (self.clone(), object.clone());
+        Some(tokio::spawn(uploader.copy(object, room)))
+    }
+
+    async fn copy(self, object: Object, room: OwnedSemaphorePermit) -> PortResult<()> {
+        let result = put(&*self.media, Bucket::Mirror, &object).await;
+        if let Err(error) = &result {
+            tracing::warn!(path = object.path, error = error as &dyn std::error::Error, "not mirrored");
+            self.vitals.update(|health| health.problem = Some(format!("mirror bucket fails: {error}")));
+        }
+        drop(room);
+        self.count_mirroring();
+        result
+    }
+
+    fn count_mirroring(&self) {
+        let under_way = MAX_MIRRORING - self.mirroring.available_permits();
+        self.vitals.update(|health| health.mirror_lag = under_way as u64);
+    }
+
+    /// Waits until no mirror copy is under way.
+    pub(super) async fn settle(&self) {
+        let all = u32::try_from(MAX_MIRRORING).expect("a small number");
+        let _settled = self.mirroring.acquire_many(all).await;
+    }
+}
+
+async fn put(media: &impl PutMedia, bucket: Bucket, object: &Object) -> PortResult<()> {
+    let mut pause = PAUSE;
+    let mut tried = 1;
+    loop {
+        match media.put_media(bucket, &object.path, object.content_type, object.body.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error) if tried == TRIES || error.kind == FaultKind::Refused => return Err(error),
+            Err(_) => {}
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+        tried += 1;
+    }
+}
+
+fn joined(error: tokio::task::JoinError) -> PortError {
+    PortError { kind: FaultKind::Unavailable, action: "mirror a media object", source: error.into() }
+}

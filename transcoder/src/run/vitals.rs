@@ -1,0 +1,74 @@
+//! How the task fares, as its heartbeats tell it. Written by task and committer, read by the heartbeat loop.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use headwater_domain::beat::{Activity, Health};
+use headwater_domain::{SessionId, Timestamp};
+use tokio::sync::Notify;
+
+/// Shared health, and a bell for "tell it now".
+#[derive(Debug, Clone)]
+pub(super) struct Vitals {
+    health: Arc<Mutex<Health>>,
+    bell: Arc<Notify>,
+}
+
+impl Vitals {
+    pub(super) fn new() -> Self {
+        Self { health: Arc::new(Mutex::new(Health::starting())), bell: Arc::new(Notify::new()) }
+    }
+
+    pub(super) fn read(&self) -> Health {
+        self.lock().clone()
+    }
+
+    /// Changes the health; the next heartbeat tells it.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Health)) {
+        change(&mut self.lock());
+    }
+
+    /// Changes the health and has it told at once.
+    pub(super) fn announce(&self, change: impl FnOnce(&mut Health)) {
+        self.update(change);
+        self.bell.notify_one();
+    }
+
+    /// Waits until something is to be told at once.
+    pub(super) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// The session's source has ended or is out of reach, since now if not before.
+    pub(super) fn source_lost(&self, session: &SessionId, problem: Option<String>) {
+        self.announce(|health| {
+            if health.session.as_ref() != Some(session) {
+                health.source_lost_since = None;
+            }
+            health.session = Some(session.clone());
+            health.source_lost_since.get_or_insert_with(wall_clock);
+            health.activity = Activity::Waiting;
+            health.problem = problem.or(health.problem.take());
+        });
+    }
+
+    /// The session's source answers.
+    pub(super) fn source_found(&self, session: &SessionId) {
+        self.update(|health| {
+            health.session = Some(session.clone());
+            health.source_lost_since = None;
+            health.activity = Activity::Transcoding;
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Health> {
+        // A poisoned lock holds a whole value: every update is a plain assignment.
+        self.health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What time it is.
+pub(super) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

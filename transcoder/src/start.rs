@@ -1,0 +1,67 @@
+//! From environment variables to running commands.
+
+use std::sync::Arc;
+
+use headwater_aws::hooks::HookClient;
+use headwater_aws::media::Buckets;
+use headwater_aws::settings;
+use headwater_aws::table::Table;
+use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_transcoder::run::{Ports, Task, new_boot};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Logs to standard error: for people on a terminal, as JSON otherwise (`LOG_FORMAT=json`).
+pub(crate) fn logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if settings::optional("LOG_FORMAT").as_deref() == Some("json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(false).with_target(false).init();
+    }
+}
+
+/// Cancelled by SIGTERM (ECS) or SIGINT (a terminal).
+fn asked_to_leave() -> std::io::Result<CancellationToken> {
+    let leave = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let asked = leave.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to leave");
+        asked.cancel();
+    });
+    Ok(leave)
+}
+
+/// `transcoder run`.
+pub(crate) async fn run() -> anyhow::Result<()> {
+    let leave = asked_to_leave()?;
+    let sdk = settings::sdk_config().await;
+    let buckets = Buckets::from_env(&sdk)?;
+    let task = Task {
+        broadcast: settings::parsed(ENV_BROADCAST)?,
+        lease: settings::parsed(ENV_LEASE)?,
+        boot: new_boot(),
+        ports: Ports {
+            hooks: Arc::new(HookClient::from_env(&sdk)?),
+            timeline: Arc::new(Table::new(&sdk, settings::required("TABLE_NAME")?)),
+            has_mirror: buckets.has_mirror(),
+            media: Arc::new(buckets),
+        },
+        leave,
+    };
+    tracing::info!(broadcast = %task.broadcast, lease = %task.lease, "task starts");
+    let exit = task.run().await?;
+    tracing::info!(?exit, "task ends");
+    Ok(())
+}
+
+/// `transcoder gateway`.
+pub(crate) async fn gateway() -> anyhow::Result<()> {
+    anyhow::bail!("the gateway is merged next")
+}
