@@ -1,1 +1,3 @@
 //! The media container.
+
+pub mod gateway;
