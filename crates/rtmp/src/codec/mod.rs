@@ -1,0 +1,28 @@
+//! What is inside an audio or video message: codec, sequence header, keyframe, composition time.
+//!
+//! Reads the first bytes of FLV tag bodies (FLV 10.1 annex E, E-RTMP "Enhanced Video/Audio") and, for H.264 and
+//! HEVC, NAL unit headers. Decodes nothing and knows no session.
+
+mod audio;
+mod ex;
+mod fourcc;
+mod inspect;
+mod nal;
+mod video;
+
+pub use audio::{AudioCodec, AudioPacket, AudioTag};
+pub use fourcc::FourCc;
+pub use inspect::{Codec, Inspector, MediaClass, MediaInfo};
+pub use nal::{AvcConfig, HevcConfig, NalUnits};
+pub use video::{FrameType, VideoCodec, VideoPacket, VideoTag};
+
+/// Why a tag body cannot be classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// The body ends inside its header.
+    #[error("media message is cut short")]
+    Truncated,
+    /// E-RTMP v2 multitrack: several tracks in one message.
+    #[error("multitrack media is not supported")]
+    Multitrack,
+}

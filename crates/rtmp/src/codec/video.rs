@@ -1,0 +1,159 @@
+//! Video tag bodies (FLV 10.1 §E.4.3, E-RTMP "Enhanced Video").
+
+use super::{FourCc, TagError, ex};
+
+const CODEC_AVC: u8 = 7;
+/// Codec id 12: HEVC in the classic form, as Chinese encoders sent it before Enhanced RTMP.
+const CODEC_HEVC_CLASSIC: u8 = 12;
+const FRAME_COMMAND: u8 = 5;
+const PACKET_CODED_FRAMES_X: u8 = 3;
+const PACKET_METADATA: u8 = 4;
+const PACKET_MULTITRACK: u8 = 6;
+
+/// What a video message is coded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VideoCodec {
+    /// H.264, in the classic or the enhanced form.
+    Avc,
+    /// H.265, in the classic (codec id 12) or the enhanced form.
+    Hevc,
+    /// AV1.
+    Av1,
+    /// Another classic codec, by its FLV number (2 is H.263, 4 is VP6).
+    Classic(u8),
+    /// Another enhanced codec.
+    Enhanced(FourCc),
+}
+
+/// What a video message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VideoPacket {
+    /// Decoder configuration (avcC, hvcC, av1C).
+    SequenceHeader,
+    /// Coded pictures.
+    Frames,
+    /// End of sequence.
+    SequenceEnd,
+    /// Metadata such as HDR information, or a seek command.
+    Other,
+}
+
+/// What the tag says of the picture. Encoders mark open-GOP pictures as keyframes too: see
+/// [`NalUnits`](super::NalUnits) for what the stream says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FrameType {
+    /// Keyframe.
+    Key,
+    /// Inter frame.
+    Inter,
+    /// Disposable inter frame, generated keyframe, command.
+    Other(u8),
+}
+
+/// A classified video message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoTag<'a> {
+    /// Codec.
+    pub codec: VideoCodec,
+    /// What it holds.
+    pub packet: VideoPacket,
+    /// What the tag says of the picture.
+    pub frame_type: FrameType,
+    /// PTS − DTS, milliseconds.
+    pub composition_time_ms: i32,
+    /// Whether the header has the enhanced form, which FLV readers of before 2023 do not know.
+    pub enhanced: bool,
+    /// What follows the header: configuration or coded pictures.
+    pub data: &'a [u8],
+}
+
+impl<'a> VideoTag<'a> {
+    /// Reads the header of a video message.
+    ///
+    /// # Errors
+    /// When the body is shorter than its header, or multitrack.
+    pub fn parse(body: &'a [u8]) -> Result<Self, TagError> {
+        let (&first, rest) = body.split_first().ok_or(TagError::Truncated)?;
+        if first & 0x80 != 0 {
+            return Self::parse_enhanced(first >> 4 & 0x07, first & 0x0F, rest);
+        }
+        let frame_type = frame_type(first >> 4);
+        match first & 0x0F {
+            codec @ (CODEC_AVC | CODEC_HEVC_CLASSIC) => {
+                let (head, data) = rest.split_first_chunk::<4>().ok_or(TagError::Truncated)?;
+                let packet = match head[0] {
+                    0 => VideoPacket::SequenceHeader,
+                    1 => VideoPacket::Frames,
+                    2 => VideoPacket::SequenceEnd,
+                    _ => VideoPacket::Other,
+                };
+                let codec = if codec == CODEC_AVC { VideoCodec::Avc } else { VideoCodec::Hevc };
+                let composition_time_ms = i24([head[1], head[2], head[3]]);
+                Ok(Self { codec, packet, frame_type, composition_time_ms, enhanced: false, data })
+            }
+            codec => Ok(Self {
+                codec: VideoCodec::Classic(codec),
+                packet: if frame_type == FrameType::Other(FRAME_COMMAND) {
+                    VideoPacket::Other
+                } else {
+                    VideoPacket::Frames
+                },
+                frame_type,
+                composition_time_ms: 0,
+                enhanced: false,
+                data: rest,
+            }),
+        }
+    }
+
+    fn parse_enhanced(frame: u8, packet_type: u8, rest: &'a [u8]) -> Result<Self, TagError> {
+        let (packet_type, rest) = ex::skip_modifiers(packet_type, rest)?;
+        let frame_type = frame_type(frame);
+        if packet_type == PACKET_MULTITRACK {
+            return Err(TagError::Multitrack);
+        }
+        if frame == FRAME_COMMAND && packet_type != PACKET_METADATA {
+            // A command byte instead of a FourCC.
+            return Ok(Self {
+                codec: VideoCodec::Classic(0),
+                packet: VideoPacket::Other,
+                frame_type,
+                composition_time_ms: 0,
+                enhanced: true,
+                data: rest,
+            });
+        }
+        let (code, mut data) = ex::fourcc(rest)?;
+        let mut composition_time_ms = 0;
+        if packet_type == ex::CODED_FRAMES && [FourCc::AVC, FourCc::HEVC, FourCc::VVC].contains(&code) {
+            let (time, after) = data.split_first_chunk::<3>().ok_or(TagError::Truncated)?;
+            composition_time_ms = i24(*time);
+            data = after;
+        }
+        let packet = match packet_type {
+            ex::SEQUENCE_START => VideoPacket::SequenceHeader,
+            ex::CODED_FRAMES | PACKET_CODED_FRAMES_X => VideoPacket::Frames,
+            ex::SEQUENCE_END => VideoPacket::SequenceEnd,
+            _ => VideoPacket::Other,
+        };
+        let codec = match code {
+            FourCc::AVC => VideoCodec::Avc,
+            FourCc::HEVC => VideoCodec::Hevc,
+            FourCc::AV1 => VideoCodec::Av1,
+            other => VideoCodec::Enhanced(other),
+        };
+        Ok(Self { codec, packet, frame_type, composition_time_ms, enhanced: true, data })
+    }
+}
+
+fn frame_type(number: u8) -> FrameType {
+    match number {
+        1 => FrameType::Key,
+        2 => FrameType::Inter,
+        other => FrameType::Other(other),
+    }
+}
+
+fn i24(bytes: [u8; 3]) -> i32 {
+    i32::from_be_bytes([bytes[0], bytes[1], bytes[2], 0]) >> 8
+}

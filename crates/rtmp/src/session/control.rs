@@ -1,0 +1,151 @@
+//! Messages by type, and the protocol control messages among them (RTMP §5.4, §7.1).
+
+use super::error::SessionError;
+use super::event::{Event, Ignored};
+use super::server::ServerSession;
+use crate::chunk::Aggregate;
+use crate::message::{MediaKind, Message, type_id, user_control};
+
+/// Acknowledgement window of a client that never announced one, bytes: Flash Media Server's default.
+const DEFAULT_WINDOW: u32 = 2_500_000;
+
+impl ServerSession {
+    pub(super) fn handle(&mut self, message: Message) -> Result<(), SessionError> {
+        match message.type_id {
+            type_id::SET_CHUNK_SIZE => Ok(self.reader.set_chunk_size(field(&message)?)?),
+            type_id::ABORT => {
+                self.reader.abort(field(&message)?);
+                Ok(())
+            }
+            // The client's progress in reading our few hundred bytes.
+            type_id::ACKNOWLEDGEMENT => Ok(()),
+            type_id::USER_CONTROL => self.handle_user_control(&message),
+            type_id::WINDOW_ACK_SIZE => {
+                self.acks.set_window(field(&message)?);
+                Ok(())
+            }
+            type_id::SET_PEER_BANDWIDTH => {
+                // We never have more outstanding than a reply, so no limit bites; the answer is owed (RTMP §5.4.5).
+                let size = field(&message)?;
+                if size != 0 && size != self.config.server_window_ack {
+                    self.config.server_window_ack = size;
+                    self.out.window_ack_size(size);
+                }
+                Ok(())
+            }
+            type_id::AGGREGATE => self.handle_aggregate(message),
+            type_id::COMMAND_AMF0 | type_id::COMMAND_AMF3 => self.handle_command(&message),
+            type_id::DATA_AMF0 | type_id::DATA_AMF3 => self.handle_data(&message),
+            other => match MediaKind::from_type_id(other) {
+                Some(kind) => self.handle_media(kind, message),
+                None => {
+                    self.events.push_back(Event::Ignored(Ignored::MessageType(other)));
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn handle_user_control(&mut self, message: &Message) -> Result<(), SessionError> {
+        let event = message.payload.first_chunk().ok_or(SessionError::ShortControl(type_id::USER_CONTROL))?;
+        if u16::from_be_bytes(*event) == user_control::PING_REQUEST {
+            let stamp = message.payload[2..]
+                .first_chunk()
+                .ok_or(SessionError::ShortControl(type_id::USER_CONTROL))?;
+            self.out.user_control(user_control::PING_RESPONSE, u32::from_be_bytes(*stamp));
+        }
+        Ok(())
+    }
+
+    fn handle_aggregate(&mut self, message: Message) -> Result<(), SessionError> {
+        for part in Aggregate::new(message) {
+            let part = part?;
+            match part.type_id {
+                type_id::DATA_AMF0 => self.handle_data(&part)?,
+                id => {
+                    if let Some(kind) = MediaKind::from_type_id(id) {
+                        self.handle_media(kind, part)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one 32-bit field control messages start with.
+fn field(message: &Message) -> Result<u32, SessionError> {
+    let field = message.payload.first_chunk().ok_or(SessionError::ShortControl(message.type_id))?;
+    Ok(u32::from_be_bytes(*field))
+}
+
+/// Counts what came, to acknowledge it in time (RTMP §5.4.3).
+#[derive(Debug)]
+pub(super) struct AckWindow {
+    window: u32,
+    /// Sequence number: all bytes received, wrapping.
+    sequence: u32,
+    unacknowledged: u64,
+}
+
+impl AckWindow {
+    pub(super) fn new() -> Self {
+        Self { window: DEFAULT_WINDOW, sequence: 0, unacknowledged: 0 }
+    }
+
+    /// 0 would ask for an acknowledgement of nothing; it is taken for "not set".
+    pub(super) fn set_window(&mut self, window: u32) {
+        self.window = if window == 0 { DEFAULT_WINDOW } else { window };
+    }
+
+    pub(super) fn received(&mut self, count: usize) {
+        // Wraps on purpose: sequence numbers are modulo 2³².
+        self.sequence = self.sequence.wrapping_add(count as u32);
+        self.unacknowledged += count as u64;
+    }
+
+    /// At half the window, because a client may stop at a whole one and the answer takes a round trip.
+    pub(super) fn due(&mut self) -> Option<u32> {
+        if self.unacknowledged < u64::from(self.window / 2).max(1) {
+            return None;
+        }
+        self.unacknowledged = 0;
+        Some(self.sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledges_at_half_the_window() {
+        let mut acks = AckWindow::new();
+        acks.set_window(1_000);
+        acks.received(499);
+        assert_eq!(acks.due(), None);
+        acks.received(1);
+        assert_eq!(acks.due(), Some(500));
+        assert_eq!(acks.due(), None);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_and_go_on() {
+        let mut acks = AckWindow::new();
+        acks.received(u32::MAX as usize);
+        assert_eq!(acks.due(), Some(u32::MAX));
+        acks.received(2_000_001);
+        assert_eq!(acks.due(), Some(2_000_000));
+    }
+
+    #[test]
+    fn a_window_of_zero_or_one_is_harmless() {
+        let mut acks = AckWindow::new();
+        acks.set_window(0);
+        acks.received(1_000);
+        assert_eq!(acks.due(), None);
+        acks.set_window(1);
+        assert_eq!(acks.due(), Some(1_000));
+        assert_eq!(acks.due(), None);
+    }
+}

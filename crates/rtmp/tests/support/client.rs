@@ -1,0 +1,1 @@
+//! A client: writes chunks of every legal form.
