@@ -102,7 +102,10 @@ pub fn clear_leftovers(spool_dir: &Path) -> io::Result<()> {
     fs::create_dir_all(spool_dir)?;
     for entry in fs::read_dir(spool_dir)? {
         let entry = entry?;
-        let ours = entry.file_name().to_str().is_some_and(|name| name.parse::<headwater_domain::SessionId>().is_ok());
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.parse::<headwater_domain::SessionId>().is_ok());
         if ours && entry.file_type()?.is_dir() {
             fs::remove_dir_all(entry.path())?;
         }

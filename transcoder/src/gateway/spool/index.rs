@@ -73,9 +73,9 @@ pub struct Index {
     lost: u64,
 }
 
-impl Index {
+impl Default for Index {
     /// An empty one. Cursors begin at 1: cursor 0 is that of sequence headers.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let origin = Mark { cursor: 1, offset: 0 };
         Self {
             runs: VecDeque::new(),
@@ -86,7 +86,9 @@ impl Index {
             lost: 0,
         }
     }
+}
 
+impl Index {
     /// Oldest message kept.
     pub fn first(&self) -> Mark {
         self.first

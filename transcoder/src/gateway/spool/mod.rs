@@ -9,10 +9,10 @@ pub mod chunks;
 pub mod index;
 pub mod reader;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::io;
 
 use bytes::{Bytes, BytesMut};
 use headwater_rtmp::MediaKind;
@@ -102,7 +102,7 @@ impl Spool {
     /// An empty one that will write to `folder`.
     pub fn create(folder: PathBuf, limits: SpoolLimits, budget: &Budget) -> Result<Self, SpoolError> {
         let inner = Inner {
-            index: Index::new(),
+            index: Index::default(),
             chunks: Some(Chunks::create(folder)?),
             tail: BytesMut::with_capacity(TAIL_BYTES),
             tail_start: 0,
@@ -137,13 +137,7 @@ impl Spool {
     }
 
     /// Takes one media message. Answers its cursor.
-    pub fn append(
-        &self,
-        kind: MediaKind,
-        placed: Placed,
-        idr: bool,
-        body: &[u8],
-    ) -> Result<u64, SpoolError> {
+    pub fn append(&self, kind: MediaKind, placed: Placed, idr: bool, body: &[u8]) -> Result<u64, SpoolError> {
         let at = self.began.elapsed();
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -170,6 +164,18 @@ impl Spool {
         inner.index.commit(cursor, ended);
         inner.release();
         inner.count();
+        drop(inner);
+        self.announce();
+    }
+
+    /// Whether there is anything to read.
+    pub fn keeps_media(&self) -> bool {
+        self.lock().kept() > 0
+    }
+
+    /// Number of the run that came last.
+    pub fn last_run(&self) -> Option<u32> {
+        self.lock().index.open_run().map(|run| run.number)
     }
 
     /// No media will come any more.
@@ -258,7 +264,7 @@ impl Inner {
 
     fn enforce(&mut self, limits: SpoolLimits, now: Duration) {
         let lost = self.index.lost();
-        while self.index.age(now) > limits.age || self.stored() > limits.bytes {
+        while self.index.age(now) > limits.age || self.kept() > limits.bytes {
             if !self.index.drop_oldest() {
                 break;
             }
@@ -269,6 +275,12 @@ impl Inner {
         }
     }
 
+    /// Media that a reader can have.
+    fn kept(&self) -> u64 {
+        self.index.next().offset - self.index.first().offset
+    }
+
+    /// Bytes on disk and in memory: more than is kept by what shares a file with it.
     fn stored(&self) -> u64 {
         self.index.next().offset - self.first_offset()
     }
@@ -305,4 +317,3 @@ impl Inner {
         Ok(u64::from(body) + (flv::TAG_HEADER_LEN + flv::TAG_TRAILER_LEN) as u64)
     }
 }
-

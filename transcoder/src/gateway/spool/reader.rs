@@ -36,18 +36,18 @@ pub enum Next {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Reader<S> {
-    spool: S,
+pub struct Reader {
+    spool: Arc<Spool>,
     run: u32,
     position: u64,
     changed: watch::Receiver<()>,
     open: Option<(u64, Arc<File>)>,
 }
 
-impl<S: AsRef<Spool>> Reader<S> {
+impl Reader {
     /// Reads `run` from `position`.
-    pub fn new(spool: S, run: u32, position: u64) -> Self {
-        let changed = spool.as_ref().watch();
+    pub fn new(spool: Arc<Spool>, run: u32, position: u64) -> Self {
+        let changed = spool.watch();
         Self { spool, run, position, changed, open: None }
     }
 
@@ -55,7 +55,7 @@ impl<S: AsRef<Spool>> Reader<S> {
     pub async fn next(&mut self) -> io::Result<Next> {
         loop {
             self.changed.borrow_and_update();
-            match self.spool.as_ref().read(self.run, self.position) {
+            match self.spool.read(self.run, self.position) {
                 Piece::Memory(bytes) => return Ok(self.advance(bytes)),
                 Piece::Disk(extent) => {
                     return match self.read_file(&extent).await {

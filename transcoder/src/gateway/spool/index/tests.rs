@@ -19,7 +19,7 @@ fn video(index: &mut Index, gops: u64) {
 }
 
 fn two_runs() -> Index {
-    let mut index = Index::new();
+    let mut index = Index::default();
     index.open(run_start(), None);
     video(&mut index, 5); // cursors 1..=20, IDRs at 1 5 9 13 17
     index.open(run_start(), None);
@@ -88,7 +88,7 @@ fn what_is_dropped_goes_by_gops_and_is_counted_unless_it_was_committed() {
 
 #[test]
 fn without_idr_the_oldest_second_goes() {
-    let mut index = Index::new();
+    let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..100 {
         index.push(Video, n == 0, 10, Duration::from_millis(n * 100));
@@ -100,7 +100,7 @@ fn without_idr_the_oldest_second_goes() {
 
 #[test]
 fn audio_alone_begins_with_the_message_after_the_cursor() {
-    let mut index = Index::new();
+    let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..100 {
         index.push(Audio, false, 10, Duration::from_millis(n * 100));
@@ -113,7 +113,7 @@ fn audio_alone_begins_with_the_message_after_the_cursor() {
 
 #[test]
 fn points_are_thinned_not_gathered_without_end() {
-    let mut index = Index::new();
+    let mut index = Index::default();
     index.open(run_start(), None);
     for _ in 0..100_000 {
         index.push(Video, true, 10, Duration::ZERO);
@@ -126,7 +126,7 @@ fn points_are_thinned_not_gathered_without_end() {
 
 #[test]
 fn a_session_without_media_has_nothing_to_read() {
-    let mut index = Index::new();
+    let mut index = Index::default();
     assert_eq!(start(&index, 0), None);
     index.commit(7, false);
     index.commit(7, true);
