@@ -56,7 +56,7 @@ mod tests {
         assert!(meter.count(9_000, Duration::from_secs(111)));
         assert!(meter.count(1_000, Duration::from_secs(120)));
         assert!(!meter.count(1, Duration::from_secs(120)));
-        assert!(meter.count(9_000, Duration::from_secs(121)));
+        assert!(meter.count(8_999, Duration::from_secs(121)));
         assert!(meter.count(10_000, Duration::from_secs(5_000)));
     }
 

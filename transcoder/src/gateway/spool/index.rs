@@ -10,8 +10,8 @@ use headwater_rtmp::MediaKind;
 
 use crate::gateway::runs::RunStart;
 
-/// Most points kept of a session (40 bytes each: 160 KiB). Beyond it every second one is forgotten, which costs a
-/// reader some media it must decode and drop, never correctness.
+/// Most points kept of a session (40 bytes each: 160 KiB). Beyond it they are noted half as often, which costs a reader
+/// some media it must decode and drop, never correctness.
 const MAX_POINTS: usize = 4_096;
 /// Without IDR so often a place is noted all the same: audio-only sessions, and encoders with intra refresh.
 const SOFT_POINT_EVERY: Duration = Duration::from_secs(1);
@@ -67,6 +67,8 @@ pub struct Start {
 pub struct Index {
     runs: VecDeque<Run>,
     points: VecDeque<Point>,
+    /// Messages between two points, at least.
+    spacing: u64,
     first: Mark,
     next: Mark,
     committed: u64,
@@ -80,6 +82,7 @@ impl Default for Index {
         Self {
             runs: VecDeque::new(),
             points: VecDeque::new(),
+            spacing: 1,
             first: origin,
             next: origin,
             committed: 0,
@@ -128,20 +131,30 @@ impl Index {
         if let Some(run) = self.runs.back_mut() {
             run.has_video |= kind == MediaKind::Video;
             let opens = run.first == mark;
-            let due = self.points.back().is_none_or(|point| at.saturating_sub(point.at) >= SOFT_POINT_EVERY);
-            if idr || opens || due {
+            let due = self.points.back().is_none_or(|last| at.saturating_sub(last.at) >= SOFT_POINT_EVERY);
+            let apart = self.points.back().is_none_or(|last| mark.cursor - last.mark.cursor >= self.spacing);
+            if opens || (apart && (idr || due)) {
                 self.points.push_back(Point { mark, at, idr });
             }
         }
         if self.points.len() > MAX_POINTS {
-            let mut place = 0usize;
-            self.points.retain(|_| {
-                place += 1;
-                place % 2 == 1
-            });
+            self.thin_out();
         }
         self.next = Mark { cursor: mark.cursor + 1, offset: mark.offset + bytes as u64 };
         mark.cursor
+    }
+
+    /// Doubles the spacing. Points at which runs begin may go too: a run's start is known without them.
+    fn thin_out(&mut self) {
+        self.spacing *= 2;
+        let mut last = None;
+        self.points.retain(|point| {
+            let keep = last.is_none_or(|last| point.mark.cursor - last >= self.spacing);
+            if keep {
+                last = Some(point.mark.cursor);
+            }
+            keep
+        });
     }
 
     /// End of run `number`, if another one has begun.
@@ -216,6 +229,9 @@ impl Index {
         self.first = mark;
         while self.points.front().is_some_and(|point| point.mark.offset < mark.offset) {
             self.points.pop_front();
+        }
+        if self.points.len() < MAX_POINTS / 4 {
+            self.spacing = (self.spacing / 2).max(1);
         }
         while self.runs.get(1).is_some_and(|run| run.first.offset <= mark.offset) {
             self.runs.pop_front();
