@@ -84,9 +84,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.flush().await.is_err() || !spoke {
             return;
         }
-        // Closing with unread input would reset the connection, and the reason might be lost on its way.
+        // The peer is to close first: GStreamer takes it for an error if we do, and closing with unread input would
+        // reset the connection, so that the reason might be lost on its way.
         let drained = async {
-            self.socket.shutdown().await?;
             loop {
                 self.input.clear();
                 self.input.reserve(READ_BYTES);
@@ -97,5 +97,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         };
         // Whoever does not close by itself in time is cut off.
         let _ = timeout(self.linger, drained).await;
+        let _ = timeout(self.write_timeout, self.socket.shutdown()).await;
     }
 }

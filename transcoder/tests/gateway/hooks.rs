@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 /// What to do with the next publish requests.
 #[derive(Debug, Clone)]
-pub enum Policy {
+pub(crate) enum Policy {
     Allow,
     Deny(DenyKind, &'static str),
     /// Fails so often, then allows.
@@ -24,14 +24,14 @@ pub enum Policy {
 }
 
 #[derive(Debug, Default, Clone)]
-pub struct Record {
-    pub published: Vec<PublishRequest>,
-    pub unpublished: Vec<UnpublishRequest>,
-    pub beats: Vec<GatewayBeat>,
+pub(crate) struct Record {
+    pub(crate) published: Vec<PublishRequest>,
+    pub(crate) unpublished: Vec<UnpublishRequest>,
+    pub(crate) beats: Vec<GatewayBeat>,
 }
 
 #[derive(Debug)]
-pub struct FakeHooks {
+pub(crate) struct FakeHooks {
     policy: Mutex<Policy>,
     stops: Mutex<BTreeMap<SessionId, String>>,
     outage: Mutex<bool>,
@@ -39,7 +39,7 @@ pub struct FakeHooks {
 }
 
 impl FakeHooks {
-    pub fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy) -> Self {
         Self {
             policy: Mutex::new(policy),
             stops: Mutex::default(),
@@ -48,32 +48,32 @@ impl FakeHooks {
         }
     }
 
-    pub fn set_outage(&self, outage: bool) {
+    pub(crate) fn set_outage(&self, outage: bool) {
         *self.outage.lock().unwrap() = outage;
     }
 
-    pub fn stop(&self, session: &SessionId, reason: &str) {
+    pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
         self.stops.lock().unwrap().insert(session.clone(), reason.to_owned());
     }
 
-    pub fn record(&self) -> Record {
+    pub(crate) fn record(&self) -> Record {
         self.record.borrow().clone()
     }
 
     /// Waits until the record is as wanted.
-    pub async fn until(&self, wanted: impl FnMut(&Record) -> bool) -> Record {
+    pub(crate) async fn until(&self, wanted: impl FnMut(&Record) -> bool) -> Record {
         let mut record = self.record.subscribe();
         let waiting = record.wait_for(wanted);
         tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the gateway calls the hook").unwrap().clone()
     }
 
     /// The `n`th publish request's session.
-    pub async fn session(&self, n: usize) -> SessionId {
+    pub(crate) async fn session(&self, n: usize) -> SessionId {
         self.until(|record| record.published.len() > n).await.published[n].session.clone()
     }
 
     /// The `n`th unpublish.
-    pub async fn unpublish(&self, n: usize) -> UnpublishRequest {
+    pub(crate) async fn unpublish(&self, n: usize) -> UnpublishRequest {
         self.until(|record| record.unpublished.len() > n).await.unpublished[n].clone()
     }
 
@@ -82,7 +82,7 @@ impl FakeHooks {
     }
 }
 
-pub fn stream() -> StreamId {
+pub(crate) fn stream() -> StreamId {
     StreamId::from_random(42)
 }
 

@@ -26,36 +26,36 @@ use tokio_util::sync::CancellationToken;
 use crate::hooks::{FakeHooks, Policy, stream};
 
 /// More than anything here takes on a busy machine; a test that reaches it has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn stream_key() -> StreamKey {
+pub(crate) fn stream_key() -> StreamKey {
     StreamKey::from_random(stream(), KeyId::from_random(5), 0x1234_5678_9abc_def0_1234_5678_9abc_def0)
 }
 
-pub fn stream_key_text() -> String {
+pub(crate) fn stream_key_text() -> String {
     stream_key().reveal().expose().to_owned()
 }
 
-pub struct Rig {
-    pub hooks: Arc<FakeHooks>,
-    pub gateway: Gateway,
-    pub key: SigningKey,
-    pub dir: TempDir,
-    pub shutdown: CancellationToken,
+pub(crate) struct Rig {
+    pub(crate) hooks: Arc<FakeHooks>,
+    pub(crate) gateway: Gateway,
+    pub(crate) key: SigningKey,
+    pub(crate) dir: TempDir,
+    pub(crate) shutdown: CancellationToken,
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
-pub async fn rig() -> Rig {
+pub(crate) async fn rig() -> Rig {
     rig_with(Policy::Allow, |_| {}).await
 }
 
-pub async fn rig_with(policy: Policy, change: impl FnOnce(&mut Limits)) -> Rig {
+pub(crate) async fn rig_with(policy: Policy, change: impl FnOnce(&mut Limits)) -> Rig {
     let mut limits = Limits { drain_timeout: Duration::ZERO, move_timeout: Duration::ZERO, ..Limits::default() };
     change(&mut limits);
     rig_of(policy, limits, None, tempfile::tempdir().unwrap()).await
 }
 
-pub async fn rig_of(policy: Policy, limits: Limits, rtmps: Option<RtmpsConfig>, dir: TempDir) -> Rig {
+pub(crate) async fn rig_of(policy: Policy, limits: Limits, rtmps: Option<RtmpsConfig>, dir: TempDir) -> Rig {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let key = SigningKey::new(Secret::new("signing"));
     let hooks = Arc::new(FakeHooks::new(policy));
@@ -76,19 +76,19 @@ pub async fn rig_of(policy: Policy, limits: Limits, rtmps: Option<RtmpsConfig>, 
 }
 
 impl Rig {
-    pub fn rtmp_url(&self) -> String {
+    pub(crate) fn rtmp_url(&self) -> String {
         format!("rtmp://{}/live/{}", self.gateway.rtmp_addr(), stream_key_text())
     }
 
-    pub fn source_url(&self, session: &SessionId, after: u64) -> String {
+    pub(crate) fn source_url(&self, session: &SessionId, after: u64) -> String {
         format!("http://{}/sources/{session}?after={after}", self.gateway.source_addr())
     }
 
-    pub fn token(&self, session: &SessionId) -> String {
+    pub(crate) fn token(&self, session: &SessionId) -> String {
         self.key.source_token(session, Timestamp(4_000_000_000_000)).expose().to_owned()
     }
 
-    pub async fn request(&self, method: &str, url: &str, token: &str, body: String) -> http::Response<Incoming> {
+    pub(crate) async fn request(&self, method: &str, url: &str, token: &str, body: String) -> http::Response<Incoming> {
         let request = Request::builder()
             .method(method)
             .uri(url)
@@ -99,12 +99,12 @@ impl Rig {
         timeout(PATIENCE, self.http.request(request)).await.expect("an answer").unwrap()
     }
 
-    pub async fn get(&self, session: &SessionId, after: u64) -> http::Response<Incoming> {
+    pub(crate) async fn get(&self, session: &SessionId, after: u64) -> http::Response<Incoming> {
         self.request("GET", &self.source_url(session, after), &self.token(session), String::new()).await
     }
 
     /// The whole body, to its clean end.
-    pub async fn read(&self, session: &SessionId, after: u64) -> Flv {
+    pub(crate) async fn read(&self, session: &SessionId, after: u64) -> Flv {
         let answer = self.get(session, after).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let headers = answer.headers().clone();
@@ -112,25 +112,25 @@ impl Rig {
         Flv::parse(headers, body.to_bytes())
     }
 
-    pub async fn status(&self, session: &SessionId, after: u64) -> StatusCode {
+    pub(crate) async fn status(&self, session: &SessionId, after: u64) -> StatusCode {
         self.get(session, after).await.status()
     }
 
-    pub async fn commit(&self, session: &SessionId, cursor: u64) {
+    pub(crate) async fn commit(&self, session: &SessionId, cursor: u64) {
         let url = format!("http://{}/sources/{session}/committed", self.gateway.source_addr());
         let body = format!("{{\"cursor\":{cursor}}}");
         let answer = self.request("PUT", &url, &self.token(session), body).await;
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     }
 
-    pub async fn health(&self) -> serde_json::Value {
+    pub(crate) async fn health(&self) -> serde_json::Value {
         let url = format!("http://{}/health", self.gateway.source_addr());
         let answer = self.request("GET", &url, "", String::new()).await;
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
     }
 
     /// Files in the spool.
-    pub fn spooled(&self) -> Vec<PathBuf> {
+    pub(crate) fn spooled(&self) -> Vec<PathBuf> {
         let sessions = std::fs::read_dir(self.dir.path().join("spool")).unwrap();
         sessions
             .flat_map(|session| std::fs::read_dir(session.unwrap().path()).unwrap())
@@ -139,7 +139,7 @@ impl Rig {
     }
 
     /// Shuts down; the spool must be empty then.
-    pub async fn leave(self) {
+    pub(crate) async fn leave(self) {
         self.shutdown.cancel();
         timeout(PATIENCE, self.gateway.join()).await.expect("the gateway leaves").unwrap();
         let left: Vec<_> = std::fs::read_dir(self.dir.path().join("spool")).unwrap().collect();
@@ -149,29 +149,29 @@ impl Rig {
 
 /// What the source link sent.
 #[derive(Debug, Clone)]
-pub struct Flv {
-    pub headers: HeaderMap,
-    pub bytes: Bytes,
+pub(crate) struct Flv {
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
     /// Tags in order; the first ones are headers with cursor bits 0.
-    pub tags: Vec<Tag>,
+    pub(crate) tags: Vec<Tag>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
-    pub kind: u8,
-    pub time: u32,
+pub(crate) struct Tag {
+    pub(crate) kind: u8,
+    pub(crate) time: u32,
     pub cursor_bits: u64,
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Tag {
-    pub fn is_idr(&self) -> bool {
+    pub(crate) fn is_idr(&self) -> bool {
         self.kind == 9 && self.body[0] == 0x17 && self.body[1] == 1
     }
 }
 
 impl Flv {
-    pub fn parse(headers: HeaderMap, bytes: Bytes) -> Self {
+    pub(crate) fn parse(headers: HeaderMap, bytes: Bytes) -> Self {
         assert_eq!(&bytes[..4], b"FLV\x01");
         let mut rest = bytes.slice(13..);
         let mut tags = Vec::new();
@@ -189,33 +189,33 @@ impl Flv {
         Self { headers, bytes, tags }
     }
 
-    pub fn header(&self, name: &str) -> u64 {
+    pub(crate) fn header(&self, name: &str) -> u64 {
         self.headers[name].to_str().unwrap().parse().unwrap()
     }
 
-    pub fn media(&self) -> Vec<&Tag> {
+    pub(crate) fn media(&self) -> Vec<&Tag> {
         self.tags.iter().filter(|tag| tag.cursor_bits != 0).collect()
     }
 
-    pub fn cursors(&self) -> Vec<u64> {
+    pub(crate) fn cursors(&self) -> Vec<u64> {
         self.media().iter().map(|tag| tag.cursor_bits).collect()
     }
 }
 
 /// Runs a program to its end.
-pub async fn output(command: &mut Command) -> Output {
+pub(crate) async fn output(command: &mut Command) -> Output {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
     timeout(PATIENCE, running).await.expect("the program ends").expect("the program starts")
 }
 
-pub fn ffmpeg(args: &[&str]) -> Command {
+pub(crate) fn ffmpeg(args: &[&str]) -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "info"]).args(args);
     command
 }
 
 /// A small H.264 and AAC file of `seconds`, an IDR each second, with B-frames.
-pub async fn sample(dir: &Path, seconds: u32) -> PathBuf {
+pub(crate) async fn sample(dir: &Path, seconds: u32) -> PathBuf {
     let path = dir.join(format!("sample-{seconds}.flv"));
     let (video, audio) = (
         format!("testsrc2=size=160x90:rate=25:duration={seconds}"),
@@ -232,12 +232,12 @@ pub async fn sample(dir: &Path, seconds: u32) -> PathBuf {
 }
 
 /// Publishes a file as it is, as fast as it goes.
-pub async fn publish(file: &Path, url: &str) -> Output {
+pub(crate) async fn publish(file: &Path, url: &str) -> Output {
     output(&mut ffmpeg(&["-i", file.to_str().unwrap(), "-c", "copy", "-f", "flv", url])).await
 }
 
 /// Publishes in real time until it is stopped.
-pub fn publish_live(url: &str) -> Child {
+pub(crate) fn publish_live(url: &str) -> Child {
     let mut command = ffmpeg(&[
         "-re", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-re", "-f", "lavfi", "-i",
         "sine=sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-threads", "1", "-c:a", "aac",
@@ -247,7 +247,7 @@ pub fn publish_live(url: &str) -> Child {
 }
 
 /// `stream index, pts, dts, size, flags` of each packet, by ffprobe.
-pub async fn packets(file: &Path) -> Vec<(u32, i64, i64, u64, String)> {
+pub(crate) async fn packets(file: &Path) -> Vec<(u32, i64, i64, u64, String)> {
     let probed = output(Command::new("ffprobe").args([
         "-v", "error", "-of", "csv=p=0", "-show_entries", "packet=stream_index,pts,dts,size,flags",
     ]).arg(file))
