@@ -34,6 +34,25 @@ pub struct ReaderStats {
     pub messages: u64,
     /// Payload bytes written to a buffer, counting those moved again when a buffer grew.
     pub bytes_copied: u64,
+    /// Bytes of buffers allocated.
+    pub bytes_allocated: u64,
+}
+
+impl ReaderStats {
+    /// Doubles the buffer up to the announced length, never beyond what came by more than that factor. A buffer of
+    /// its own size is made each time: growing in place rounds up, and the message keeps what it was given.
+    fn make_room(&mut self, payload: &mut BytesMut, more: usize, announced: usize) {
+        let needed = payload.len() + more;
+        if needed > payload.capacity() {
+            let capacity = needed.max(2 * payload.len()).max(FIRST_ALLOCATION).min(announced);
+            let mut larger = BytesMut::with_capacity(capacity);
+            larger.extend_from_slice(payload);
+            self.bytes_copied += payload.len() as u64;
+            self.bytes_allocated += capacity as u64;
+            *payload = larger;
+        }
+        self.bytes_copied += more as u64;
+    }
 }
 
 #[derive(Debug)]
@@ -228,7 +247,7 @@ impl ChunkReader {
         if self.buffered > self.limits.buffered {
             return Err(ChunkError::TooMuchBuffered { limit: self.limits.buffered });
         }
-        self.stats.bytes_copied += grow(payload, taken.len(), stream.length as usize) + taken.len() as u64;
+        self.stats.make_room(payload, taken.len(), stream.length as usize);
         payload.extend_from_slice(taken);
         let count = taken.len();
         if self.held.is_empty() {
@@ -251,19 +270,6 @@ impl ChunkReader {
             payload: payload.freeze(),
         })
     }
-}
-
-/// Doubles the buffer up to the announced length, never beyond what came by more than that factor. Returns the bytes
-/// that had to move.
-fn grow(payload: &mut BytesMut, more: usize, announced: usize) -> u64 {
-    let needed = payload.len() + more;
-    if needed <= payload.capacity() {
-        return 0;
-    }
-    let capacity = needed.max(2 * payload.len()).max(FIRST_ALLOCATION).min(announced);
-    let moved = payload.len() as u64;
-    payload.reserve(capacity - payload.len());
-    moved
 }
 
 impl ChunkStream {

@@ -1,6 +1,7 @@
 //! The session itself: bytes in, bytes and events out, and the owner's decisions.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -20,7 +21,6 @@ use crate::handshake::Handshake;
 /// Owner's loop: read the socket, [`receive`](Self::receive), act on every [`poll_event`](Self::poll_event), write
 /// every [`poll_output`](Self::poll_output). When `receive` fails or [`phase`](Self::phase) is [`Phase::Closed`],
 /// write what is left and close.
-#[derive(Debug)]
 pub struct ServerSession {
     pub(super) config: SessionConfig,
     pub(super) reader: ChunkReader,
@@ -200,5 +200,16 @@ impl ServerSession {
             return Some(ReconnectSignal::GoAway);
         }
         None
+    }
+}
+
+/// Shows where the session is. Buffers and the client's URL may hold a stream key.
+impl fmt::Debug for ServerSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSession")
+            .field("phase", &self.phase())
+            .field("client", &self.client)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }

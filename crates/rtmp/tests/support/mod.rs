@@ -6,3 +6,4 @@
 pub mod client;
 pub mod replay;
 pub mod socket;
+pub mod writer;
