@@ -1,0 +1,113 @@
+//! What the gateway is told when it starts, and the limits its peers meet.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use headwater_domain::Region;
+use headwater_domain::hooks;
+use headwater_domain::tokens::SigningKey;
+
+/// Settings of a gateway. Ports may be 0: [`super::Gateway`] tells which were taken.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Where encoders connect with `rtmp://`.
+    pub rtmp: SocketAddr,
+    /// Where encoders connect with `rtmps://`, if the gateway itself ends TLS.
+    pub rtmps: Option<RtmpsConfig>,
+    /// Where transcoders (and health checks) connect.
+    pub source_listen: SocketAddr,
+    /// Base URL under which a transcoder of the region reaches `source_listen`.
+    pub source_url: String,
+    /// The region the gateway stands in.
+    pub region: Region,
+    /// Folder for media that is not yet committed. One gateway has it to itself.
+    pub spool_dir: PathBuf,
+    /// Source tokens are checked with it.
+    pub signing_key: SigningKey,
+    /// What peers may make the gateway do.
+    pub limits: Limits,
+}
+
+impl GatewayConfig {
+    /// How the gateway names itself to the control plane.
+    pub fn identity(&self) -> hooks::Gateway {
+        hooks::Gateway { region: self.region.clone(), source: self.source_url.clone() }
+    }
+}
+
+/// RTMP over TLS.
+#[derive(Debug, Clone)]
+pub struct RtmpsConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// PEM file: the certificate, then those that vouch for it.
+    pub certificate: PathBuf,
+    /// PEM file: its private key.
+    pub private_key: PathBuf,
+}
+
+/// Limits, each with its reason.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at a time. An idle one costs a socket and some 20 KiB.
+    pub max_connections: usize,
+    /// Connections at a time from one address. Whole studios stand behind one NAT; a scanner needs more.
+    pub max_connections_per_ip: usize,
+    /// Accepted publishers at a time: a two-core task relays 400 streams of 3 Mbit/s, the rest is reserve.
+    pub max_sessions: usize,
+    /// Bits per second of one publisher, over [`Limits::bitrate_window`]. The best H.264 contribution feeds have 30.
+    pub max_bitrate: u64,
+    /// What `max_bitrate` is measured over. An encoder that was cut off briefly sends seconds of backlog at once.
+    pub bitrate_window: Duration,
+    /// Bytes that one session may hold: 180 s at 20 Mbit/s.
+    pub session_buffer_bytes: u64,
+    /// Bytes that all sessions may hold: a Fargate task has 20 GiB of disk without paying for more.
+    pub total_buffer_bytes: u64,
+    /// Seconds of media that a session holds at most, and that an ended one is kept for. A transcoder that is started
+    /// late or again needs 20 to 70 s of it.
+    pub buffer_seconds: u64,
+    /// From the first byte of a connection to its publish command. Real encoders need 3 round trips.
+    pub handshake_timeout: Duration,
+    /// For the publish hook with its second attempt. Encoders give up after 10 to 30 s.
+    pub hook_timeout: Duration,
+    /// A publisher that sends nothing for so long is gone. Judged by bytes: OBS does not answer pings.
+    pub silence_timeout: Duration,
+    /// For a peer to take what we write. Nothing we say to a publisher fills a socket's buffer.
+    pub write_timeout: Duration,
+    /// For a peer to read our last words after which it is cut off.
+    pub linger: Duration,
+    /// When the gateway leaves: for encoders that can be asked to go elsewhere.
+    pub move_timeout: Duration,
+    /// When the gateway leaves: for transcoders to read what is left. ECS gives a task at most 120 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 2_000,
+            max_connections_per_ip: 100,
+            max_sessions: 500,
+            max_bitrate: 50_000_000,
+            bitrate_window: Duration::from_secs(10),
+            session_buffer_bytes: 450 * 1024 * 1024,
+            total_buffer_bytes: 12 * 1024 * 1024 * 1024,
+            buffer_seconds: 180,
+            handshake_timeout: Duration::from_secs(10),
+            hook_timeout: Duration::from_secs(8),
+            silence_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+            move_timeout: Duration::from_secs(8),
+            drain_timeout: Duration::from_secs(90),
+        }
+    }
+}
+
+impl Limits {
+    /// How long media is held.
+    pub fn buffer_time(&self) -> Duration {
+        Duration::from_secs(self.buffer_seconds)
+    }
+}

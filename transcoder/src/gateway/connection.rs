@@ -1,0 +1,209 @@
+//! One connection from its first byte to its end: to the publish request, through admission, into the relay.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use headwater_domain::SessionId;
+use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef};
+use headwater_domain::key::StreamKey;
+use headwater_domain::ports::Hooks;
+use headwater_rtmp::codec::FourCc;
+use headwater_rtmp::{ErrorKind, Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::select;
+use tokio::time::{Instant, timeout_at};
+
+use super::admission::{self, Refused};
+use super::context::Context;
+use super::relay::{self, End};
+use super::session::{Session, StopReason};
+use super::wire::{Wire, WireError};
+
+/// Characters of an encoder's name for itself that go to the log.
+const MAX_NAME_LOGGED: usize = 64;
+
+/// Serves one encoder. It has to ask to publish before `deadline`.
+pub async fn serve<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)
+where
+    H: Hooks + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut random = [0; 1_528];
+    rand::fill(&mut random);
+    let mut config = SessionConfig::new(random);
+    config.video_four_ccs = vec![FourCc::AVC];
+    let mut wire = Wire::new(socket, ServerSession::new(config), &context.limits);
+    let greeting = timeout_at(deadline, greet(&mut wire));
+    let request = match context.leaving.run_until_cancelled(greeting).await {
+        Some(Ok(Ok(request))) => request,
+        Some(Ok(Err(error))) => {
+            log_failure(peer, &error);
+            return wire.close().await;
+        }
+        Some(Err(_)) => {
+            tracing::info!(%peer, phase = ?wire.rtmp.phase(), "closed: no publish command in time");
+            wire.rtmp.close_with(RejectCode::Closed, "no publish command in time");
+            return wire.close().await;
+        }
+        None => {
+            wire.rtmp.close_with(RejectCode::Closed, &StopReason::Leaving.to_string());
+            return wire.close().await;
+        }
+    };
+    if let Some(session) = admit(&mut wire, request, peer, context).await {
+        publish(&mut wire, session, context).await;
+    }
+    wire.close().await;
+}
+
+/// Reads until the encoder asks to publish.
+async fn greet<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<PublishRequest, WireError> {
+    loop {
+        let read = wire.read().await;
+        while let Some(event) = wire.rtmp.poll_event() {
+            if let Event::PublishRequested(request) = event {
+                return Ok(request);
+            }
+        }
+        read?;
+        wire.flush().await?;
+    }
+}
+
+fn log_failure(peer: SocketAddr, error: &WireError) {
+    match error {
+        // Load balancers, browsers and scanners, many times a minute.
+        WireError::Closed | WireError::Io(_) => tracing::debug!(%peer, "closed: {error}"),
+        WireError::Protocol(error) if error.kind() == ErrorKind::NotRtmp => {
+            tracing::debug!(%peer, "closed: {error}");
+        }
+        _ => tracing::info!(%peer, "closed: {error}"),
+    }
+}
+
+/// Asks the control plane, answers the encoder, and opens the session.
+async fn admit<H, S>(
+    wire: &mut Wire<S>,
+    request: PublishRequest,
+    peer: SocketAddr,
+    context: &Context<H>,
+) -> Option<Arc<Session>>
+where
+    H: Hooks + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let id = SessionId::from_random(rand::random());
+    let key = request.key.reveal().parse::<StreamKey>().ok();
+    let encoder: String =
+        wire.rtmp.client().map_or("", |client| &client.flash_ver).chars().take(MAX_NAME_LOGGED).collect();
+    let key_id = key.as_ref().map_or_else(|| "malformed".to_owned(), |key| key.id().to_string());
+    let question = hooks::PublishRequest {
+        gateway: context.identity.clone(),
+        session: id.clone(),
+        app: request.app.to_owned(),
+        key: Secret::new(request.key.reveal()),
+        address: peer.to_string(),
+        query: request.query.into_iter().collect(),
+    };
+    let answer = match ask_while_reading(wire, &question, context).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::info!(%peer, session = %id, key_id, ?encoder, "closed before the publish hook answered: {error}");
+            return None;
+        }
+    };
+    let opened = answer.and_then(|answer| open(id.clone(), answer, context));
+    match opened {
+        Ok(session) => {
+            let names = &session.names;
+            tracing::info!(
+                %peer, session = %id, stream = %names.stream, broadcast = %names.broadcast, key_id, ?encoder,
+                "publishing"
+            );
+            wire.rtmp.accept_publish(request.id);
+            Some(session)
+        }
+        Err(Refused { code, reason }) => {
+            tracing::info!(%peer, session = %id, key_id, ?encoder, ?code, "refused: {reason}");
+            wire.rtmp.reject_publish(request.id, code, &reason);
+            None
+        }
+    }
+}
+
+/// The encoder may send meanwhile (the protocol holds a bounded part of it), and may go away.
+async fn ask_while_reading<H, S>(
+    wire: &mut Wire<S>,
+    question: &hooks::PublishRequest,
+    context: &Context<H>,
+) -> Result<Result<PublishAnswer, Refused>, WireError>
+where
+    H: Hooks,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut answer = pin!(admission::ask(&*context.hooks, question, context.limits.hook_timeout));
+    loop {
+        wire.flush().await?;
+        let reads = wire.rtmp.wants_input();
+        select! {
+            answer = &mut answer => return Ok(answer),
+            read = wire.read(), if reads => {
+                read?;
+            }
+        }
+        while let Some(event) = wire.rtmp.poll_event() {
+            if let Event::Unpublished { .. } = event {
+                return Err(WireError::Closed);
+            }
+        }
+    }
+}
+
+/// Opens the session, if the answer allows it.
+fn open<H: Hooks + 'static>(
+    id: SessionId,
+    answer: PublishAnswer,
+    context: &Context<H>,
+) -> Result<Arc<Session>, Refused> {
+    match answer {
+        PublishAnswer::Deny { kind, reason } => Err(Refused { code: admission::code_for(kind), reason }),
+        PublishAnswer::Allow { stream, broadcast, order } => {
+            let names = SessionRef { session: id, stream, broadcast, order };
+            context.registry.open(names.clone()).map_err(|error| {
+                context.say_farewell(names, error.to_string());
+                Refused { code: RejectCode::Failed, reason: error.to_string() }
+            })
+        }
+    }
+}
+
+/// Relays the session's media, and sees to it that its end is known to everybody, whatever happens.
+async fn publish<H, S>(wire: &mut Wire<S>, session: Arc<Session>, context: &Context<H>)
+where
+    H: Hooks + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut publication = Publication { session, context, end: None };
+    let end = relay::run(wire, &publication.session, &context.limits).await;
+    if let Some((code, reason)) = end.last_words() {
+        wire.rtmp.close_with(code, &reason);
+    }
+    publication.end = Some(end);
+}
+
+/// Ends its session when it goes, even if the task panics.
+struct Publication<'a, H: Hooks + 'static> {
+    session: Arc<Session>,
+    context: &'a Context<H>,
+    end: Option<End>,
+}
+
+impl<H: Hooks + 'static> Drop for Publication<'_, H> {
+    fn drop(&mut self) {
+        let reason = self.end.as_ref().map_or_else(|| "gateway failed".to_owned(), End::to_string);
+        self.session.end();
+        tracing::info!(session = %self.session.id(), lost = self.session.spool.lost(), "ended: {reason}");
+        self.context.say_farewell(self.session.names.clone(), reason);
+    }
+}

@@ -1,0 +1,42 @@
+//! What every connection of a gateway shares.
+
+use std::sync::Arc;
+
+use headwater_domain::hooks::{self, SessionRef, UnpublishRequest};
+use headwater_domain::ports::Hooks;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::Limits;
+use super::farewell;
+use super::guests::Guests;
+use super::registry::Registry;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Context<H> {
+    /// The control plane.
+    pub hooks: Arc<H>,
+    /// How the gateway names itself.
+    pub identity: hooks::Gateway,
+    /// Its sessions.
+    pub registry: Arc<Registry>,
+    /// Its connections.
+    pub guests: Guests,
+    /// Tasks of connections.
+    pub connections: TaskTracker,
+    /// Tasks that tell the control plane about ended sessions.
+    pub farewells: TaskTracker,
+    /// Cancelled when no more publishers are taken.
+    pub leaving: CancellationToken,
+    /// What peers may do.
+    pub limits: Limits,
+}
+
+impl<H: Hooks + 'static> Context<H> {
+    /// Tells the control plane, in the background, that a session has ended.
+    pub fn say_farewell(&self, session: SessionRef, reason: String) {
+        let request = UnpublishRequest { gateway: self.identity.clone(), session, reason };
+        self.farewells.spawn(farewell::tell(self.hooks.clone(), request));
+    }
+}

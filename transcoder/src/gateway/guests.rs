@@ -1,0 +1,102 @@
+//! Counts connections, in all and by address, so that one peer cannot take every place.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+
+/// There is no place.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// For nobody.
+    #[error("too many connections")]
+    All,
+    /// For this address.
+    #[error("too many connections from one address")]
+    Address,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Guests {
+    counts: Arc<Mutex<Counts>>,
+    max: usize,
+    max_per_address: usize,
+}
+
+impl Guests {
+    /// An empty house.
+    pub fn new(max: usize, max_per_address: usize) -> Self {
+        Self { counts: Arc::default(), max, max_per_address }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().all
+    }
+
+    /// Takes a place for a connection from `address`, until the answer is dropped.
+    pub fn enter(&self, address: IpAddr) -> Result<Place, Full> {
+        let mut counts = self.lock();
+        if counts.all >= self.max {
+            return Err(Full::All);
+        }
+        let same = counts.by_address.entry(address).or_default();
+        if *same >= self.max_per_address {
+            return Err(Full::Address);
+        }
+        *same += 1;
+        counts.all += 1;
+        Ok(Place { guests: self.clone(), address })
+    }
+}
+
+/// A connection's place.
+#[derive(Debug)]
+pub struct Place {
+    guests: Guests,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.guests.lock();
+        counts.all -= 1;
+        if let Some(same) = counts.by_address.get_mut(&self.address) {
+            *same -= 1;
+            if *same == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let guests = Guests::new(3, 2);
+        let [one, two]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let first = guests.enter(one).unwrap();
+        let _second = guests.enter(one).unwrap();
+        assert_eq!(guests.enter(one).unwrap_err(), Full::Address);
+        let _third = guests.enter(two).unwrap();
+        assert_eq!(guests.enter(two).unwrap_err(), Full::All);
+        drop(first);
+        assert!(guests.enter(one).is_ok());
+        assert_eq!(guests.count(), 2);
+    }
+}

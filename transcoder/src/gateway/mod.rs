@@ -1,0 +1,44 @@
+//! The gateway: takes RTMP from encoders, asks the control plane, keeps what is not committed, and serves it to
+//! transcoders as HTTP-FLV.
+//!
+//! It relays bytes and decodes nothing. [`Gateway::start`] wires it: [`listener`] takes connections, [`connection`]
+//! brings each to its publish request, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
+//! through [`intake`] (what may come in, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
+//! [`farewell`] talk to the control plane about the sessions in the [`registry`].
+//!
+//! Everything here knows the control plane only as [`headwater_domain::ports::Hooks`].
+
+pub mod admission;
+pub mod beats;
+pub mod config;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod farewell;
+pub mod guests;
+pub mod intake;
+pub mod listener;
+pub mod rate;
+pub mod registry;
+pub mod relay;
+pub mod runs;
+pub mod server;
+pub mod session;
+pub mod source_link;
+pub mod spool;
+pub mod tls;
+pub mod wire;
+
+pub use config::{GatewayConfig, Limits, RtmpsConfig};
+pub use error::GatewayError;
+pub use server::{Gateway, run};
+
+use std::time::SystemTime;
+
+use headwater_domain::Timestamp;
+
+/// The wall clock; the one place where the gateway reads it.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,125 @@
+//! The sessions of this gateway, and the housekeeping they need: who has to give way, who can be forgotten.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use headwater_domain::SessionId;
+use headwater_domain::hooks::SessionRef;
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::config::Limits;
+use super::session::Session;
+use super::spool::budget::Budget;
+use super::spool::{Spool, SpoolError, SpoolLimits};
+
+/// How often the total is looked at. All sessions together exceed it by at most what comes in meanwhile.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
+
+/// A session cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// No more fit.
+    #[error("the gateway is full")]
+    Full,
+    /// There is one with this id.
+    #[error("session id is taken")]
+    Taken,
+    /// Its spool cannot be made.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Registry {
+    sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
+    budget: Budget,
+    folder: PathBuf,
+    limits: Limits,
+}
+
+impl Registry {
+    /// An empty one, with spools in `folder`.
+    pub fn new(folder: PathBuf, limits: Limits) -> Self {
+        Self { sessions: Mutex::default(), budget: Budget::default(), folder, limits }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session that the control plane has allowed.
+    pub fn open(&self, names: SessionRef) -> Result<Arc<Session>, OpenError> {
+        let mut sessions = self.lock();
+        if sessions.values().filter(|session| session.ended().is_none()).count() >= self.limits.max_sessions {
+            return Err(OpenError::Full);
+        }
+        if sessions.contains_key(&names.session) {
+            return Err(OpenError::Taken);
+        }
+        let limits = SpoolLimits { bytes: self.limits.session_buffer_bytes, age: self.limits.buffer_time() };
+        let spool = Spool::create(self.folder.join(names.session.as_str()), limits, &self.budget)?;
+        let session = Arc::new(Session::new(names, spool));
+        sessions.insert(session.id().clone(), session.clone());
+        Ok(session)
+    }
+
+    /// The session `id`, ended ones too.
+    pub fn get(&self, id: &SessionId) -> Option<Arc<Session>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Sessions that have a publisher.
+    pub fn live(&self) -> Vec<Arc<Session>> {
+        self.lock().values().filter(|session| session.ended().is_none()).cloned().collect()
+    }
+
+    /// All sessions.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Bytes that all sessions hold.
+    pub fn held(&self) -> u64 {
+        self.budget.held()
+    }
+
+    /// Forgets everything and deletes the files.
+    pub fn clear(&self) {
+        for (_, session) in self.lock().drain() {
+            session.spool.clear();
+        }
+    }
+
+    /// Forgets sessions that ended long ago, and makes the largest give way while there is too much in all.
+    pub fn keep_house(&self) {
+        let over = |session: &Session| {
+            session.ended().is_some_and(|ended| ended.elapsed() > self.limits.buffer_time())
+        };
+        let expired: Vec<_> = self.lock().extract_if(|_, session| over(session)).collect();
+        for (id, session) in expired {
+            if !session.read_out() && session.spool.held() > 0 {
+                tracing::info!(session = %id, "media of an ended session was not fetched");
+            }
+            session.spool.clear();
+        }
+        while self.budget.held() > self.limits.total_buffer_bytes {
+            let largest = self.all().into_iter().max_by_key(|session| session.spool.held());
+            let Some(session) = largest.filter(|session| session.spool.drop_oldest()) else { break };
+            tracing::debug!(session = %session.id(), "too much media in all: its oldest is dropped");
+        }
+    }
+
+    /// Keeps house until `stop`.
+    pub async fn keep_house_until(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = interval(HOUSEKEEPING_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.keep_house();
+        }
+    }
+}

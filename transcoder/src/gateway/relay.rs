@@ -1,0 +1,126 @@
+//! Moves an accepted publisher's media into its spool until one side ends it, and says why it ended.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use headwater_rtmp::{Event, RejectCode};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::select;
+use tokio::time::timeout;
+
+use super::config::Limits;
+use super::intake::{Intake, IntakeError};
+use super::rate::Meter;
+use super::session::{Session, StopReason, Wish};
+use super::spool::SpoolError;
+use super::wire::{Wire, WireError};
+
+/// How a publication ended. The text is for people, here and at the control plane.
+#[derive(Debug, Error)]
+pub enum End {
+    /// The encoder said that it is done.
+    #[error("encoder ended the stream")]
+    Unpublished,
+    /// The connection ended first.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Nothing came for too long.
+    #[error("encoder sent nothing for {} s", .0.as_secs())]
+    Silent(std::time::Duration),
+    /// Too much came.
+    #[error("bitrate is over {} kbit/s", .0 / 1_000)]
+    TooFast(u64),
+    /// It cannot be taken.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// The gateway was told to end it, or leaves.
+    #[error("{0}")]
+    Stopped(StopReason),
+}
+
+impl End {
+    /// What the encoder is told, if it can be told.
+    pub fn last_words(&self) -> Option<(RejectCode, String)> {
+        let code = match self {
+            // Protocol errors that a person can do something about have been told already.
+            Self::Unpublished | Self::Wire(_) => return None,
+            Self::Silent(_) | Self::Stopped(StopReason::Leaving) => RejectCode::Closed,
+            Self::TooFast(_) => RejectCode::Rejected,
+            Self::Intake(IntakeError::Spool(SpoolError::Disk(_))) => RejectCode::Failed,
+            Self::Intake(_) => RejectCode::Rejected,
+            Self::Stopped(StopReason::Ordered(_)) => RejectCode::Denied,
+        };
+        Some((code, self.to_string()))
+    }
+}
+
+/// Relays until the end.
+pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, limits: &Limits) -> End
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Err(end) = relay(wire, session, limits).await;
+    end
+}
+
+/// Never the end: there is always a reason to stop.
+enum Never {}
+
+async fn relay<S>(wire: &mut Wire<S>, session: &Arc<Session>, limits: &Limits) -> Result<Never, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let began = Instant::now();
+    let mut meter = Meter::new(limits.max_bitrate, limits.bitrate_window);
+    let mut intake = Intake::new(session.clone());
+    let mut wishes = session.wishes();
+    let mut read = Ok(0);
+    loop {
+        // What came before an error still counts.
+        let taken = take_events(wire, &mut intake);
+        session.spool.announce();
+        taken?;
+        if !meter.count(read?, began.elapsed()) {
+            return Err(End::TooFast(limits.max_bitrate));
+        }
+        wire.flush().await?;
+        read = select! {
+            read = timeout(limits.silence_timeout, wire.read()) => {
+                read.map_err(|_| End::Silent(limits.silence_timeout))?
+            }
+            _ = wishes.changed() => {
+                follow(&wishes.borrow_and_update().clone(), wire)?;
+                Ok(0)
+            }
+        };
+    }
+}
+
+fn take_events<S>(wire: &mut Wire<S>, intake: &mut Intake) -> Result<(), End> {
+    while let Some(event) = wire.rtmp.poll_event() {
+        match event {
+            Event::Media(message) => intake.media(&message)?,
+            Event::Metadata(metadata) => intake.metadata(&metadata),
+            Event::Unpublished { .. } => return Err(End::Unpublished),
+            Event::Ignored(what) => tracing::debug!(?what, "ignored"),
+            Event::Connected(_) | Event::PublishRequested(_) | Event::Data(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn follow<S>(wish: &Wish, wire: &mut Wire<S>) -> Result<(), End> {
+    match wish {
+        Wish::GoOn => Ok(()),
+        Wish::Stop(reason) => Err(End::Stopped(reason.clone())),
+        // Whoever cannot be asked is cut off at once and comes back by itself.
+        Wish::Move => match wire.rtmp.request_reconnect(None, &StopReason::Leaving.to_string()) {
+            Some(signal) => {
+                tracing::debug!(?signal, "encoder was asked to go elsewhere");
+                Ok(())
+            }
+            None => Err(End::Stopped(StopReason::Leaving)),
+        },
+    }
+}

@@ -1,0 +1,172 @@
+//! Wires the gateway and takes it down again in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use headwater_domain::ports::Hooks;
+use tokio::select;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::beats::beat_until;
+use super::config::GatewayConfig;
+use super::context::Context;
+use super::error::GatewayError;
+use super::guests::Guests;
+use super::listener::{bind, take_encoders};
+use super::registry::Registry;
+use super::session::{StopReason, Wish};
+use super::source_link::SourceLink;
+use super::source_link::serve::serve_until;
+use super::spool::chunks::clear_leftovers;
+use super::tls;
+
+/// When the gateway leaves: for connections to end after they were told to, and for the control plane to be told.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Gateway {
+    rtmp: SocketAddr,
+    rtmps: Option<SocketAddr>,
+    source: SocketAddr,
+    task: JoinHandle<Result<(), GatewayError>>,
+}
+
+impl Gateway {
+    /// Starts one. It leaves when `shutdown` is cancelled; [`Gateway::join`] waits for that.
+    pub async fn start<H: Hooks + 'static>(
+        config: GatewayConfig,
+        hooks: Arc<H>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, GatewayError> {
+        clear_leftovers(&config.spool_dir)
+            .map_err(|source| GatewayError::SpoolFolder { path: config.spool_dir.clone(), source })?;
+        let (rtmp_listener, rtmp) = bind(config.rtmp).await?;
+        let (source_listener, source) = bind(config.source_listen).await?;
+        let identity = config.identity();
+        let limits = config.limits;
+        let registry = Arc::new(Registry::new(config.spool_dir, limits.clone()));
+        let guests = Guests::new(limits.max_connections, limits.max_connections_per_ip);
+        let context = Arc::new(Context {
+            hooks: hooks.clone(),
+            identity: identity.clone(),
+            registry: registry.clone(),
+            guests: guests.clone(),
+            connections: TaskTracker::new(),
+            farewells: TaskTracker::new(),
+            leaving: shutdown.child_token(),
+            limits,
+        });
+
+        let done = CancellationToken::new();
+        let mut loops = JoinSet::new();
+        loops.spawn(take_encoders(rtmp_listener, None, context.clone()));
+        let mut rtmps = None;
+        if let Some(config) = &config.rtmps {
+            let tls = tls::acceptor(config)?;
+            let (listener, address) = bind(config.listen).await?;
+            rtmps = Some(address);
+            loops.spawn(take_encoders(listener, Some(tls), context.clone()));
+        }
+        let link = SourceLink { registry: registry.clone(), guests, key: config.signing_key };
+        loops.spawn(serve_until(source_listener, link.router(), done.clone()));
+        loops.spawn(beat_until(identity, hooks, registry.clone(), done.clone()));
+        loops.spawn(registry.keep_house_until(done.clone()));
+
+        tracing::info!(%rtmp, rtmps = ?rtmps, %source, "gateway listens");
+        let task = tokio::spawn(supervise(context, loops, shutdown, done));
+        Ok(Self { rtmp, rtmps, source, task })
+    }
+
+    /// Where encoders connect.
+    pub fn rtmp_addr(&self) -> SocketAddr {
+        self.rtmp
+    }
+
+    /// Where encoders connect with TLS.
+    pub fn rtmps_addr(&self) -> Option<SocketAddr> {
+        self.rtmps
+    }
+
+    /// Where transcoders connect.
+    pub fn source_addr(&self) -> SocketAddr {
+        self.source
+    }
+
+    /// Waits until it has left.
+    pub async fn join(self) -> Result<(), GatewayError> {
+        self.task.await.map_err(|source| GatewayError::Broken { task: "supervisor", source })?
+    }
+}
+
+/// Runs a gateway until `shutdown` is cancelled and it has left.
+pub async fn run<H: Hooks + 'static>(
+    config: GatewayConfig,
+    hooks: Arc<H>,
+    shutdown: CancellationToken,
+) -> Result<(), GatewayError> {
+    Gateway::start(config, hooks, shutdown).await?.join().await
+}
+
+/// Waits for the end, which is ordered, or comes because a loop broke; then leaves.
+async fn supervise<H: Hooks + 'static>(
+    context: Arc<Context<H>>,
+    mut loops: JoinSet<()>,
+    shutdown: CancellationToken,
+    done: CancellationToken,
+) -> Result<(), GatewayError> {
+    let mut outcome = Ok(());
+    loop {
+        select! {
+            () = shutdown.cancelled() => break,
+            ended = loops.join_next() => match ended {
+                Some(Err(source)) => {
+                    outcome = Err(GatewayError::Broken { task: "loop", source });
+                    break;
+                }
+                Some(Ok(())) => {}
+                None => break,
+            }
+        }
+    }
+    tracing::info!("gateway leaves");
+    context.leaving.cancel();
+    leave(&context).await;
+    done.cancel();
+    loops.join_all().await;
+    context.registry.clear();
+    outcome
+}
+
+/// Sends the encoders elsewhere, tells the control plane, and lets transcoders read what is left.
+async fn leave<H: Hooks + 'static>(context: &Context<H>) {
+    let limits = &context.limits;
+    for session in context.registry.live() {
+        session.wish(Wish::Move);
+    }
+    context.connections.close();
+    if timeout(limits.move_timeout, context.connections.wait()).await.is_err() {
+        for session in context.registry.live() {
+            session.wish(Wish::Stop(StopReason::Leaving));
+        }
+        if timeout(CLOSE_TIMEOUT, context.connections.wait()).await.is_err() {
+            tracing::warn!("connections do not end; they are cut off");
+        }
+    }
+    context.farewells.close();
+    let told = timeout(CLOSE_TIMEOUT, context.farewells.wait());
+    let sessions = context.registry.all();
+    let read = timeout(limits.drain_timeout, join_all(sessions.iter().map(|session| session.settled())));
+    let (told, read) = tokio::join!(told, read);
+    if told.is_err() {
+        tracing::warn!("the control plane was not told of all ended sessions");
+    }
+    if read.is_err() {
+        tracing::warn!("media was left that no transcoder fetched");
+    }
+}

@@ -1,0 +1,141 @@
+//! One accepted publisher: its names, its media, and the ways in which it is told to end.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use headwater_domain::SessionId;
+use headwater_domain::hooks::SessionRef;
+use tokio::sync::watch;
+
+use super::spool::Spool;
+
+/// Readers of one session at a time: an old transcoder, its successor, and connections that are dead but not yet known
+/// to be. Each holds up to 256 KiB.
+const MAX_READERS: usize = 8;
+
+/// What its connection is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Wish {
+    /// Go on.
+    #[default]
+    GoOn,
+    /// Ask the encoder to go elsewhere, and go on until it does.
+    Move,
+    /// End now; the encoder is told why.
+    Stop(StopReason),
+}
+
+/// Why the gateway ends a session of its own accord.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// The control plane says so.
+    Ordered(String),
+    /// The gateway is shut down.
+    Leaving,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ordered(reason) => f.write_str(reason),
+            Self::Leaving => f.write_str("gateway is leaving"),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    /// Its names.
+    pub names: SessionRef,
+    /// Its media.
+    pub spool: Arc<Spool>,
+    wish: watch::Sender<Wish>,
+    ended: OnceLock<Instant>,
+    readers: AtomicUsize,
+    read_out: AtomicBool,
+}
+
+impl Session {
+    /// A session that begins now.
+    pub fn new(names: SessionRef, spool: Spool) -> Self {
+        Self {
+            names,
+            spool: Arc::new(spool),
+            wish: watch::Sender::new(Wish::GoOn),
+            ended: OnceLock::new(),
+            readers: AtomicUsize::new(0),
+            read_out: AtomicBool::new(false),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &SessionId {
+        &self.names.session
+    }
+
+    /// Tells the connection what to do. Stopping is not taken back.
+    pub fn wish(&self, wish: Wish) {
+        self.wish.send_if_modified(|now| {
+            let changes = !matches!(now, Wish::Stop(_)) && *now != wish;
+            if changes {
+                *now = wish;
+            }
+            changes
+        });
+    }
+
+    /// For the connection: what it is to do.
+    pub fn wishes(&self) -> watch::Receiver<Wish> {
+        self.wish.subscribe()
+    }
+
+    /// No media will come any more.
+    pub fn end(&self) {
+        self.ended.get_or_init(Instant::now);
+        self.spool.end();
+    }
+
+    /// Since when it has ended.
+    pub fn ended(&self) -> Option<Instant> {
+        self.ended.get().copied()
+    }
+
+    /// Whether a reader had everything to the very end.
+    pub fn read_out(&self) -> bool {
+        self.read_out.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a reader had everything to the very end.
+    pub fn note_read_out(&self) {
+        self.read_out.store(true, Ordering::Relaxed);
+        self.spool.announce();
+    }
+
+    /// Waits until its media has been read to the end, or is committed.
+    pub async fn settled(&self) {
+        let mut changed = self.spool.watch();
+        while !self.read_out() && self.spool.keeps_media() {
+            changed.borrow_and_update();
+            if self.read_out() || changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes one of the places for readers; give it back with [`Session::reader_left`].
+    pub fn reader_came(&self) -> bool {
+        self.readers
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                (count < MAX_READERS).then_some(count + 1)
+            })
+            .is_ok()
+    }
+
+    /// A reader's place is free again.
+    pub fn reader_left(&self) {
+        self.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,82 @@
+//! The body of a source response: FLV header and sequence headers, then media as it comes.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use futures::stream;
+use headwater_rtmp::MediaKind;
+use headwater_rtmp::flv::{self, BodyTooLong, TagKind};
+
+use super::Problem;
+use crate::gateway::session::Session;
+use crate::gateway::spool::index::Run;
+use crate::gateway::spool::reader::{End, Next, Reader};
+
+/// A reader's place at a session, from its request to the end of its body.
+#[derive(Debug)]
+pub(super) struct Reading(Arc<Session>);
+
+impl Reading {
+    /// Takes a place, if there is one.
+    pub(super) fn begin(session: Arc<Session>) -> Option<Self> {
+        session.reader_came().then_some(Self(session))
+    }
+
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.0
+    }
+
+    /// The run from `offset` on.
+    pub(super) fn into_body(self, run: &Run, offset: u64) -> Result<Body, Problem> {
+        let head = head(run).map_err(|_| Problem::INTERNAL)?;
+        let number = run.number;
+        let reader = Reader::new(self.0.spool.clone(), number, offset);
+        let stream =
+            stream::unfold((Some(head), reader, self), move |(head, mut reader, reading)| async move {
+                if let Some(head) = head {
+                    return Some((Ok(head), (None, reader, reading)));
+                }
+                match reader.next().await {
+                    Ok(Next::Bytes(bytes)) => Some((Ok::<_, io::Error>(bytes), (None, reader, reading))),
+                    Ok(Next::End(end)) => {
+                        reading.finished(number, end);
+                        None
+                    }
+                    // The body breaks off without its end: the reader cannot mistake it for a complete one.
+                    Err(error) => Some((Err(error), (None, reader, reading))),
+                }
+            });
+        Ok(Body::from_stream(stream))
+    }
+
+    fn finished(&self, run: u32, end: End) {
+        if end == End::Complete && self.0.ended().is_some() && self.0.spool.last_run() == Some(run) {
+            self.0.note_read_out();
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.reader_left();
+    }
+}
+
+/// What a demuxer must have before media. Its tags have cursor 0 and time 0.
+fn head(run: &Run) -> Result<Bytes, BodyTooLong> {
+    let headers = &run.start.headers;
+    let mut out = BytesMut::new();
+    out.extend_from_slice(&flv::file_header(headers.audio.is_some(), headers.video.is_some()));
+    if let Some(metadata) = &run.metadata {
+        flv::write_tag(&mut out, TagKind::Script, 0, 0, metadata)?;
+    }
+    if let Some(video) = &headers.video {
+        flv::write_tag(&mut out, TagKind::Media(MediaKind::Video), 0, 0, video)?;
+    }
+    if let Some(audio) = &headers.audio {
+        flv::write_tag(&mut out, TagKind::Media(MediaKind::Audio), 0, 0, audio)?;
+    }
+    Ok(out.freeze())
+}

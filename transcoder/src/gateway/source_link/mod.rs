@@ -1,0 +1,142 @@
+//! The source link: HTTP that transcoders read sessions from and commit to, and the gateway's health.
+//!
+//! `GET /sources/{session}?after=N`, `PUT /sources/{session}/committed`, `GET /health`. Bearer tokens are checked
+//! offline. It knows nothing of RTMP.
+
+mod body;
+mod problem;
+pub mod serve;
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use headwater_domain::SessionId;
+use headwater_domain::tokens::SigningKey;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use self::body::Reading;
+use self::problem::Problem;
+use super::guests::Guests;
+use super::now;
+use super::registry::Registry;
+use super::session::Session;
+use super::spool::Located;
+use super::spool::index::Start;
+
+/// What the handlers need.
+#[derive(Debug, Clone)]
+pub struct SourceLink {
+    /// Sessions.
+    pub registry: Arc<Registry>,
+    /// Connections, for the health.
+    pub guests: Guests,
+    /// Tokens are made with it.
+    pub key: SigningKey,
+}
+
+impl SourceLink {
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/health", get(health))
+            .route("/sources/{session}", get(read))
+            .route("/sources/{session}/committed", put(commit))
+            .with_state(self)
+    }
+
+    /// The session that a request names, if it may.
+    fn session(&self, id: &str, headers: &HeaderMap) -> Result<Arc<Session>, Problem> {
+        let id: SessionId = id.parse().map_err(|_| Problem::UNKNOWN)?;
+        let token = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or(Problem::TOKEN)?;
+        if !self.key.opens_source(token, &id, now()) {
+            return Err(Problem::TOKEN);
+        }
+        self.registry.get(&id).ok_or(Problem::UNKNOWN)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+    sessions: usize,
+    connections: usize,
+    buffered_bytes: u64,
+    lost_messages: u64,
+}
+
+async fn health(State(link): State<SourceLink>) -> Json<Health> {
+    let sessions = link.registry.all();
+    Json(Health {
+        status: "ok",
+        sessions: sessions.iter().filter(|session| session.ended().is_none()).count(),
+        connections: link.guests.count(),
+        buffered_bytes: link.registry.held(),
+        lost_messages: sessions.iter().map(|session| session.spool.lost()).sum(),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct From {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn read(
+    State(link): State<SourceLink>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    from: Result<Query<From>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let session = link.session(&id, &headers)?;
+    let Query(From { after }) = from.map_err(|_| Problem::CURSOR)?;
+    let reading = Reading::begin(session).ok_or(Problem::READERS)?;
+    let mut changed = reading.session().spool.watch();
+    loop {
+        changed.borrow_and_update();
+        match reading.session().spool.locate(after).map_err(Problem::disk)? {
+            Located::Here(start, offset) => return respond(reading, &start, offset),
+            Located::Over => return Err(Problem::GONE),
+            Located::Wait => changed.changed().await.map_err(|_| Problem::GONE)?,
+        }
+    }
+}
+
+fn respond(reading: Reading, start: &Start, offset: u64) -> Result<Response, Problem> {
+    Response::builder()
+        .header(CONTENT_TYPE, "video/x-flv")
+        .header(CACHE_CONTROL, "no-store")
+        .header("headwater-session", reading.session().id().as_str())
+        .header("headwater-run", start.run.number)
+        .header("headwater-run-started", start.run.start.started.0)
+        .header("headwater-cursor", start.cursor)
+        .header("headwater-lost", start.lost)
+        .body(reading.into_body(&start.run, offset)?)
+        .map_err(|_| Problem::INTERNAL)
+}
+
+#[derive(Debug, Deserialize)]
+struct Committed {
+    cursor: u64,
+}
+
+async fn commit(
+    State(link): State<SourceLink>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    committed: Result<Json<Committed>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let session = link.session(&id, &headers)?;
+    let Json(Committed { cursor }) = committed.map_err(|_| Problem::CURSOR)?;
+    session.spool.commit(cursor);
+    Ok(StatusCode::NO_CONTENT)
+}

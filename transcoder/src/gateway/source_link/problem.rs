@@ -1,0 +1,66 @@
+//! Errors as RFC 9457 problem details.
+
+use std::io;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+
+/// Why a request fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    detail: &'static str,
+}
+
+impl Problem {
+    pub(super) const TOKEN: Self =
+        Self::new(StatusCode::UNAUTHORIZED, "bad-token", "the bearer token does not open this session");
+    pub(super) const UNKNOWN: Self =
+        Self::new(StatusCode::NOT_FOUND, "unknown-session", "this gateway has no such session");
+    pub(super) const CURSOR: Self =
+        Self::new(StatusCode::BAD_REQUEST, "bad-cursor", "a cursor is a whole number, not negative");
+    pub(super) const GONE: Self =
+        Self::new(StatusCode::GONE, "session-ended", "the session has ended and nothing more of it is kept");
+    pub(super) const READERS: Self = Self::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-readers",
+        "the session is read too many times already",
+    );
+    pub(super) const INTERNAL: Self =
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the gateway's disk failed");
+
+    const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
+        Self { status, kind, detail }
+    }
+
+    /// The spool cannot be read.
+    #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+    pub(super) fn disk(error: io::Error) -> Self {
+        tracing::error!(%error, "cannot read a spool");
+        Self::INTERNAL
+    }
+}
+
+#[derive(Serialize)]
+struct Details {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = Details {
+            r#type: format!("urn:headwater:{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        (self.status, [(CONTENT_TYPE, "application/problem+json")], Json(details)).into_response()
+    }
+}

@@ -1,0 +1,48 @@
+//! Serves the source link's routes on a listener.
+
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::pin;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::gateway::listener::accept;
+
+/// For a request's head. Transcoders send theirs at once.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For connections to end by themselves when the gateway leaves; what is worth waiting for was waited for before.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Serves until `stop`.
+pub async fn serve_until(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    while let Some((socket, _)) = accept(&listener, &stop).await {
+        connections.spawn(serve(socket, router.clone(), stop.clone()));
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+async fn serve(socket: TcpStream, router: Router, stop: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+    pin!(connection);
+    let served = match stop.run_until_cancelled(connection.as_mut()).await {
+        Some(served) => served,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            timeout(CLOSE_TIMEOUT, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "source connection ended");
+    }
+}

@@ -1,0 +1,131 @@
+//! A control plane that answers as it is told and records what it is asked.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use headwater_domain::hooks::{
+    DenyKind, GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, SessionOrder, TranscoderBeat,
+    TranscoderOrder, UnpublishRequest,
+};
+use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult};
+use headwater_domain::{BroadcastId, SessionId, StreamId};
+use tokio::sync::watch;
+
+/// What to do with the next publish requests.
+#[derive(Debug, Clone)]
+pub(crate) enum Policy {
+    Allow,
+    Deny(DenyKind, &'static str),
+    /// Fails so often, then allows.
+    Fail(u32),
+    /// Never answers.
+    Hang,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Record {
+    pub(crate) published: Vec<PublishRequest>,
+    pub(crate) unpublished: Vec<UnpublishRequest>,
+    pub(crate) beats: Vec<GatewayBeat>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeHooks {
+    policy: Mutex<Policy>,
+    stops: Mutex<BTreeMap<SessionId, String>>,
+    outage: Mutex<bool>,
+    record: watch::Sender<Record>,
+}
+
+impl FakeHooks {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy: Mutex::new(policy),
+            stops: Mutex::default(),
+            outage: Mutex::new(false),
+            record: watch::Sender::default(),
+        }
+    }
+
+    pub(crate) fn set_outage(&self, outage: bool) {
+        *self.outage.lock().unwrap() = outage;
+    }
+
+    pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
+        self.stops.lock().unwrap().insert(session.clone(), reason.to_owned());
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        self.record.borrow().clone()
+    }
+
+    /// Waits until the record is as wanted.
+    pub(crate) async fn until(&self, wanted: impl FnMut(&Record) -> bool) -> Record {
+        let mut record = self.record.subscribe();
+        let waiting = record.wait_for(wanted);
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the gateway calls the hook").unwrap().clone()
+    }
+
+    /// The `n`th publish request's session.
+    pub(crate) async fn session(&self, n: usize) -> SessionId {
+        self.until(|record| record.published.len() > n).await.published[n].session.clone()
+    }
+
+    /// The `n`th unpublish.
+    pub(crate) async fn unpublish(&self, n: usize) -> UnpublishRequest {
+        self.until(|record| record.unpublished.len() > n).await.unpublished[n].clone()
+    }
+
+    fn fault(&self, action: &'static str) -> PortError {
+        PortError { kind: FaultKind::Unavailable, action, source: "out of order".into() }
+    }
+}
+
+pub(crate) fn stream() -> StreamId {
+    StreamId::from_random(42)
+}
+
+impl Hooks for FakeHooks {
+    async fn publish(&self, request: &PublishRequest) -> PortResult<PublishAnswer> {
+        self.record.send_modify(|record| record.published.push(request.clone()));
+        let policy = self.policy.lock().unwrap().clone();
+        match policy {
+            Policy::Allow => {}
+            Policy::Deny(kind, reason) => return Ok(PublishAnswer::Deny { kind, reason: reason.to_owned() }),
+            Policy::Fail(times) => {
+                *self.policy.lock().unwrap() = if times > 1 { Policy::Fail(times - 1) } else { Policy::Allow };
+                return Err(self.fault("publish"));
+            }
+            Policy::Hang => std::future::pending().await,
+        }
+        let order = self.record.borrow().published.len() as u64;
+        Ok(PublishAnswer::Allow { stream: stream(), broadcast: BroadcastId::new(&stream(), 1_000, 7), order })
+    }
+
+    async fn unpublish(&self, request: &UnpublishRequest) -> PortResult<()> {
+        if *self.outage.lock().unwrap() {
+            return Err(self.fault("unpublish"));
+        }
+        self.record.send_modify(|record| record.unpublished.push(request.clone()));
+        Ok(())
+    }
+
+    async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
+        self.record.send_modify(|record| record.beats.push(beat.clone()));
+        if *self.outage.lock().unwrap() {
+            return Err(self.fault("heartbeat"));
+        }
+        let stops = self.stops.lock().unwrap();
+        let order = |id: &SessionId| match stops.get(id) {
+            Some(reason) => SessionOrder::Stop { reason: reason.clone() },
+            None => SessionOrder::Continue,
+        };
+        let sessions = beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
+        Ok(GatewayOrders { sessions })
+    }
+
+    async fn transcoder_beat(&self, _: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+        Err(self.fault("a gateway has no business with this"))
+    }
+}

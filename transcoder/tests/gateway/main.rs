@@ -1,0 +1,13 @@
+//! The gateway from outside: real encoders and crafted bytes on one side, an HTTP reader on the other, and a control
+//! plane that records what it is asked.
+
+mod ends;
+mod hooks;
+mod publish;
+mod refusals;
+mod resume;
+mod rtmp_client;
+mod runs;
+mod source;
+mod support;
+mod tls;
