@@ -37,6 +37,11 @@ impl Ledger {
         self.last = self.last.max(cursor);
     }
 
+    /// The newest cursor seen.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
     /// The cursor to resume from after a segment that ends at `video` and `audio`; forgets what lies before.
     pub(super) fn resume(&mut self, video: MediaTime, audio: GridFrame, offset: MediaTime) -> u64 {
         let audio = audio.back(AUDIO_MARGIN).time();
