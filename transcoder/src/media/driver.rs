@@ -238,7 +238,11 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         let stop = match self.pictures.push(frame, at) {
             Outcome::Fine => None,
             Outcome::Gone => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
-            Outcome::Changed => Some(Stop(EndReason::ParametersChanged, Closing::At(at), Drain::No)),
+            Outcome::Changed => {
+                // Not from the sound before it: that would bring the old pictures, and this end, again.
+                self.go_on_at = self.ledger.pictures_from(at, self.offset.unwrap_or_default());
+                Some(Stop(EndReason::ParametersChanged, Closing::At(at), Drain::No))
+            }
         };
         // Media before this picture is missing for so long that the timeline rather starts late than with silence.
         if let Some(shown) = self.pictures.first().filter(|_| first)

@@ -76,7 +76,7 @@ pub struct Position {
     /// Placement of the run, once known.
     pub offset: Option<MediaTime>,
     /// Resume cursor: that of the last segment (the first of the input if there was none); after a clean end the last
-    /// one consumed, after a jump that of the packet that jumped.
+    /// one consumed, after a jump or a change of parameters that of the packet behind it.
     pub cursor: u64,
 }
 
