@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 
 use super::assemble::Assembler;
 use super::cancel::Cancel;
-use super::driver::Driver;
+use super::driver::{Driven, Driver};
 use super::error::MediaError;
 use super::rungs::Rungs;
 use super::segment::{EndReason, Position, RunEnd, Segment};
@@ -78,8 +78,9 @@ pub fn run(
     if cancel.is_aborted() {
         return Ok(RunEnd { position, reason: EndReason::Aborted, stats });
     }
-    let (reason, offset) = ended?;
+    let Driven { reason, offset, go_on_at } = ended?;
     position.offset = position.offset.or(offset);
+    position.cursor = go_on_at.unwrap_or(position.cursor);
     Ok(RunEnd { position, reason, stats })
 }
 

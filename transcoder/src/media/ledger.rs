@@ -37,6 +37,17 @@ impl Ledger {
         self.last = self.last.max(cursor);
     }
 
+    /// The newest cursor seen.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The first packet of the pictures from `at` on.
+    pub(super) fn pictures_from(&self, at: MediaTime, offset: MediaTime) -> Option<u64> {
+        let after = self.video.iter().filter(|(_, pts)| MediaTime::from_millis(*pts).plus(offset) >= at);
+        after.map(|&(cursor, _)| cursor).min()
+    }
+
     /// The cursor to resume from after a segment that ends at `video` and `audio`; forgets what lies before.
     pub(super) fn resume(&mut self, video: MediaTime, audio: GridFrame, offset: MediaTime) -> u64 {
         let audio = audio.back(AUDIO_MARGIN).time();

@@ -75,7 +75,8 @@ pub struct Position {
     pub next_segment: u64,
     /// Placement of the run, once known.
     pub offset: Option<MediaTime>,
-    /// Resume cursor; the first cursor of the input if no segment was handed out.
+    /// Resume cursor: that of the last segment (the first of the input if there was none); after a clean end the last
+    /// one consumed, after a jump or a change of parameters that of the packet behind it.
     pub cursor: u64,
 }
 

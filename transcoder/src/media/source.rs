@@ -133,7 +133,13 @@ impl Source {
                     continue;
                 }
                 // Truncated or not: what the reader said decides whether the end was clean.
-                Err(_) => return Next::End(self.end()),
+                Err(ff::Error::Eof) => return Next::End(self.end()),
+                Err(e) => {
+                    return Next::End(match self.end() {
+                        SourceEnd::Clean => SourceEnd::Abrupt(io::Error::other(e)),
+                        end => end,
+                    });
+                }
             }
             let index = packet.stream();
             let Some(medium) = input.stream(index).map(|s| s.parameters().medium()) else { continue };

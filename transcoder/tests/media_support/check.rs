@@ -78,7 +78,11 @@ pub fn luma(mp4: &[u8]) -> Vec<u8> {
 }
 
 pub fn decodes_cleanly(mp4: &[u8]) {
-    tool("ffmpeg", &["-v", "error", "-xerror", "-i", "IN", "-vsync", "0", "-f", "null", "-"], mp4);
+    tool(
+        "ffmpeg",
+        &["-v", "error", "-xerror", "-i", "IN", "-vsync", "0", "-enc_time_base", "-1", "-f", "null", "-"],
+        mp4,
+    );
 }
 
 fn tfdt(data: &[u8]) -> i64 {

@@ -86,6 +86,34 @@ impl Flv {
         Self { tags: self.tags.iter().filter(|t| keep(t)).cloned().collect() }
     }
 
+    /// The same with other times: `millis` of each tag goes through `time`.
+    pub fn retimed(&self, time: impl Fn(&Tag) -> u32) -> Self {
+        let mut tags = self.tags.clone();
+        for tag in &mut tags {
+            tag.millis = time(tag);
+            let [high, rest @ ..] = tag.millis.to_be_bytes();
+            tag.bytes[4..7].copy_from_slice(&rest);
+            tag.bytes[7] = high;
+        }
+        Self { tags }
+    }
+
+    /// `other` behind it from `at` milliseconds on, its sequence headers included.
+    pub fn then(&self, other: &Self, at: u32) -> Self {
+        let mut tags: Vec<Tag> = self.tags.iter().filter(|t| t.millis < at).cloned().collect();
+        let base = tags.iter().map(|t| t.cursor).max().unwrap() + 1 - FIRST_CURSOR;
+        for mut tag in other.retimed(|t| t.millis + at).tags {
+            if tag.header {
+                tags.push(tag);
+                continue;
+            }
+            tag.cursor += base;
+            tag.bytes[8..11].copy_from_slice(&(tag.cursor as u32).to_be_bytes()[1..]);
+            tags.push(tag);
+        }
+        Self { tags }
+    }
+
     /// The whole run.
     pub fn bytes(&self) -> Vec<u8> {
         self.serve(0).0
@@ -105,7 +133,14 @@ impl Flv {
         if !has_video {
             bytes[4] = 4;
         }
-        for tag in self.tags.iter().filter(|t| t.header || t.cursor >= from) {
+        // One response has one set of headers: those in front of where it starts.
+        let at = self.tags.iter().position(|t| !t.header && t.cursor >= from).unwrap_or(self.tags.len());
+        let mut headers: Vec<&Tag> = Vec::new();
+        for tag in self.tags[..at].iter().filter(|t| t.header) {
+            headers.retain(|h| (h.video, h.audio) != (tag.video, tag.audio));
+            headers.push(tag);
+        }
+        for tag in headers.into_iter().chain(&self.tags[at..]) {
             bytes.extend_from_slice(&tag.bytes);
         }
         let first = media().map(|t| t.cursor).find(|&c| c >= from).unwrap_or(FIRST_CURSOR);

@@ -1,0 +1,76 @@
+//! Which tracks a run has: decided by what arrives within 3 s of media of the other track.
+
+use super::super::audio::AudioTrack;
+use super::super::error::MediaError;
+use super::super::source::Track;
+use super::super::time::MediaTime;
+use super::{Driver, MAX_SKEW};
+
+/// Audio packets held until the video's first picture places them: ten times what 3 s hold.
+const MAX_HELD: usize = 1_500;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tracks {
+    Undecided,
+    Both,
+    VideoOnly,
+    AudioOnly,
+}
+
+impl Driver<'_, '_> {
+    pub(super) fn decide(&mut self) {
+        if self.tracks != Tracks::Undecided {
+            return;
+        }
+        let heard = self.first_audio_millis;
+        if let Some(first) = self.pictures.first() {
+            let lead = self.pictures.newest().unwrap_or(first).minus(first);
+            if heard.is_some() {
+                self.tracks = Tracks::Both;
+            } else if lead > MAX_SKEW {
+                self.tracks = Tracks::VideoOnly;
+            }
+        } else if let (Some(first), Some(newest)) = (heard, self.audio_millis) {
+            let first = match self.offset {
+                None => MediaTime::from_millis(first),
+                Some(offset) => MediaTime::from_millis(first).max(self.audio_cut.time().minus(offset)),
+            };
+            let lead = MediaTime::from_millis(newest).minus(first);
+            if lead > MAX_SKEW || self.held.len() >= MAX_HELD {
+                self.audio_alone();
+            }
+        }
+    }
+
+    pub(super) fn audio_alone(&mut self) {
+        self.tracks = Tracks::AudioOnly;
+        let first = MediaTime::from_millis(self.first_audio_millis.unwrap_or(0));
+        self.offset.get_or_insert(self.start.video_from.minus(first));
+        self.audio_scan = self.audio_cut;
+    }
+
+    /// Decodes the sound that waits, once it is known where it belongs.
+    pub(super) fn hear(&mut self) -> Result<(), MediaError> {
+        let Some(offset) = self.offset else { return Ok(()) };
+        if self.tracks == Tracks::Undecided {
+            return Ok(());
+        }
+        while let Some(unit) = self.held.pop_front() {
+            if self.sound.is_none() {
+                self.open_sound()?;
+            }
+            if let Some(sound) = &mut self.sound {
+                sound.push(Some(&unit.packet), |millis| MediaTime::from_millis(millis).plus(offset))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_sound(&mut self) -> Result<(), MediaError> {
+        if let Some(parameters) = self.source.parameters(Track::Audio) {
+            let bitrate = self.settings.audio_bitrate;
+            self.sound = Some(AudioTrack::open(parameters, self.audio_cut, bitrate, self.counters)?);
+        }
+        Ok(())
+    }
+}

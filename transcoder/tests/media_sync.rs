@@ -1,0 +1,90 @@
+//! Flash and beep at the same instants in the source must come out at the same instants, whatever the audio format.
+
+mod media_support;
+
+use headwater_transcoder::media::{RenditionKind, Segment};
+use media_support::flv::{self, FIRST_CURSOR, Flv};
+use media_support::{broken, check, collect, input, small, start, transcode};
+
+/// One flash and beep of 100 ms each second.
+fn flashes(audio: &str, seconds: u32) -> Flv {
+    flv::make(&format!(
+        "-f lavfi -i color=black:s=320x180:r=30,drawbox=enable=lt(mod(t\\,1)\\,0.1):c=white:t=fill \
+         -f lavfi -i aevalsrc=if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2*PI*1000*t)):s=48000 -t {seconds} \
+         -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -bf 3 -c:a aac -b:a 96k {audio}"
+    ))
+}
+
+/// Times, in seconds of T, at which the picture turns white and the sound begins.
+fn onsets(segments: &[Segment]) -> (Vec<f64>, Vec<f64>) {
+    check::consistent(segments);
+    let video = check::concatenated(segments, "180p");
+    let times = check::packets(&video);
+    let luma = check::luma(&video);
+    assert_eq!(times.len(), luma.len());
+    let white = |i: usize| luma[i] > 128;
+    let flashes = (0..luma.len())
+        .filter(|&i| white(i) && (i == 0 || !white(i - 1)))
+        .map(|i| times[i].pts as f64 / 90_000.0)
+        .collect();
+
+    let audio = check::concatenated(segments, "audio");
+    let first = check::packets(&audio)[0].pts as f64;
+    let sound = check::sound(&audio);
+    let mut beeps = Vec::new();
+    let mut quiet_since = 0_usize;
+    for (i, _) in sound.iter().enumerate().filter(|(_, s)| s.abs() > 0.2) {
+        if beeps.is_empty() || i - quiet_since > 24_000 {
+            beeps.push((first + i as f64) / 48_000.0);
+        }
+        quiet_since = i;
+    }
+    (flashes, beeps)
+}
+
+/// Pairs them and returns the greatest offset, in milliseconds.
+fn worst_offset(segments: &[Segment], seconds: usize) -> f64 {
+    let (flashes, beeps) = onsets(segments);
+    assert_eq!((flashes.len(), beeps.len()), (seconds, seconds), "{flashes:?} {beeps:?}");
+    let worst = flashes.iter().zip(&beeps).map(|(f, b)| (f - b).abs() * 1_000.0).fold(0.0, f64::max);
+    let each: Vec<_> = flashes.iter().zip(&beeps).map(|(f, b)| format!("{:.2}", (b - f) * 1_000.0)).collect();
+    eprintln!("offsets {each:?} ms");
+    worst
+}
+
+#[test]
+fn stereo_48k() {
+    assert!(worst_offset(&transcode(&flashes("-ac 2", 7)).segments, 7) < 5.0);
+}
+
+#[test]
+fn mono_44k() {
+    let out = transcode(&flashes("-ac 1 -ar 44100", 7));
+    assert!(worst_offset(&out.segments, 7) < 5.0);
+    let kind = &out.segments[0].renditions.last().unwrap().kind;
+    assert_eq!(*kind, RenditionKind::Audio { channels: 1, sample_rate: 48_000 });
+}
+
+#[test]
+fn surround() {
+    let out = transcode(&flashes("-ac 6", 7));
+    assert!(worst_offset(&out.segments, 7) < 5.0);
+    let kind = &out.segments[0].renditions.last().unwrap().kind;
+    assert_eq!(*kind, RenditionKind::Audio { channels: 2, sample_rate: 48_000 });
+}
+
+#[test]
+fn behind_a_resume() {
+    let source = flashes("-ac 2 -ar 44100", 9);
+    let cut = source.filter(|t| t.millis < 5_500).bytes();
+    let first = collect(broken(cut, FIRST_CURSOR), &small(), start()).unwrap();
+    let mut point = start();
+    point.video_from = first.end.position.video_end;
+    point.audio_from = first.end.position.audio_end;
+    point.next_segment = first.end.position.next_segment;
+    point.placement = headwater_transcoder::media::Placement::Offset(first.end.position.offset.unwrap());
+    let (bytes, cursor) = source.serve(first.end.position.cursor);
+    let second = collect(input(bytes, cursor), &small(), point).unwrap();
+    let both: Vec<Segment> = first.segments.into_iter().chain(second.segments).collect();
+    assert!(worst_offset(&both, 9) < 5.0);
+}
