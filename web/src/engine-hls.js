@@ -1,7 +1,8 @@
 // Plays a stream with hls.js. Reports what happens as `report(event, detail)`; must not know the page or its texts.
 //
 // Events: `interrupted` (no new media for too long, or the network failed), `lost` (give up: find the stream anew),
-// `broken` (the media cannot be decoded), `ended` (nothing more will come and all of it was played), `changed`.
+// `broken` (the media cannot be decoded), `reattached` (the decoder was replaced, and the video element starts paused),
+// `ended` (nothing more will come and all of it was played), `changed`.
 
 import Hls from './hls.min.mjs';
 import { LiveFollower } from './follow.js';
@@ -12,7 +13,7 @@ import { backoffMs } from './backoff.js';
 const MAX_PLAYLIST_TRIES = 12;
 /** Tries of one segment: about 6 s, then another quality may have it. */
 const MAX_SEGMENT_TRIES = 5;
-/** Restarts of loading without any media in between, before the stream is looked for anew. */
+/** Restarts of loading without any picture in between, before the stream is looked for anew. */
 const MAX_RESTARTS = 4;
 /** Media errors within a minute that are worth another decoder. */
 const MAX_RECOVERIES = 4;
@@ -58,6 +59,7 @@ export function createHlsEngine(video, url, report) {
   let recoveries = [];
   let newMediaAt = performance.now();
   let restartTimer;
+  let attached = false;
 
   const details = () => hls.latestLevelDetails ?? null;
   const isLive = () => Boolean(details()?.live);
@@ -69,15 +71,17 @@ export function createHlsEngine(video, url, report) {
     if (updated.advanced || !updated.live) newMediaAt = performance.now();
     report('changed');
   });
-  hls.on(Hls.Events.FRAG_BUFFERED, () => {
-    restarts = 0;
+  hls.on(Hls.Events.MEDIA_ATTACHED, () => {
+    // hls.js also replaces the decoder without asking, when an append fails.
+    if (attached) report('reattached');
+    attached = true;
   });
   hls.on(Hls.Events.LEVEL_SWITCHED, () => report('changed'));
   hls.on(Hls.Events.MANIFEST_PARSED, () => report('changed'));
   hls.on(Hls.Events.ERROR, (_, data) => {
     if (!data.fatal) return;
     if (data.type === Hls.ErrorTypes.NETWORK_ERROR) return restartLoading(data);
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && mayRecover()) return recover();
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && mayRecover()) return hls.recoverMediaError();
     report('broken', data.details);
   });
 
@@ -87,13 +91,6 @@ export function createHlsEngine(video, url, report) {
     clearTimeout(restartTimer);
     restartTimer = setTimeout(() => hls.startLoad(), backoffMs(restarts, Math.random()));
     restarts += 1;
-  }
-
-  /** Another decoder starts paused; the viewer was not. */
-  function recover() {
-    const wasPaused = video.paused;
-    hls.recoverMediaError();
-    if (!wasPaused) video.play().catch(() => report('changed'));
   }
 
   function mayRecover() {
@@ -119,6 +116,10 @@ export function createHlsEngine(video, url, report) {
   }
 
   const on = (name, listener) => video.addEventListener(name, listener, { signal: abort.signal });
+  on('timeupdate', () => {
+    // Progress of the picture, not of a download: sound alone may still load while every picture fails.
+    if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) restarts = 0;
+  });
   on('pause', () => follower.paused());
   on('play', () => follower.moved(behind(), range()));
   on('seeked', () => follower.moved(behind(), range()));

@@ -29,9 +29,8 @@ function render(list, streams, watchedId) {
 }
 
 function create(id) {
-  const badge = make('span', 'badge');
-  const text = make('span', 'entry-text', make('span', 'entry-name'), make('span', 'entry-since'));
-  const link = make('a', 'entry', badge, text);
+  const facts = make('span', 'entry-facts', make('span', 'badge'), make('span', 'entry-since'));
+  const link = make('a', 'entry', make('span', 'entry-name'), facts);
   link.href = `?stream=${id}`;
   const item = make('li', '', link);
   item.dataset.id = id;

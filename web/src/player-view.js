@@ -53,7 +53,10 @@ export function showPlayer(now) {
 
 function showMessage({ state, reason }) {
   const { title, detail, action, busy } = describe(state, reason);
-  byId('overlay').hidden = !coversPicture(state);
+  const covered = coversPicture(state);
+  byId('overlay').hidden = !covered;
+  // Controls that cannot be seen must not take the focus either.
+  byId('video').controls = !covered || state === 'buffering';
   byId('spinner').hidden = !busy;
   setText(byId('status-title'), title);
   setText(byId('status-detail'), detail);

@@ -23,6 +23,8 @@ export class Session {
   #engine = null;
   #playedBroadcast = null;
   #breaks = 0;
+  /** Whether the viewer wants it to play. The element's own `paused` is also true after its source was replaced. */
+  #wanted = true;
 
   constructor(video, url, onChange) {
     this.video = video;
@@ -108,12 +110,15 @@ export class Session {
         if (event === 'lost' || event === 'broken') {
           this.#apply('interrupted');
           resolve(event);
+        } else if (event === 'reattached') {
+          this.#apply('stalled');
+          if (this.#wanted) this.play();
         } else {
           this.#apply(event);
           if (event === 'ended') resolve(event);
         }
       });
-      this.play();
+      if (this.#wanted) this.play();
     });
   }
 
@@ -121,7 +126,13 @@ export class Session {
     const { video } = this;
     const on = (name, listener) => video.addEventListener(name, listener, { signal: this.#abort.signal });
     on('playing', () => this.#apply('playing'));
-    on('pause', () => video.ended || !this.#engine || this.#apply('paused'));
+    on('play', () => (this.#wanted = true));
+    on('pause', () => {
+      // A decoder that gives up pauses too, and so may losing the source; neither is the viewer's wish.
+      if (video.ended || video.error || video.readyState === HTMLMediaElement.HAVE_NOTHING || !this.#engine) return;
+      this.#wanted = false;
+      this.#apply('paused');
+    });
     on('waiting', () => video.seeking || video.ended || this.#apply('stalled'));
     on('volumechange', () => this.onChange());
     on('timeupdate', () => {
