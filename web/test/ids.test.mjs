@@ -1,0 +1,44 @@
+// Ids come from addresses, forms and servers: only real ones may pass.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { broadcastOf, isStreamId, playbackUrl, readStreamId, streamOfAddress } from '../src/ids.js';
+
+const ID = '0a1b2c3d4e5f';
+
+test('an id is read from all that people paste', () => {
+  for (const text of [
+    ID,
+    `  ${ID.toUpperCase()}\n`,
+    'oa1b2c3d4e5f',
+    `https://d111.cloudfront.net/live/${ID}/index.m3u8`,
+    `/live/${ID}/index.m3u8?x=1`,
+    `https://d111.cloudfront.net/?stream=${ID}#x`,
+  ]) assert.equal(readStreamId(text), ID, text);
+  assert.equal(readStreamId('il0000000000'), '110000000000');
+});
+
+test('what is no id is refused', () => {
+  for (const text of ['', '0a1b2c3d4e5', `${ID}0`, '0a1b2c3d4e5u', '../../../etc', '<script>alert', `/live/${ID}`.repeat(40), null, {}, '０a1b2c3d4e5f']) {
+    assert.equal(readStreamId(text), null, String(text));
+  }
+  for (const value of [ID.toUpperCase(), `${ID}\n`, [ID], 5, undefined]) assert.equal(isStreamId(value), false);
+});
+
+test('an address names a stream, none, or nonsense that is shown short', () => {
+  assert.deepEqual(streamOfAddress(`?stream=${ID}`), { id: ID });
+  assert.deepEqual(streamOfAddress('?x=1'), {});
+  assert.deepEqual(streamOfAddress('?stream=%3Cimg%20src=x%3E'), { invalid: '<img src=x>' });
+  assert.equal(streamOfAddress(`?stream=${'x'.repeat(999)}`).invalid.length, 40);
+});
+
+test('the playback URL stays on its origin', () => {
+  assert.equal(playbackUrl(ID, 'https://a.example'), `https://a.example/live/${ID}/index.m3u8`);
+  assert.throws(() => playbackUrl('//evil.example', 'https://a.example'), TypeError);
+});
+
+test('the broadcast is read from the media playlists’ paths', () => {
+  const text = `#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="/us-east-1/playlists/${ID}-xyz/audio.m3u8"\n`;
+  assert.equal(broadcastOf(text), `${ID}-xyz`);
+  assert.equal(broadcastOf('#EXTM3U\n720p.m3u8'), null);
+});
