@@ -1,0 +1,12 @@
+//! The stand-ins from outside: the real AWS SDK and real programs against each service.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod services {
+    mod dynamodb;
+    mod http_api;
+    mod lambda;
+    mod replication;
+    mod s3;
+    mod support;
+}
