@@ -4,6 +4,7 @@
 
 mod services {
     mod dynamodb;
+    mod ecs;
     mod http_api;
     mod lambda;
     mod replication;
