@@ -47,7 +47,8 @@ pub trait Handler: Send + Sync + 'static {
     ) -> BoxFuture<'static, Response<Body>>;
 }
 
-/// A running (or stopped) listener; dropping it closes the port and every connection.
+/// A running (or stopped) listener. Dropping it closes the port and every connection soon; to listen on the same port
+/// again at once, wait for [`Faults::stop`] first.
 #[derive(Debug)]
 pub struct Server {
     faults: Faults,

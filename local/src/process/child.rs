@@ -1,6 +1,6 @@
 //! One running child: signalled, waited for and reaped by its own task.
 
-use super::Spawner;
+use super::{DeathSignal, Spawner};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 /// Signals waiting for the supervising task, which does nothing but wait for them.
 const MAX_WAITING_SIGNALS: usize = 8;
+
+/// How long a child that nobody holds any more has after its SIGTERM before SIGKILL.
+const ABANDONED_GRACE: Duration = Duration::from_secs(5);
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// A child; when the last clone is dropped it is killed and reaped.
+/// A child; when the last clone is dropped it gets its death signal and is reaped.
 #[derive(Debug, Clone)]
 pub struct Running {
     pid: u32,
@@ -48,11 +51,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn supervise(child: Child, spawner: Spawner) -> Self {
+    pub(super) fn supervise(child: Child, death: DeathSignal, spawner: Spawner) -> Self {
         let (signals, orders) = mpsc::channel(MAX_WAITING_SIGNALS);
         let (report, exit) = watch::channel(None);
         let pid = child.id().unwrap_or_default();
-        tokio::spawn(supervise(child, orders, report, spawner));
+        let last = if death == DeathSignal::Kill { Signal::KILL } else { Signal::TERM };
+        tokio::spawn(supervise(Owned { child, last }, orders, report, spawner));
         Self { pid, signals, exit }
     }
 
@@ -98,21 +102,52 @@ impl Running {
     }
 }
 
+/// A child that gets its last signal when it is dropped, also when that is because the whole runtime is.
+#[derive(Debug)]
+struct Owned {
+    child: Child,
+    last: Signal,
+}
+
+impl Owned {
+    fn send(&self, signal: Signal) {
+        // `id` is `None` once the child is reaped, so the pid is still its own here.
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::debug!(%error, ?signal, "cannot signal a child");
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.send(self.last);
+    }
+}
+
 /// Holds the spawner so that its thread, and so the child, lives as long as somebody supervises the child.
 async fn supervise(
-    mut child: Child,
+    mut owned: Owned,
     mut orders: mpsc::Receiver<Signal>,
     report: watch::Sender<Option<Exit>>,
     _spawner: Spawner,
 ) {
     let status = loop {
         tokio::select! {
-            status = child.wait() => break status,
+            status = owned.child.wait() => break status,
             order = orders.recv() => match order {
-                Some(signal) => send(&child, signal),
+                Some(signal) => owned.send(signal),
                 None => {
-                    send(&child, Signal::KILL);
-                    break child.wait().await;
+                    owned.send(owned.last);
+                    break match tokio::time::timeout(ABANDONED_GRACE, owned.child.wait()).await {
+                        Ok(status) => status,
+                        Err(_) => {
+                            owned.send(Signal::KILL);
+                            owned.child.wait().await
+                        }
+                    };
                 }
             },
         }
@@ -125,14 +160,4 @@ async fn supervise(
         }
     };
     report.send_replace(Some(exit));
-}
-
-fn send(child: &Child, signal: Signal) {
-    // `id` is `None` once the child is reaped, so the pid is still its own here.
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid
-        && let Err(error) = kill_process(pid, signal)
-    {
-        tracing::debug!(%error, ?signal, "cannot signal a child");
-    }
 }

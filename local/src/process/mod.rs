@@ -49,7 +49,7 @@ pub enum ProcessError {
     ShuttingDown,
 }
 
-/// What the child gets when the stack dies without stopping it.
+/// What the child gets when the stack dies, or lets go of it, without stopping it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeathSignal {
     /// For most: dies at once.
@@ -120,7 +120,7 @@ impl Launch {
         command
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .envs(&self.env);
-        command.stdin(std::process::Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true);
+        command.stdin(std::process::Stdio::null()).stdout(stdout).stderr(stderr);
         Ok(command)
     }
 }

@@ -34,7 +34,7 @@ impl Spawner {
 
     /// Starts one child.
     pub async fn spawn(&self, launch: Launch) -> Result<Running, ProcessError> {
-        let program = launch.program.clone();
+        let (program, death) = (launch.program.clone(), launch.death_signal);
         let (answer, reply) = oneshot::channel();
         self.orders.try_send(Order { launch, answer }).map_err(|refused| match refused {
             TrySendError::Full(_) => ProcessError::Spawn {
@@ -44,7 +44,7 @@ impl Spawner {
             TrySendError::Disconnected(_) => ProcessError::ShuttingDown,
         })?;
         let child = reply.await.map_err(|_| ProcessError::ShuttingDown)??;
-        Ok(Running::supervise(child, self.clone()))
+        Ok(Running::supervise(child, death, self.clone()))
     }
 }
 
@@ -53,7 +53,11 @@ fn run(inbox: &Receiver<Order>) {
         let child = launch.command().and_then(|mut command| {
             command.spawn().map_err(|source| ProcessError::Spawn { program: launch.program.clone(), source })
         });
-        // If nobody waits any more, dropping the child kills it.
-        let _ = answer.send(child);
+        if let Err(Ok(mut unwanted)) = answer.send(child) {
+            // Nobody waits any more.
+            if let Err(error) = unwanted.start_kill() {
+                tracing::debug!(%error, "cannot kill an unwanted child");
+            }
+        }
     }
 }

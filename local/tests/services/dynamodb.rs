@@ -84,6 +84,7 @@ async fn a_stopped_region_refuses_and_comes_back_with_its_data_on_the_same_port(
     assert_eq!(read(&client, "kept").await.as_deref(), Some("1"));
 
     let port = db.addr().port();
+    db.stop().await;
     drop(db);
     let again = start(folder.path(), "us-east-1", port).await;
     assert_eq!(again.addr().port(), port);
