@@ -5,8 +5,10 @@
 mod services {
     mod dynamodb;
     mod ecs;
+    mod edge;
     mod http_api;
     mod lambda;
+    mod process;
     mod replication;
     mod s3;
     mod support;

@@ -75,6 +75,10 @@ pub(crate) async fn get(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) 
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is missing: cargo builds it with the tests of this package", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: a whole `cargo test` builds it, else `cargo build --examples`",
+        path.display()
+    );
     path
 }
