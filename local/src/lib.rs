@@ -1,1 +1,19 @@
-//! Local stack.
+//! The infrastructure stand-ins of the local stack.
+//!
+//! Every module speaks one AWS protocol (or runs one real program) on the loopback interface, so that the real
+//! binaries and the real AWS SDK work against it unchanged. Nothing in here knows what a stream or a broadcast is;
+//! what is started with which settings is decided by the wiring in the binary.
+
+pub mod credentials;
+pub mod dynamodb;
+pub mod ecs;
+pub mod edge;
+pub mod http_api;
+pub mod lambda;
+pub mod listen;
+pub mod ports;
+pub mod process;
+pub mod s3;
+
+mod clock;
+mod random;

@@ -1,0 +1,193 @@
+//! The ECS JSON 1.1 protocol: reads requests, words answers and errors. Must not know how tasks live.
+
+use super::cluster::{Cluster, Ran};
+use super::task::{Status, Task, Times};
+use crate::listen::Handler;
+use axum::body::Body;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Longest request we read, in bytes. Overrides may be 8,192 characters; the rest is small.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Longest client token (API reference, RunTask).
+const MAX_CLIENT_TOKEN: usize = 64;
+
+/// Most tasks of one RunTask (API reference, RunTask).
+const MAX_COUNT: u64 = 10;
+
+/// Longest overrides of a task, in characters (API reference, TaskOverride).
+const MAX_OVERRIDES: usize = 8192;
+
+/// The prefix of every `X-Amz-Target`.
+const TARGET: &str = "AmazonEC2ContainerServiceV20141113.";
+
+/// A RunTask request, checked.
+#[derive(Debug)]
+pub(super) struct RunTask {
+    pub(super) client_token: String,
+    /// The whole request but for the token; what a second use of the token is compared with.
+    pub(super) parameters: Value,
+    pub(super) count: usize,
+    pub(super) overrides: Value,
+    pub(super) started_by: Option<String>,
+    pub(super) group: Option<String>,
+    pub(super) tags: Value,
+}
+
+/// An error answer.
+#[derive(Debug)]
+struct Refusal {
+    kind: &'static str,
+    message: String,
+    resource_ids: Vec<String>,
+}
+
+/// The request side.
+#[derive(Debug)]
+pub(super) struct Api {
+    cluster: Arc<Cluster>,
+}
+
+impl Handler for Api {
+    fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+            let operation = target.and_then(|target| target.strip_prefix(TARGET)).unwrap_or_default();
+            let body = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
+            let answer = match serde_json::from_slice(&body) {
+                Ok(request) => self.answer(operation, request),
+                Err(_) => Err(refusal("SerializationException", "the request is not JSON")),
+            };
+            match answer {
+                Ok(answer) => respond(StatusCode::OK, &answer),
+                Err(refusal) => respond(StatusCode::BAD_REQUEST, &refusal.json()),
+            }
+        })
+    }
+}
+
+impl Api {
+    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster }
+    }
+
+    fn answer(&self, operation: &str, request: Value) -> Result<Value, Refusal> {
+        if !self.cluster.is_named(request["cluster"].as_str().unwrap_or("default")) {
+            return Err(refusal("ClusterNotFoundException", "Cluster not found."));
+        }
+        match operation {
+            "RunTask" => self.run_task(request),
+            "StopTask" => self.stop_task(&request),
+            "DescribeTasks" => Ok(self.describe_tasks(&request)),
+            "ListTasks" => Ok(self.list_tasks(&request)),
+            _ => Err(refusal("UnknownOperationException", "not offered by the local stack")),
+        }
+    }
+
+    fn run_task(&self, request: Value) -> Result<Value, Refusal> {
+        let name = request["taskDefinition"].as_str().unwrap_or_default();
+        let definition = self.cluster.definition(name);
+        let definition = definition.ok_or_else(|| refusal("ClientException", "TaskDefinition not found."))?;
+        match self.cluster.run(definition, RunTask::read(request)?) {
+            Ran::Started(tasks) => Ok(json!({ "tasks": described(&tasks), "failures": [] })),
+            Ran::Failed(reason) => Ok(json!({ "tasks": [], "failures": [{ "reason": reason }] })),
+            Ran::Conflict(tasks) => Err(Refusal {
+                resource_ids: tasks.iter().map(|task| task.arn.clone()).collect(),
+                ..refusal(
+                    "ConflictException",
+                    "The clientToken is already in use with a different RunTask request.",
+                )
+            }),
+        }
+    }
+
+    fn stop_task(&self, request: &Value) -> Result<Value, Refusal> {
+        let task = request["task"].as_str().and_then(|task| self.cluster.find(task));
+        let task =
+            task.ok_or_else(|| refusal("InvalidParameterException", "The referenced task was not found."))?;
+        task.ask_to_stop(request["reason"].as_str().unwrap_or("Task stopped by user"));
+        Ok(json!({ "task": task.describe(Times::Epoch) }))
+    }
+
+    fn describe_tasks(&self, request: &Value) -> Value {
+        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+        for name in request["tasks"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            match self.cluster.find(name) {
+                Some(task) => tasks.push(task),
+                None => failures.push(json!({ "arn": name, "reason": "MISSING" })),
+            }
+        }
+        json!({ "tasks": described(&tasks), "failures": failures })
+    }
+
+    fn list_tasks(&self, request: &Value) -> Value {
+        let wants_stopped = request["desiredStatus"] == Status::Stopped.name();
+        let matches = |task: &Arc<Task>| {
+            let stopped = task.status() == Status::Stopped || task.stop.borrow().is_some();
+            let equal =
+                |name: &str, value: Option<&str>| request[name].as_str().is_none_or(|v| Some(v) == value);
+            stopped == wants_stopped
+                && equal("startedBy", task.started_by.as_deref())
+                && equal("family", Some(&task.definition.family))
+        };
+        let tasks = self.cluster.all();
+        json!({ "taskArns": tasks.iter().filter(|task| matches(task)).map(|task| &task.arn).collect::<Vec<_>>() })
+    }
+}
+
+impl RunTask {
+    fn read(mut request: Value) -> Result<Self, Refusal> {
+        let invalid = |message: &str| Err(refusal("InvalidParameterException", message));
+        let token = request.as_object_mut().and_then(|request| request.remove("clientToken"));
+        let client_token = token.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let count = request["count"].as_u64().unwrap_or(1);
+        let overrides =
+            request.get("overrides").cloned().unwrap_or_else(|| json!({ "containerOverrides": [] }));
+        if client_token.len() > MAX_CLIENT_TOKEN {
+            return invalid("clientToken is longer than 64 characters");
+        }
+        if !(1..=MAX_COUNT).contains(&count) {
+            return invalid("count must be between 1 and 10");
+        }
+        if overrides.to_string().len() > MAX_OVERRIDES {
+            return invalid("overrides are longer than 8192 characters");
+        }
+        let text = |name: &str| request[name].as_str().map(str::to_owned);
+        Ok(Self {
+            client_token,
+            count: usize::try_from(count).unwrap_or(1),
+            overrides,
+            started_by: text("startedBy"),
+            group: text("group"),
+            tags: request.get("tags").cloned().unwrap_or_else(|| json!([])),
+            parameters: request,
+        })
+    }
+}
+
+impl Refusal {
+    fn json(&self) -> Value {
+        json!({ "__type": self.kind, "message": self.message, "resourceIds": self.resource_ids })
+    }
+}
+
+fn refusal(kind: &'static str, message: &str) -> Refusal {
+    Refusal { kind, message: message.to_owned(), resource_ids: Vec::new() }
+}
+
+fn described(tasks: &[Arc<Task>]) -> Vec<Value> {
+    tasks.iter().map(|task| task.describe(Times::Epoch)).collect()
+}
+
+fn respond(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static("application/x-amz-json-1.1");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}

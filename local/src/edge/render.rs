@@ -1,0 +1,332 @@
+//! Writes nginx's configuration for a distribution. Pure; must not know how nginx is run.
+//!
+//! Two layers. A *node* has the cache and asks the *group* server over a Unix socket on a miss; the group server has
+//! no cache and does the failing over. So the lock that collapses requests spans both origins of a group, and what is
+//! cached is the group's answer, not its first origin's.
+
+use super::config::{Behavior, Distribution, Mode, Origin};
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+use thiserror::Error;
+
+/// A setting that cannot be written down for nginx.
+#[derive(Debug, Error)]
+pub enum RenderError {
+    /// It has a character with a meaning in nginx's configuration.
+    #[error("{0:?} cannot be used in the edge's configuration")]
+    Unusable(String),
+    /// A behaviour names an origin that is not there.
+    #[error("behaviour {pattern:?} names the unknown origin {origin:?}")]
+    UnknownOrigin {
+        /// The behaviour's pattern.
+        pattern: String,
+        /// The name.
+        origin: String,
+    },
+    /// Writing to a string failed.
+    #[error(transparent)]
+    Format(#[from] fmt::Error),
+}
+
+/// Where things are.
+#[derive(Debug)]
+pub(super) struct Layout<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) ports: &'a [u16],
+    /// Answered at [`GENERATION_PATH`], so that a reload can be seen to be done.
+    pub(super) generation: u64,
+    /// Whether we are root; nginx would otherwise turn its worker into `nobody`, who cannot read our folder.
+    pub(super) root: bool,
+}
+
+/// Path under which a node tells its configuration's generation.
+pub(super) const GENERATION_PATH: &str = "/.edge/generation";
+
+/// The kinds of files a static folder has.
+const TYPES: &str = "types { text/html html; text/css css; text/javascript js mjs; application/json json map; \
+    image/svg+xml svg; image/png png; image/x-icon ico; font/woff2 woff2; application/wasm wasm; \
+    application/vnd.apple.mpegurl m3u8; video/mp4 mp4 m4s; }";
+
+/// The whole file.
+pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result<String, RenderError> {
+    let folder = unquoted(&layout.folder.to_string_lossy())?.to_owned();
+    let mut out = String::new();
+    if layout.root {
+        out.push_str("user root root;\n");
+    }
+    writeln!(
+        out,
+        "daemon off;\nworker_processes 1;\nerror_log {folder}/error.log warn;\npid {folder}/nginx.pid;"
+    )?;
+    writeln!(out, "events {{ worker_connections 4096; }}\nhttp {{")?;
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        writeln!(out, "{kind}_temp_path {folder}/temp-{kind};")?;
+    }
+    writeln!(out, "{TYPES}\ndefault_type application/octet-stream;")?;
+    // No query in the log: playback tokens travel there.
+    out.push_str("log_format edge escape=json '{\"time\":\"$time_iso8601\",\"node\":\"$server_port\",");
+    out.push_str(
+        "\"method\":\"$request_method\",\"path\":\"$uri\",\"status\":$status,\"bytes\":$body_bytes_sent,",
+    );
+    out.push_str("\"cache\":\"$upstream_cache_status\",\"seconds\":$request_time}';\n");
+    writeln!(out, "access_log off;\nserver_tokens off;\nclient_max_body_size 10m;\ntcp_nodelay on;")?;
+    writeln!(out, "proxy_http_version 1.1;\nproxy_set_header Connection \"\";")?;
+    writeln!(out, "map $request_uri $path {{ ~^(?<bare>[^?]*) $bare; }}")?;
+    writeln!(out, "map $http_accept_encoding $encoding {{ ~*gzip gzip; default \"\"; }}")?;
+    writeln!(
+        out,
+        "map $upstream_cache_status $x_cache {{ HIT \"Hit from edge\"; REVALIDATED \"RefreshHit from edge\"; default \"Miss from edge\"; }}"
+    )?;
+    for (name, origin) in &distribution.origins {
+        writeln!(out, "upstream {} {{ server {} max_fails=0; keepalive 32; }}", plain(name)?, origin.addr)?;
+    }
+    for (index, behavior) in distribution.behaviors.iter().enumerate() {
+        maps(&mut out, index, behavior, distribution)?;
+    }
+    group_server(&mut out, &folder, distribution)?;
+    for (node, port) in layout.ports.iter().enumerate() {
+        let zone = format!("node_{node}");
+        writeln!(
+            out,
+            "proxy_cache_path {folder}/cache-{node} keys_zone={zone}:10m max_size=1g inactive=10m use_temp_path=off;"
+        )?;
+        writeln!(out, "server {{ listen 127.0.0.1:{port}; access_log {folder}/access.log edge;")?;
+        writeln!(out, "location = {GENERATION_PATH} {{ return 200 \"{}\"; }}", layout.generation)?;
+        for (index, behavior) in distribution.behaviors.iter().enumerate() {
+            node_location(&mut out, &folder, &zone, index, behavior, distribution)?;
+        }
+        if let Some(root) = &distribution.static_root {
+            let root = quoted(&root.to_string_lossy())?;
+            writeln!(
+                out,
+                "location / {{ root {root}; index index.html; limit_except GET OPTIONS {{ deny all; }} }}"
+            )?;
+        }
+        writeln!(out, "}}")?;
+    }
+    out.push_str("}\n");
+    Ok(out)
+}
+
+/// Variables of one behaviour: the part of the query that counts, and how long an error is remembered.
+fn maps(out: &mut String, index: usize, behavior: &Behavior, all: &Distribution) -> Result<(), RenderError> {
+    match &behavior.mode {
+        Mode::Cached { query_keys, error_ttl } => {
+            let mut joined = String::new();
+            for key in query_keys {
+                let key = plain(key)?;
+                if key.contains('-') {
+                    return Err(RenderError::Unusable(key.to_owned())); // not possible in a variable's name
+                }
+                let name = format!("$query_{index}_{}", key.to_ascii_lowercase());
+                writeln!(out, "map $arg_{key} {name} {{ \"\" \"\"; default \"&{key}=$arg_{key}\"; }}")?;
+                write!(joined, "{name}")?;
+            }
+            writeln!(
+                out,
+                "map \"{joined}\" $query_{index} {{ \"~^&(?<kept_{index}>.+)$\" \"?$kept_{index}\"; default \"\"; }}"
+            )?;
+            writeln!(
+                out,
+                "map $status $error_ttl_{index} {{ ~^[45] {}; default \"\"; }}",
+                error_ttl.as_secs()
+            )?;
+        }
+        Mode::PassThrough => {
+            let primary = origin(all, behavior, &behavior.primary)?.addr;
+            write!(out, "upstream pass_{index} {{ server {primary} max_fails=0;")?;
+            if let Some(secondary) = &behavior.secondary {
+                write!(out, " server {} max_fails=0 backup;", origin(all, behavior, secondary)?.addr)?;
+            }
+            writeln!(out, " keepalive 32; }}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The second layer: origins and failing over, no cache.
+fn group_server(out: &mut String, folder: &str, all: &Distribution) -> Result<(), RenderError> {
+    writeln!(out, "server {{ listen unix:{}; proxy_buffering off;", socket(folder))?;
+    for (index, behavior) in all.behaviors.iter().enumerate() {
+        if behavior.mode == Mode::PassThrough {
+            continue;
+        }
+        writeln!(out, "location ~ {} {{", pattern(&behavior.pattern)?)?;
+        if behavior.secondary.is_some() {
+            // 502 and 504 are also what nginx itself says of an origin that refuses or does not answer in time.
+            let mut statuses: BTreeSet<_> = behavior.failover.iter().copied().collect();
+            statuses.extend([502, 504]);
+            let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
+            writeln!(out, "proxy_intercept_errors on; error_page {} = @second_{index};", statuses.join(" "))?;
+        }
+        ask_origin(out, index, behavior, &behavior.primary, all)?;
+        writeln!(out, "}}")?;
+        if let Some(secondary) = &behavior.secondary {
+            writeln!(out, "location @second_{index} {{")?;
+            ask_origin(out, index, behavior, secondary, all)?;
+            writeln!(out, "}}")?;
+        }
+    }
+    writeln!(out, "}}")?;
+    Ok(())
+}
+
+fn ask_origin(
+    out: &mut String,
+    index: usize,
+    behavior: &Behavior,
+    name: &str,
+    all: &Distribution,
+) -> Result<(), RenderError> {
+    let origin = origin(all, behavior, name)?;
+    writeln!(out, "proxy_pass http://{}{}$request_uri;", plain(name)?, unquoted(&origin.path)?)?;
+    timeouts(out, origin)?;
+    writeln!(out, "proxy_set_header Host {}; proxy_set_header Connection \"\";", origin.addr)?;
+    for (header, value) in &origin.headers {
+        writeln!(out, "proxy_set_header {} {};", plain(header)?, quoted(value)?)?;
+    }
+    // Outranks the origin's Cache-Control at the node, and is not passed on from there.
+    writeln!(out, "add_header X-Accel-Expires $error_ttl_{index} always;")?;
+    Ok(())
+}
+
+/// The first layer: what viewers talk to.
+fn node_location(
+    out: &mut String,
+    folder: &str,
+    zone: &str,
+    index: usize,
+    behavior: &Behavior,
+    all: &Distribution,
+) -> Result<(), RenderError> {
+    writeln!(out, "location ~ {} {{", pattern(&behavior.pattern)?)?;
+    for header in &behavior.hidden_headers {
+        writeln!(out, "proxy_hide_header {};", plain(header)?)?;
+    }
+    for (header, value) in &behavior.response_headers {
+        writeln!(out, "proxy_hide_header {0}; add_header {0} {1} always;", plain(header)?, quoted(value)?)?;
+    }
+    writeln!(out, "add_header Via \"1.1 edge\" always; add_header X-Cache $x_cache always;")?;
+    match &behavior.mode {
+        Mode::Cached { .. } => {
+            let socket = socket(folder);
+            writeln!(out, "limit_except GET OPTIONS {{ deny all; }}")?;
+            writeln!(out, "proxy_pass http://unix:{socket}:$path$query_{index};")?;
+            writeln!(out, "proxy_pass_request_headers off; proxy_set_header User-Agent \"Headwater Edge\";")?;
+            writeln!(out, "proxy_set_header Host edge; proxy_set_header Connection \"\";")?;
+            writeln!(
+                out,
+                "proxy_set_header Accept-Encoding $encoding; proxy_set_header X-Forwarded-For $remote_addr;"
+            )?;
+            writeln!(out, "proxy_cache {zone}; proxy_cache_key \"{index} $encoding $path$query_{index}\";")?;
+            // The key has all that answers may differ by. A viewer that leaves must not cut the others' answer.
+            writeln!(
+                out,
+                "proxy_ignore_headers Vary Set-Cookie; proxy_ignore_client_abort on; proxy_cache_revalidate on;"
+            )?;
+            writeln!(
+                out,
+                "proxy_force_ranges on; proxy_buffers 32 32k; proxy_buffer_size 32k; proxy_busy_buffers_size 64k;"
+            )?;
+            let patience = seconds(patience(behavior, all)?);
+            writeln!(
+                out,
+                "proxy_cache_lock on; proxy_cache_lock_timeout {patience}; proxy_cache_lock_age {patience};"
+            )?;
+            writeln!(out, "proxy_read_timeout {patience};")?;
+        }
+        Mode::PassThrough => {
+            let origin = origin(all, behavior, &behavior.primary)?;
+            writeln!(out, "proxy_pass http://pass_{index}{}$request_uri;", unquoted(&origin.path)?)?;
+            timeouts(out, origin)?;
+            let tries = "error timeout http_500 http_502 http_503 http_504";
+            writeln!(out, "proxy_next_upstream {tries}; proxy_buffering off; proxy_request_buffering on;")?;
+            writeln!(out, "proxy_set_header Host {}; proxy_set_header Connection \"\";", origin.addr)?;
+            writeln!(out, "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")?;
+            let own: BTreeSet<_> = origin.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+            let others = all.origins.values().flat_map(|origin| &origin.headers);
+            let forged: BTreeSet<_> = others.map(|(name, _)| name.to_ascii_lowercase()).collect();
+            for header in forged.difference(&own) {
+                writeln!(out, "proxy_set_header {} \"\";", plain(header)?)?;
+            }
+            for (header, value) in &origin.headers {
+                writeln!(out, "proxy_set_header {} {};", plain(header)?, quoted(value)?)?;
+            }
+        }
+    }
+    writeln!(out, "}}")?;
+    Ok(())
+}
+
+fn origin<'a>(all: &'a Distribution, behavior: &Behavior, name: &str) -> Result<&'a Origin, RenderError> {
+    let unknown =
+        || RenderError::UnknownOrigin { pattern: behavior.pattern.clone(), origin: name.to_owned() };
+    all.origins.get(name).ok_or_else(unknown)
+}
+
+/// How long a node waits for its group: both origins may use up their limits, and a second for good measure.
+fn patience(behavior: &Behavior, all: &Distribution) -> Result<Duration, RenderError> {
+    let mut total = Duration::from_secs(1);
+    for name in std::iter::once(&behavior.primary).chain(&behavior.secondary) {
+        let origin = origin(all, behavior, name)?;
+        total += origin.connect_timeout + origin.response_timeout;
+    }
+    Ok(total)
+}
+
+fn timeouts(out: &mut String, origin: &Origin) -> fmt::Result {
+    let (connect, read) = (seconds(origin.connect_timeout), seconds(origin.response_timeout));
+    writeln!(out, "proxy_connect_timeout {connect}; proxy_read_timeout {read};")
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis().max(1))
+}
+
+/// The socket between the layers.
+fn socket(folder: &str) -> String {
+    format!("{folder}/group.sock")
+}
+
+/// A CloudFront path pattern as an anchored regular expression.
+fn pattern(pattern: &str) -> Result<String, RenderError> {
+    let mut out = String::from("^");
+    for character in unquoted(pattern)?.chars() {
+        match character {
+            '*' => out.push_str(".*"),
+            '?' => out.push('.'),
+            '.' | '+' | '(' | ')' | '[' | ']' | '|' | '^' => {
+                out.push('\\');
+                out.push(character);
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('$');
+    Ok(format!("\"{out}\""))
+}
+
+/// Text that needs no quoting and has no meaning of its own: names.
+fn plain(text: &str) -> Result<&str, RenderError> {
+    let fine =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if fine { Ok(text) } else { Err(RenderError::Unusable(text.to_owned())) }
+}
+
+/// Text without characters that nginx would read as its own.
+fn unquoted(text: &str) -> Result<&str, RenderError> {
+    let foul = |c: char| c.is_control() || c.is_whitespace() || "\"'\\${};#".contains(c);
+    if text.chars().any(foul) { Err(RenderError::Unusable(text.to_owned())) } else { Ok(text) }
+}
+
+/// Text in quotes; may have spaces. `$` cannot be escaped in nginx.
+fn quoted(text: &str) -> Result<String, RenderError> {
+    let foul = |c: char| c.is_control() || "\"\\$".contains(c);
+    if text.chars().any(foul) {
+        Err(RenderError::Unusable(text.to_owned()))
+    } else {
+        Ok(format!("\"{text}\""))
+    }
+}

@@ -1,0 +1,161 @@
+//! One function: its warm slots, its quota, its figures. Must not know the account's quota, nor other functions.
+
+use super::config::{FunctionConfig, LambdaConfig};
+use super::error::InvokeError;
+use super::runtime_api::RuntimeApi;
+use super::slot::Slot;
+use crate::process::{Launch, Running, Spawner};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Figures of one function since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Invocations that got a slot.
+    pub invocations: u64,
+    /// Invocations refused for concurrency.
+    pub throttled: u64,
+    /// Slots started.
+    pub cold_starts: u64,
+    /// Process start to the first request for work, of the newest slot.
+    pub last_init: Duration,
+    /// Event handed out to answer received, of the newest successful invocation.
+    pub last_duration: Duration,
+}
+
+/// A function that can be invoked.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) config: FunctionConfig,
+    concurrency: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    warm: Vec<(Instant, Environment)>,
+    stats: Stats,
+}
+
+/// A slot with its process.
+#[derive(Debug)]
+struct Environment {
+    slot: Arc<Slot>,
+    process: Running,
+    api: Arc<RuntimeApi>,
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // The process dies with its handle; the Runtime API has to forget the slot.
+        self.api.remove(&self.slot);
+    }
+}
+
+/// What a function needs of its host to start slots.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) host: LambdaConfig,
+    pub(super) api: Arc<RuntimeApi>,
+    pub(super) api_addr: SocketAddr,
+    pub(super) spawner: Spawner,
+}
+
+impl Function {
+    pub(super) fn new(config: FunctionConfig) -> Self {
+        let concurrency = config.max_concurrency.unwrap_or(Semaphore::MAX_PERMITS);
+        Self { config, concurrency: Arc::new(Semaphore::new(concurrency)), state: Mutex::default() }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.state().stats.clone()
+    }
+
+    pub(super) fn count_throttled(&self) {
+        self.state().stats.throttled += 1;
+    }
+
+    /// A place within the reserved concurrency.
+    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        self.concurrency.clone().try_acquire_owned().ok()
+    }
+
+    /// Runs one request in a warm slot, or in a new one.
+    pub(super) async fn run(
+        &self,
+        around: &Surroundings,
+        payload: Bytes,
+    ) -> Result<(Bytes, Duration), InvokeError> {
+        self.state().stats.invocations += 1;
+        let environment = match self.take_warm() {
+            Some(environment) => environment,
+            None => self.start(around).await?,
+        };
+        let arn = self.config.arn(&around.host.region);
+        let started = Instant::now();
+        let outcome = environment.slot.run(&environment.process, arn, payload, self.config.timeout).await;
+        let took = started.elapsed();
+        // A slot is good for the next request after an answer or a reported error, and for nothing after the rest.
+        if matches!(outcome, Ok(_) | Err(InvokeError::Function(_))) {
+            let mut state = self.state();
+            state.stats.last_duration = took;
+            state.warm.push((Instant::now(), environment));
+        } else {
+            environment.process.kill().await;
+        }
+        outcome.map(|payload| (payload, took))
+    }
+
+    /// Ends slots that have been idle for longer than `idle`; all of them for zero.
+    pub(super) async fn reap(&self, idle: Duration) {
+        let old: Vec<_> = self.state().warm.extract_if(.., |(since, _)| since.elapsed() >= idle).collect();
+        for (_, environment) in old {
+            environment.process.kill().await;
+        }
+    }
+
+    async fn start(&self, around: &Surroundings) -> Result<Environment, InvokeError> {
+        let slot = Arc::new(Slot::new(format!("{}-{}", self.config.name, crate::random::hex32())));
+        around.api.add(slot.clone());
+        let base = format!("http://{}/{}", around.api_addr, slot.id);
+        let log = around.host.logs.join(format!("{}.log", self.config.name));
+        let launch =
+            Launch::new(&self.config.binary, log).env(self.config.environment(&around.host, &base, &slot.id));
+        let process = around.spawner.spawn(launch).await.map_err(|error| {
+            around.api.remove(&slot);
+            InvokeError::Spawn(error)
+        })?;
+        let environment = Environment { slot, process, api: around.api.clone() };
+        match environment.slot.ready(&environment.process).await {
+            Ok(init) => {
+                let mut state = self.state();
+                state.stats.cold_starts += 1;
+                state.stats.last_init = init;
+                drop(state);
+                Ok(environment)
+            }
+            Err(error) => {
+                environment.process.kill().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The most recently used slot that still lives, so that the others can cool down.
+    fn take_warm(&self) -> Option<Environment> {
+        let mut state = self.state();
+        while let Some((_, environment)) = state.warm.pop() {
+            if environment.process.ended().is_none() {
+                return Some(environment);
+            }
+        }
+        None
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

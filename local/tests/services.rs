@@ -1,0 +1,15 @@
+//! The stand-ins from outside: the real AWS SDK and real programs against each service.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod services {
+    mod dynamodb;
+    mod ecs;
+    mod edge;
+    mod http_api;
+    mod lambda;
+    mod process;
+    mod replication;
+    mod s3;
+    mod support;
+}

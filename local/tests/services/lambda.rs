@@ -1,0 +1,140 @@
+//! The Lambda host with a real function binary.
+
+use super::support::{REGION, credentials, example};
+use bytes::Bytes;
+use headwater_local::lambda::{FunctionConfig, InvokeError, Lambda, LambdaConfig};
+use headwater_local::process::Spawner;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+pub(super) fn host(logs: &Path, account_concurrency: usize) -> Lambda {
+    let config = LambdaConfig {
+        region: REGION.to_owned(),
+        port: 0,
+        logs: logs.to_owned(),
+        credentials: credentials(),
+        account_concurrency,
+        idle_after: Duration::from_secs(600),
+    };
+    Lambda::start(config, Spawner::new().unwrap()).unwrap()
+}
+
+pub(super) fn echo() -> FunctionConfig {
+    FunctionConfig::new("echo", example("echo_function"))
+}
+
+async fn invoke(lambda: &Lambda, event: Value) -> Result<Value, InvokeError> {
+    let answer = lambda.invoke("echo", Bytes::from(event.to_string())).await?;
+    Ok(serde_json::from_slice(&answer.payload).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_gets_its_environment_and_its_slot_is_used_again() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 10);
+    let mut config = echo();
+    config.env.insert("OWN".to_owned(), "yes".to_owned());
+    lambda.register(config);
+    let first = invoke(&lambda, json!({ "do": "environment" })).await.unwrap();
+    let expected = json!({
+        "pid": first["pid"], "function": "echo", "version": "$LATEST", "memory": 256, "region": "us-east-1",
+        "arn": "arn:aws:lambda:us-east-1:000000000000:function:echo", "own": "yes",
+    });
+    assert_eq!(first, expected);
+    assert_eq!(invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"], first["pid"]);
+    let stats = lambda.stats("echo").unwrap();
+    assert_eq!((stats.invocations, stats.cold_starts), (2, 1));
+    assert!(stats.last_init > Duration::ZERO);
+    assert!(logs.path().join("echo.log").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_keeps_the_slot_a_crash_or_a_timeout_ends_it() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 10);
+    let mut config = echo();
+    config.timeout = Duration::from_secs(2);
+    lambda.register(config);
+    let pid = invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"].clone();
+    let failed = invoke(&lambda, json!({ "do": "fail" })).await.unwrap_err();
+    assert!(
+        matches!(&failed, InvokeError::Function(error) if error.error_message == "asked to fail"),
+        "{failed:?}"
+    );
+    assert_eq!(invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"], pid);
+
+    let crashed = invoke(&lambda, json!({ "do": "crash" })).await.unwrap_err();
+    assert!(matches!(crashed, InvokeError::Crashed(_)), "{crashed:?}");
+    assert_eq!(crashed.status(), 502);
+    let second = invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"].clone();
+    assert_ne!(second, pid);
+
+    let late = invoke(&lambda, json!({ "do": "hang" })).await.unwrap_err();
+    assert!(matches!(late, InvokeError::TimedOut(_)), "{late:?}");
+    assert!(!Path::new(&format!("/proc/{second}")).exists(), "a slot that timed out is killed");
+    invoke(&lambda, json!({ "do": "echo" })).await.unwrap();
+    assert_eq!(lambda.stats("echo").unwrap().cold_starts, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_functions_or_the_accounts_concurrency_it_is_throttled() {
+    for (account, reserved) in [(10, Some(1)), (1, None)] {
+        let logs = tempfile::tempdir().unwrap();
+        let lambda = host(logs.path(), account);
+        let mut config = echo();
+        config.timeout = Duration::from_secs(3);
+        config.max_concurrency = reserved;
+        lambda.register(config);
+        let busy = tokio::spawn({
+            let lambda = lambda.clone();
+            async move { invoke(&lambda, json!({ "do": "hang" })).await }
+        });
+        while lambda.stats("echo").unwrap().invocations == 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = invoke(&lambda, json!({})).await.unwrap_err();
+        assert_eq!(refused.status(), 429, "{refused:?}");
+        assert_eq!(lambda.stats("echo").unwrap().throttled, 1);
+        assert!(matches!(busy.await.unwrap(), Err(InvokeError::TimedOut(_))));
+        invoke(&lambda, json!({})).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_cannot_start_is_an_error_and_not_a_hang() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 10);
+    let mut config = echo();
+    config.env.insert("FAIL_INIT".to_owned(), "1".to_owned());
+    lambda.register(config);
+    let failed = invoke(&lambda, json!({})).await.unwrap_err();
+    assert!(matches!(failed, InvokeError::Crashed(_)), "{failed:?}");
+    lambda.register(FunctionConfig::new("absent", "/nonexistent/bootstrap"));
+    assert!(matches!(lambda.invoke("absent", Bytes::new()).await, Err(InvokeError::Spawn(_))));
+    assert!(matches!(lambda.invoke("unknown", Bytes::new()).await, Err(InvokeError::NotFound(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_slots_end_and_a_stopped_host_refuses() {
+    let logs = tempfile::tempdir().unwrap();
+    let config = LambdaConfig {
+        region: REGION.to_owned(),
+        port: 0,
+        logs: logs.path().to_owned(),
+        credentials: credentials(),
+        account_concurrency: 10,
+        idle_after: Duration::from_millis(100),
+    };
+    let lambda = Lambda::start(config, Spawner::new().unwrap()).unwrap();
+    lambda.register(echo());
+    let pid = invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"].clone();
+    let process = format!("/proc/{pid}");
+    while Path::new(&process).exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lambda.stop().await;
+    assert_eq!(invoke(&lambda, json!({})).await.unwrap_err().status(), 503);
+    lambda.faults().start().unwrap();
+    invoke(&lambda, json!({})).await.unwrap();
+}
