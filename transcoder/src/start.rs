@@ -7,6 +7,9 @@ use headwater_aws::media::Buckets;
 use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_domain::hooks::Secret;
+use headwater_domain::tokens::SigningKey;
+use headwater_transcoder::gateway::{self, GatewayConfig, Limits, RtmpsConfig};
 use headwater_transcoder::run::{Ports, Task, new_boot};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -63,5 +66,28 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 
 /// `transcoder gateway`.
 pub(crate) async fn gateway() -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is merged next")
+    let leave = asked_to_leave()?;
+    let sdk = settings::sdk_config().await;
+    let rtmps = match settings::parsed_optional("RTMPS_LISTEN")? {
+        None => None,
+        Some(listen) => Some(RtmpsConfig {
+            listen,
+            certificate: settings::required("RTMPS_CERTIFICATE")?.into(),
+            private_key: settings::required("RTMPS_PRIVATE_KEY")?.into(),
+        }),
+    };
+    let config = GatewayConfig {
+        rtmp: settings::parsed("RTMP_LISTEN")?,
+        rtmps,
+        source_listen: settings::parsed("SOURCE_LISTEN")?,
+        source_url: settings::required("SOURCE_URL")?,
+        region: settings::region()?,
+        spool_dir: settings::required("SPOOL_DIR")?.into(),
+        signing_key: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
+        limits: Limits::default(),
+    };
+    tracing::info!(rtmp = %config.rtmp, source = %config.source_listen, "gateway starts");
+    gateway::run(config, Arc::new(HookClient::from_env(&sdk)?), leave).await?;
+    tracing::info!("gateway ends");
+    Ok(())
 }

@@ -1,0 +1,51 @@
+//! The edge's behaviours, as template.yaml's CloudFront distribution has them (DESIGN §6).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::region::{Region, bucket};
+use super::secrets::Secrets;
+use crate::edge::{Behavior, Distribution, Origin};
+use crate::s3::OAC_HEADER;
+
+/// A playlist group fails over when a region cannot answer; a 404 of a stream that is not live is an answer.
+const PLAYLIST_FAILOVER: [u16; 4] = [500, 502, 503, 504];
+/// A media group fails over for a missing object as well (403 with origin access control): the mirror may have it.
+const MEDIA_FAILOVER: [u16; 6] = [500, 502, 503, 504, 403, 404];
+/// A region that does not answer in time is asked no longer; the other one is.
+const PLAYLIST_TIMEOUT: Duration = Duration::from_secs(2);
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Everything the edge serves.
+pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option<PathBuf>) -> Distribution {
+    let mut distribution = Distribution { static_root: web, ..Distribution::default() };
+    for (region, label) in regions.iter().zip(["a", "b"]) {
+        for attempt in ["1", "2"] {
+            let origin = Origin::new(region.api.addr())
+                .header("x-headwater-try", attempt)
+                .header("x-headwater-origin", secrets.origin_secret.clone())
+                .response_timeout(PLAYLIST_TIMEOUT);
+            distribution.origins.insert(format!("api-{label}-try-{attempt}"), origin);
+        }
+        let origin = Origin::new(region.s3.addr())
+            .path(format!("/{}", bucket(region.name())))
+            .header(OAC_HEADER, secrets.oac_secret.clone())
+            .response_timeout(MEDIA_TIMEOUT);
+        distribution.origins.insert(format!("s3-{label}"), origin);
+    }
+    let playlists = |pattern: &str, first: &str, second: &str| {
+        let (first, second) = (format!("api-{first}-try-1"), format!("api-{second}-try-2"));
+        Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER)
+    };
+    distribution.behaviors.push(playlists("/live/*", "a", "b"));
+    for (region, first, second) in [(&regions[0], "a", "b"), (&regions[1], "b", "a")] {
+        let name = region.name();
+        distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), first, second));
+        let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
+        let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER)
+            .response_header("Access-Control-Allow-Origin", "*")
+            .response_header("X-Content-Type-Options", "nosniff");
+        distribution.behaviors.push(media);
+    }
+    distribution
+}

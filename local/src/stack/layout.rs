@@ -1,0 +1,126 @@
+//! Which port is whose.
+//!
+//! | | default | with `PORT_BASE=n` |
+//! |---|---|---|
+//! | edge | 8080 | n |
+//! | region A: API, DynamoDB, S3, ECS, Lambda, source link | 8081 … 8086 | n+1 … n+6 |
+//! | region B: the same | 8091 … 8096 | n+11 … n+16 |
+//! | RTMP of region A, B | 1935, 1936 | n+20, n+21 |
+
+use anyhow::{Context as _, ensure};
+
+use crate::ports::{self, Reserved};
+
+/// Which ports a stack takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// The documented ones.
+    Default,
+    /// The documented block, moved.
+    Base(u16),
+    /// Free ones, for tests.
+    Free,
+}
+
+/// One region's ports.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RegionPorts {
+    pub(super) api: u16,
+    pub(super) dynamodb: u16,
+    pub(super) s3: u16,
+    pub(super) ecs: u16,
+    pub(super) lambda: u16,
+    pub(super) source: u16,
+    pub(super) rtmp: u16,
+}
+
+impl RegionPorts {
+    fn named(&self) -> [(u16, &'static str); 7] {
+        [
+            (self.api, "the API"),
+            (self.dynamodb, "DynamoDB"),
+            (self.s3, "S3"),
+            (self.ecs, "ECS"),
+            (self.lambda, "Lambda"),
+            (self.source, "the gateway's source link"),
+            (self.rtmp, "RTMP"),
+        ]
+    }
+}
+
+/// Everybody's ports.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) edge: u16,
+    pub(super) regions: [RegionPorts; 2],
+}
+
+/// Highest `PORT_BASE` that leaves room for the block.
+const MAX_BASE: u16 = u16::MAX - 21;
+
+/// Decides the ports and makes sure that each is free: the error names the one that is not.
+pub(super) fn plan(ports: &Ports) -> anyhow::Result<Plan> {
+    let plan = match *ports {
+        Ports::Default => at(8080, [1935, 1936]),
+        Ports::Base(base) => {
+            ensure!((1024..=MAX_BASE).contains(&base), "PORT_BASE must be from 1024 to {MAX_BASE}");
+            at(base, [base + 20, base + 21])
+        }
+        Ports::Free => free()?,
+    };
+    let all = plan.regions.iter().flat_map(RegionPorts::named).chain([(plan.edge, "the edge")]);
+    for (port, wanted_by) in all {
+        Reserved::take(port, wanted_by).context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
+    }
+    Ok(plan)
+}
+
+fn at(base: u16, rtmp: [u16; 2]) -> Plan {
+    let region = |base: u16, rtmp| RegionPorts {
+        api: base + 1,
+        dynamodb: base + 2,
+        s3: base + 3,
+        ecs: base + 4,
+        lambda: base + 5,
+        source: base + 6,
+        rtmp,
+    };
+    Plan { edge: base, regions: [region(base, rtmp[0]), region(base + 10, rtmp[1])] }
+}
+
+/// Free ports. All are held until all are known, so that they differ.
+fn free() -> anyhow::Result<Plan> {
+    let held = ports::free(15)?;
+    let mut numbers = held.iter().map(Reserved::port);
+    let mut next = || numbers.next().context("15 ports were asked for");
+    let mut region = || -> anyhow::Result<RegionPorts> {
+        Ok(RegionPorts {
+            api: next()?,
+            dynamodb: next()?,
+            s3: next()?,
+            ecs: next()?,
+            lambda: next()?,
+            source: next()?,
+            rtmp: next()?,
+        })
+    };
+    let regions = [region()?, region()?];
+    Ok(Plan { edge: next()?, regions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_blocks_do_not_overlap() {
+        for plan in [at(8080, [1935, 1936]), at(20_000, [20_020, 20_021])] {
+            let mut all: Vec<_> = plan.regions.iter().flat_map(RegionPorts::named).map(|(port, _)| port).collect();
+            all.push(plan.edge);
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), count);
+        }
+    }
+}

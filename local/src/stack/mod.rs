@@ -1,0 +1,147 @@
+//! The wiring: which stand-ins and which real binaries make Headwater on one machine, both regions.
+//!
+//! What template.yaml is for AWS, this is for the local stack: names, environment variables, routes, origins. Every
+//! part of either region can be stopped and started while the rest runs; data stays under one folder.
+
+mod binaries;
+mod distribution;
+mod endpoints;
+mod events;
+mod layout;
+mod region;
+mod routes;
+mod secrets;
+mod table;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+pub use binaries::Binaries;
+pub use endpoints::{Demo, Endpoints, RegionEndpoints};
+pub use layout::Ports;
+pub use region::Region;
+pub use secrets::Secrets;
+
+use crate::credentials::LocalCredentials;
+use crate::dynamodb::Replication;
+use crate::edge::{Edge, EdgeConfig};
+use crate::process::Spawner;
+
+/// Region A and region B.
+pub const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+
+/// How to start a stack.
+#[derive(Debug, Clone)]
+pub struct StackConfig {
+    /// Everything persists here.
+    pub data: PathBuf,
+    /// Which ports.
+    pub ports: Ports,
+    /// The folder of our binaries.
+    pub binaries: Binaries,
+    /// The player page's files, if it was built.
+    pub web: Option<PathBuf>,
+    /// Delay of the replication between the two tables.
+    pub replication_lag: Duration,
+    /// Delay between RunTask and the task's process.
+    pub task_start_delay: Duration,
+    /// How often each region sweeps (a minute on AWS).
+    pub sweep_every: Duration,
+    /// Requests that may run at once in one region's functions together.
+    pub lambda_concurrency: usize,
+    /// Cache nodes of the edge.
+    pub edge_nodes: usize,
+}
+
+impl StackConfig {
+    /// As a person runs it: default ports, no artificial delays.
+    pub fn new(data: impl Into<PathBuf>, ports: Ports, binaries: Binaries) -> Self {
+        Self {
+            data: data.into(),
+            ports,
+            binaries,
+            web: None,
+            replication_lag: Duration::from_millis(200),
+            task_start_delay: Duration::ZERO,
+            sweep_every: Duration::from_secs(60),
+            lambda_concurrency: 50,
+            edge_nodes: 1,
+        }
+    }
+}
+
+/// A running stack. Dropping it ends every process.
+#[derive(Debug)]
+pub struct Stack {
+    /// Both regions, A first.
+    pub regions: [Region; 2],
+    /// The edge.
+    pub edge: Edge,
+    /// Between the two tables.
+    pub replication: Replication,
+    /// The deployment's secrets.
+    pub secrets: Secrets,
+    data: PathBuf,
+}
+
+impl Stack {
+    /// Starts everything; returns when both regions answer.
+    pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data).with_context(|| format!("cannot use the folder {}", config.data.display()))?;
+        let data = config.data.canonicalize()?;
+        let secrets = Secrets::load_or_make(&data.join("secrets.json"))?;
+        let spawner = Spawner::new()?;
+        let credentials = LocalCredentials::new("HEADWATERLOCAL", secrets.aws_secret_key.clone());
+        let plans = layout::plan(&config.ports)?;
+        let mut regions = Vec::new();
+        for index in 0..REGIONS.len() {
+            let setup = region::Setup { index, plans: &plans, config: &config, data: &data, secrets: &secrets, credentials: &credentials, spawner: &spawner };
+            let started = Region::start(setup).await;
+            regions.push(started.with_context(|| format!("cannot start region {}", REGIONS[index]))?);
+        }
+        let regions: [Region; 2] = regions.try_into().map_err(|_| anyhow::anyhow!("there are two regions"))?;
+        let replication = Replication::between(&regions[0].dynamodb, &regions[1].dynamodb, config.replication_lag);
+        for region in &regions {
+            region.create_table(&credentials).await?;
+        }
+        let mut nodes = vec![plans.edge];
+        nodes.resize(config.edge_nodes, 0);
+        let distribution = distribution::distribution(&regions, &secrets, config.web.clone());
+        let edge = Edge::start(EdgeConfig { folder: data.join("edge"), nodes, distribution }, spawner.clone()).await;
+        let edge = edge.context("cannot start the edge")?;
+        for region in &regions {
+            region.start_gateway().await?;
+            region.start_events(config.sweep_every);
+        }
+        Ok(Self { regions, edge, replication, secrets, data })
+    }
+
+    /// Ends everything in order: encoders are told, tasks finish their segment, then the rest.
+    pub async fn stop(self) {
+        let (a, b) = (&self.regions[0], &self.regions[1]);
+        tokio::join!(a.stop_media(), b.stop_media());
+        self.edge.stop().await;
+        tokio::join!(a.stop_services(), b.stop_services());
+    }
+
+    /// The URL of the edge.
+    pub fn edge_url(&self) -> String {
+        format!("http://{}", self.edge.addr())
+    }
+
+    /// Where everything is, as `endpoints.json` tells it.
+    pub fn endpoints(&self, demo: Option<Demo>) -> Endpoints {
+        Endpoints {
+            edge: self.edge_url(),
+            token: self.secrets.admin_token.clone(),
+            regions: self.regions.iter().map(Region::endpoints).collect(),
+            demo,
+        }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &std::path::Path {
+        &self.data
+    }
+}

@@ -1,0 +1,26 @@
+//! The HTTP API's routes, as template.yaml has them.
+
+use std::time::Duration;
+
+use crate::http_api::{Authorizer, Route};
+
+/// All routes of one region's API.
+pub(super) fn routes() -> Vec<Route> {
+    let admin = || Authorizer::Lambda { function: "authorizer".into(), cache_for: Duration::ZERO };
+    let mut routes = vec![Route::open("GET /health", "api")];
+    for key in ["ANY /v1/streams", "ANY /v1/streams/{proxy+}"] {
+        routes.push(Route::open(key, "api").authorized_by(admin()));
+    }
+    routes.push(Route::open("POST /hooks/{hook}", "hooks").authorized_by(Authorizer::Iam));
+    for key in [
+        "GET /live/index.json",
+        "GET /live/{stream}/index.m3u8",
+        "GET /{region}/playlists/{proxy+}",
+        "HEAD /live/index.json",
+        "HEAD /live/{stream}/index.m3u8",
+        "HEAD /{region}/playlists/{proxy+}",
+    ] {
+        routes.push(Route::open(key, "playlist"));
+    }
+    routes
+}
