@@ -54,6 +54,8 @@ impl Engine {
     pub(super) async fn open(file: &Path) -> Result<Self, EngineError> {
         let path = file.to_str().ok_or(EngineError::FolderName)?;
         let database = Database::new(path).map_err(EngineError::Refused)?;
+        // No fsync a write: what is stored survives our death, as the replication journal does, if not the machine's.
+        database.enable_bulk_loading().map_err(EngineError::Refused)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(EngineError::Listen)?;
         let private = listener.local_addr().map_err(EngineError::Listen)?;
         let serving = CancellationToken::new();

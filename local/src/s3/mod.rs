@@ -6,12 +6,14 @@
 //! GetObject, "Permissions").
 
 mod conditional;
+mod paths;
 
 use crate::credentials::LocalCredentials;
 use crate::listen::{Faults, Handler, ListenError, Server};
 use axum::body::Body;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, Uri, header};
+use paths::Paths;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
@@ -22,6 +24,10 @@ use thiserror::Error;
 
 /// The header by which the edge shows that it is the edge.
 pub const OAC_HEADER: &str = "x-headwater-oac";
+
+/// Largest body of one request, in bytes. It is held in memory, so that an object is only locked while it is written
+/// and not while it travels. Far above any segment; S3 itself takes 5 GB.
+const MAX_BODY: usize = 256 * 1024 * 1024;
 
 /// Why the service could not be started.
 #[derive(Debug, Error)]
@@ -74,6 +80,7 @@ struct Front {
     /// Checks nothing; gets only object reads by the edge.
     open: S3Service,
     oac_secret: String,
+    paths: Paths,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +101,8 @@ impl S3 {
         let LocalCredentials { access_key_id, secret_access_key } = config.credentials;
         signed.set_auth(SimpleAuth::from_single(access_key_id, secret_access_key));
         let open = S3ServiceBuilder::new(store()?).build();
-        let front = Front { signed: signed.build(), open, oac_secret: config.oac_secret };
+        let front =
+            Front { signed: signed.build(), open, oac_secret: config.oac_secret, paths: Paths::default() };
         let server = Server::start(&format!("s3 {}", config.region), config.port, Arc::new(front))?;
         Ok(Self { server, folder })
     }
@@ -130,9 +138,9 @@ impl Handler for Front {
             let asked = conditional::Asked::of(&request);
             let answered = match self.caller(&request) {
                 Caller::Anonymous => denied(),
-                Caller::Signed => call(&self.signed, request).await,
+                Caller::Signed => self.call(&self.signed, request).await,
                 Caller::Edge => match object_read(request) {
-                    Some(request) => hide_missing(call(&self.open, request).await),
+                    Some(request) => hide_missing(self.call(&self.open, request).await),
                     None => denied(),
                 },
             };
@@ -152,16 +160,28 @@ impl Front {
             _ => Caller::Anonymous,
         }
     }
-}
 
-async fn call(service: &S3Service, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
-    match service.call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::warn!(?error, "the object store failed");
-            error_response(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+    async fn call(&self, service: &S3Service, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+            return error_response(StatusCode::BAD_REQUEST, "EntityTooLarge");
+        };
+        let path = parts.uri.path().to_owned();
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        let request = Request::from_parts(parts, s3s::Body::from(body));
+        let answered = if reads {
+            let _lock = self.paths.read(&path).await;
+            service.call(request).await
+        } else {
+            let _lock = self.paths.write(&path).await;
+            service.call(request).await
+        };
+        match answered {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::warn!(?error, "the object store failed");
+                error_response(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+            }
         }
     }
 }

@@ -96,6 +96,32 @@ async fn the_edge_reads_objects_only_and_strangers_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_created_once_and_never_seen_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = start(folder.path(), 0).await;
+    let client = client(&s3);
+    for round in 0..20 {
+        let key = format!("object-{round}");
+        let writers = (0..4).map(|_| {
+            let request =
+                client.put_object().bucket(BUCKET).key(&key).if_none_match("*").cache_control("max-age=9");
+            tokio::spawn(request.body(ByteStream::from_static(b"0123456789")).send())
+        });
+        let writers: Vec<_> = writers.collect();
+        let path = format!("/{BUCKET}/{key}");
+        let read = loop {
+            let read = get(s3.addr(), &path, &[(OAC_HEADER, SECRET)]).await;
+            if read.status != StatusCode::FORBIDDEN {
+                break read;
+            }
+        };
+        assert_eq!((read.text(), read.header("cache-control")), ("0123456789", "max-age=9"));
+        let outcomes = futures::future::join_all(writers).await;
+        assert_eq!(outcomes.into_iter().filter(|outcome| outcome.as_ref().unwrap().is_ok()).count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopped_it_refuses_and_restarted_it_has_its_objects() {
     let folder = tempfile::tempdir().unwrap();
     let s3 = start(folder.path(), 0).await;
