@@ -1,1 +1,129 @@
-//! Soon.
+//! An RTMP publisher that sends exactly what a test wants: small made-up H.264 and AAC messages.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use headwater_rtmp::MediaKind::{self, Audio, Video};
+use headwater_rtmp::amf::{self, Properties, Value};
+use headwater_rtmp::chunk::write_message;
+use headwater_rtmp::message::{Message, type_id};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, stream_key_text};
+
+pub(crate) fn avc_header(level: u8) -> Bytes {
+    Bytes::from(vec![0x17, 0, 0, 0, 0, 1, 0x64, 0, level, 0xff, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68])
+}
+
+pub(crate) fn aac_header() -> Bytes {
+    Bytes::from_static(&[0xaf, 0, 0x11, 0x90])
+}
+
+/// A picture of `size` bytes in one NAL unit.
+pub(crate) fn picture(idr: bool, size: u32) -> Bytes {
+    let mut body = vec![if idr { 0x17 } else { 0x27 }, 1, 0, 0, 0];
+    body.extend_from_slice(&size.to_be_bytes());
+    body.push(if idr { 0x65 } else { 0x41 });
+    body.resize(9 + size as usize, 0x5a);
+    Bytes::from(body)
+}
+
+pub(crate) fn sound() -> Bytes {
+    Bytes::from_static(&[0xaf, 1, 0x21, 0x10])
+}
+
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    socket: TcpStream,
+    heard: Vec<u8>,
+}
+
+impl Publisher {
+    /// Connected, allowed to publish, and nothing sent yet.
+    pub(crate) async fn start(address: SocketAddr) -> Self {
+        let mut publisher = Self::ask(address, Properties::new()).await;
+        publisher.hears("NetStream.Publish.Start").await;
+        publisher
+    }
+
+    /// Asks to publish, with more properties of the connect command.
+    pub(crate) async fn ask(address: SocketAddr, more: Properties) -> Self {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let mut hello = vec![3];
+        hello.resize(1 + 1_536, 0);
+        socket.write_all(&hello).await.unwrap();
+        let mut answer = vec![0; 1 + 2 * 1_536];
+        socket.read_exact(&mut answer).await.unwrap();
+        socket.write_all(&answer[1..=1_536]).await.unwrap();
+        let mut publisher = Self { socket, heard: Vec::new() };
+        let mut properties = vec![
+            ("app".to_owned(), Value::from("live")),
+            ("tcUrl".to_owned(), Value::from(format!("rtmp://{address}/live").as_str())),
+        ];
+        properties.extend(more);
+        publisher.command(0, &[Value::from("connect"), Value::Number(1.0), Value::Object(properties)]).await;
+        publisher.command(0, &[Value::from("createStream"), Value::Number(2.0), Value::Null]).await;
+        let key = Value::from(stream_key_text().as_str());
+        let publish = [Value::from("publish"), Value::Number(3.0), Value::Null, key, Value::from("live")];
+        publisher.command(1, &publish).await;
+        publisher
+    }
+
+    async fn command(&mut self, stream_id: u32, values: &[Value]) {
+        self.message(3, type_id::COMMAND_AMF0, stream_id, 0, amf::encode(values)).await;
+    }
+
+    async fn message(&mut self, chunk_stream: u8, type_id: u8, stream_id: u32, timestamp: u32, payload: Bytes) {
+        let mut out = BytesMut::new();
+        write_message(&mut out, chunk_stream, 128, &Message { type_id, stream_id, timestamp, payload });
+        // The gateway may have closed already; what it said tells why.
+        self.socket.write_all(&out).await.ok();
+    }
+
+    pub(crate) async fn send(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
+        self.message(if kind == Audio { 4 } else { 6 }, kind.type_id(), 1, timestamp, payload).await;
+    }
+
+    pub(crate) async fn headers(&mut self) {
+        self.send(Video, 0, avc_header(30)).await;
+        self.send(Audio, 0, aac_header()).await;
+    }
+
+    /// From `from` ms on: GOPs of one second with 4 pictures of `size` bytes and 2 sounds: 6 messages, the IDR first.
+    pub(crate) async fn gops(&mut self, from: u32, count: u32, size: u32) {
+        for gop in 0..count {
+            let start = from + gop * 1_000;
+            for step in 0..4 {
+                self.send(Video, start + step * 250, picture(step == 0, size)).await;
+                if step % 2 == 0 {
+                    self.send(Audio, start + step * 250, sound()).await;
+                }
+            }
+        }
+    }
+
+    /// Ends the stream as encoders do, and waits for the gateway to have seen it.
+    pub(crate) async fn finish(mut self) {
+        self.command(0, &[Value::from("deleteStream"), Value::Number(4.0), Value::Null, Value::Number(1.0)]).await;
+        self.socket.shutdown().await.ok();
+        self.closed().await;
+    }
+
+    /// Reads until the gateway says `text`.
+    pub(crate) async fn hears(&mut self, text: &str) {
+        while !self.heard.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let read = self.socket.read_buf(&mut self.heard);
+            let count = timeout(PATIENCE, read).await.expect("the gateway speaks").unwrap();
+            assert!(count > 0, "closed without {text:?}; heard {}", String::from_utf8_lossy(&self.heard));
+        }
+    }
+
+    /// Reads until the gateway closes; answers all that it said.
+    pub(crate) async fn closed(mut self) -> String {
+        // A reset is an end too.
+        timeout(PATIENCE, self.socket.read_to_end(&mut self.heard)).await.expect("the gateway closes").ok();
+        String::from_utf8_lossy(&self.heard).into_owned()
+    }
+}
