@@ -1,8 +1,8 @@
 //! The infrastructure stand-ins of the local stack.
 //!
 //! Every module speaks one AWS protocol (or runs one real program) on the loopback interface, so that the real
-//! binaries and the real AWS SDK work against it unchanged. Nothing in here knows what a stream or a broadcast is;
-//! what is started with which settings is decided by the wiring in the binary.
+//! binaries and the real AWS SDK work against it unchanged. They do not know what a stream or a broadcast is;
+//! what is started with which settings is decided by the wiring in [`stack`].
 
 pub mod credentials;
 pub mod dynamodb;
@@ -14,6 +14,7 @@ pub mod listen;
 pub mod ports;
 pub mod process;
 pub mod s3;
+pub mod stack;
 
 mod clock;
 mod random;

@@ -60,14 +60,20 @@ pub fn peer_region() -> Result<Option<Region>, SettingError> {
 }
 
 /// A configuration for one endpoint, without looking at the environment: for tools that set a deployment up.
-pub fn fixed_config(region: &str, endpoint: &str, credentials: aws_credential_types::Credentials) -> SdkConfig {
+pub fn fixed_config(
+    region: &str,
+    endpoint: &str,
+    credentials: aws_credential_types::Credentials,
+) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(aws_config::Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .http_client(http_client())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
         .build()
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 
 /// The functions' binaries; each is one Lambda function of the same name.
-pub const FUNCTIONS: [&str; 5] = ["api", "authorizer", "hooks", "playlist", "lifecycle"];
+pub(super) const FUNCTIONS: [&str; 5] = ["api", "authorizer", "hooks", "playlist", "lifecycle"];
 /// The media container's binary.
 const TRANSCODER: &str = "transcoder";
 

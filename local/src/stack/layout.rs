@@ -70,7 +70,8 @@ pub(super) fn plan(ports: &Ports) -> anyhow::Result<Plan> {
     };
     let all = plan.regions.iter().flat_map(RegionPorts::named).chain([(plan.edge, "the edge")]);
     for (port, wanted_by) in all {
-        Reserved::take(port, wanted_by).context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
+        Reserved::take(port, wanted_by)
+            .context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
     }
     Ok(plan)
 }
@@ -115,7 +116,8 @@ mod tests {
     #[test]
     fn the_documented_blocks_do_not_overlap() {
         for plan in [at(8080, [1935, 1936]), at(20_000, [20_020, 20_021])] {
-            let mut all: Vec<_> = plan.regions.iter().flat_map(RegionPorts::named).map(|(port, _)| port).collect();
+            let mut all: Vec<_> =
+                plan.regions.iter().flat_map(RegionPorts::named).map(|(port, _)| port).collect();
             all.push(plan.edge);
             let count = all.len();
             all.sort_unstable();

@@ -4,6 +4,7 @@
 //! part of either region can be stopped and started while the rest runs; data stays under one folder.
 
 mod binaries;
+pub mod demo;
 mod distribution;
 mod endpoints;
 mod events;
@@ -88,7 +89,8 @@ pub struct Stack {
 impl Stack {
     /// Starts everything; returns when both regions answer.
     pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&config.data).with_context(|| format!("cannot use the folder {}", config.data.display()))?;
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("cannot use the folder {}", config.data.display()))?;
         let data = config.data.canonicalize()?;
         let secrets = Secrets::load_or_make(&data.join("secrets.json"))?;
         let spawner = Spawner::new()?;
@@ -96,19 +98,30 @@ impl Stack {
         let plans = layout::plan(&config.ports)?;
         let mut regions = Vec::new();
         for index in 0..REGIONS.len() {
-            let setup = region::Setup { index, plans: &plans, config: &config, data: &data, secrets: &secrets, credentials: &credentials, spawner: &spawner };
+            let setup = region::Setup {
+                index,
+                plans: &plans,
+                config: &config,
+                data: &data,
+                secrets: &secrets,
+                credentials: &credentials,
+                spawner: &spawner,
+            };
             let started = Region::start(setup).await;
             regions.push(started.with_context(|| format!("cannot start region {}", REGIONS[index]))?);
         }
-        let regions: [Region; 2] = regions.try_into().map_err(|_| anyhow::anyhow!("there are two regions"))?;
-        let replication = Replication::between(&regions[0].dynamodb, &regions[1].dynamodb, config.replication_lag);
+        let regions: [Region; 2] =
+            regions.try_into().map_err(|_| anyhow::anyhow!("there are two regions"))?;
+        let replication =
+            Replication::between(&regions[0].dynamodb, &regions[1].dynamodb, config.replication_lag);
         for region in &regions {
             region.create_table(&credentials).await?;
         }
         let mut nodes = vec![plans.edge];
         nodes.resize(config.edge_nodes, 0);
         let distribution = distribution::distribution(&regions, &secrets, config.web.clone());
-        let edge = Edge::start(EdgeConfig { folder: data.join("edge"), nodes, distribution }, spawner.clone()).await;
+        let edge =
+            Edge::start(EdgeConfig { folder: data.join("edge"), nodes, distribution }, spawner.clone()).await;
         let edge = edge.context("cannot start the edge")?;
         for region in &regions {
             region.start_gateway().await?;

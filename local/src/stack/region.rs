@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -175,11 +174,9 @@ impl Region {
 
     pub(super) async fn create_table(&self, credentials: &LocalCredentials) -> anyhow::Result<()> {
         let endpoint = format!("http://{}", self.dynamodb.addr());
-        let keys = aws_credential_types::Credentials::from_keys(
-            credentials.access_key_id.clone(),
-            credentials.secret_access_key.clone(),
-            None,
-        );
+        let LocalCredentials { access_key_id, secret_access_key } = credentials.clone();
+        let keys =
+            aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "local");
         let config = headwater_aws::settings::fixed_config(self.name, &endpoint, keys);
         table::create(&aws_sdk_dynamodb::Client::new(&config)).await
     }
@@ -224,7 +221,12 @@ impl Region {
         if let Some(events) = events {
             self.background.spawn(events::deliver(events, self.lambda.clone(), self.done.clone()));
         }
-        self.background.spawn(events::schedule(self.name.into(), sweep_every, self.lambda.clone(), self.done.clone()));
+        self.background.spawn(events::schedule(
+            self.name.into(),
+            sweep_every,
+            self.lambda.clone(),
+            self.done.clone(),
+        ));
     }
 
     /// Encoders first, then the tasks that transcode them.
@@ -247,7 +249,10 @@ impl Region {
 
 fn register(lambda: &Lambda, binaries: &Binaries, env: &BTreeMap<String, String>) {
     for name in FUNCTIONS {
-        lambda.register(FunctionConfig { env: env.clone(), ..FunctionConfig::new(name, binaries.function(name)) });
+        lambda.register(FunctionConfig {
+            env: env.clone(),
+            ..FunctionConfig::new(name, binaries.function(name))
+        });
     }
 }
 

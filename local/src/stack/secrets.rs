@@ -35,10 +35,13 @@ impl Secrets {
     /// Reads `path`, or makes new secrets and writes them there, readable by their owner only.
     pub fn load_or_make(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())),
+            Ok(text) => {
+                serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let secrets = Self::new();
-                let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+                let mut file =
+                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
                 file.write_all(&serde_json::to_vec_pretty(&secrets)?)?;
                 Ok(secrets)
             }
