@@ -1,0 +1,65 @@
+# Headwater. `make` alone prints this help.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# Shared by all clones, so that a fresh one builds only what is its own.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/headwater/target
+export CARGO_TERM_COLOR ?= auto
+# lld links our large debug binaries in a fraction of the default linker's time.
+export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
+ARTIFACTS := $(CURDIR)/test-artifacts
+
+.PHONY: help setup run demo test check unit e2e browser bench fuzz licenses fmt clean
+
+help: ## Print this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing on this machine (run, test)
+	@scripts/setup.sh test
+
+run: ## Start both regions on this machine; Ctrl-C stops them (PORT_BASE=n moves the ports)
+	@scripts/setup.sh run
+	@cargo build --workspace --bins
+	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" run
+
+demo: ## Publish a test picture with clock and tone to the running stack
+	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" demo
+
+test: ## Everything CI runs: formatting, lints, unit and end-to-end tests, browser
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory check unit e2e browser
+
+check: ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+unit: ## Tests of the crates
+	cargo build --workspace --bins --examples
+	cargo test --workspace --exclude headwater-local
+	cargo test -p headwater-local --lib --bins
+
+e2e: ## Tests of the running platform: real encoders, both regions, failures
+	cargo build --workspace --bins --examples
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test -p headwater-local --test '*'
+
+browser: ## Tests of the player page in Chromium
+	cd web && npm test --silent
+	cd tests/browser && npm test --silent
+
+bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md and target/bench/report.json
+	@scripts/setup.sh bench
+	cargo build --release --workspace --bins
+	"$(CARGO_TARGET_DIR)/release/headwater-bench"
+
+fuzz: ## Fuzz the RTMP parsers for a minute each (needs a nightly toolchain and cargo-fuzz)
+	cd crates/rtmp && for target in handshake chunks amf session; do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done
+
+licenses: ## Check licences, advisories and duplicates of dependencies (installs cargo-deny)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean: ## Remove build output and the local stack's data
+	cargo clean
+	rm -rf .headwater test-artifacts web/dist

@@ -1,0 +1,16 @@
+//! The platform from outside: real encoders, the real binaries in both regions, independent readers of what viewers get.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod e2e {
+    mod browser;
+    mod cli;
+    mod failures;
+    mod hls;
+    mod ingest;
+    mod media;
+    mod playback;
+    mod sources;
+    mod support;
+    mod table;
+}

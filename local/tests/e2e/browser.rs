@@ -1,0 +1,63 @@
+//! A person's browser: headless Chromium with hls.js plays the page at the edge.
+
+use serde_json::{Value, json};
+
+use super::support::{Picture, Platform, Running, Stream, artifacts, root};
+
+/// Three qualities that two busy cores can encode and play at once.
+fn switchable() -> Value {
+    json!({ "listed": true, "ladder": [{"height": 360, "kbps": 600}, {"height": 270, "kbps": 400}, {"height": 180, "kbps": 200}] })
+}
+
+fn browser(platform: &Platform, stream: &Stream, name: &str, more: &[&str]) -> Running {
+    let script = root().join("tests/browser/play.mjs");
+    let (page, folder) = (format!("{}/", platform.stack.edge_url()), artifacts());
+    let (shot, report) = (folder.join(format!("{name}.png")), folder.join(format!("{name}.json")));
+    let mut arguments = vec![script.to_str().unwrap(), "--url", &page, "--stream", &stream.id];
+    arguments.extend(["--screenshot", shot.to_str().unwrap(), "--json", report.to_str().unwrap()]);
+    arguments.extend(more);
+    Running::start("node", &arguments)
+}
+
+fn report(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(artifacts().join(format!("{name}.json"))).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_plays_and_switches_renditions() {
+    let platform = Platform::start().await;
+    let stream = platform.create(switchable()).await;
+    let encoder = Picture { size: "640x360", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
+    platform.plays(&stream).await;
+    let (ok, said) =
+        browser(&platform, &stream, "plays", &["--seconds", "15", "--switch", "--max-stall", "15"])
+            .end()
+            .await;
+    assert!(ok, "{said}\n{}\n{}", report("plays"), platform.logs());
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_plays_on_while_region_a_loses_api_and_s3() {
+    let platform = Platform::start().await;
+    let stream = platform.create(switchable()).await;
+    let encoder = Picture { size: "320x180", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
+    platform.plays(&stream).await;
+    let (ready, done) = (platform.folder().join("playing"), platform.folder().join("done"));
+    let files =
+        ["--ready-file", ready.to_str().unwrap(), "--until-file", done.to_str().unwrap(), "--max-5xx", "0"];
+    let playing = browser(&platform, &stream, "region-lost", &files);
+    super::support::eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+    platform.stack.regions[0].api.stop().await;
+    platform.stack.regions[0].s3.stop().await;
+    let path = super::hls::renditions(&platform.plays(&stream).await)[0].path.clone();
+    let before = platform.media(&path).await;
+    let seen = before.media_sequence + before.segments.len() as u64;
+    platform.media_until(&path, |now| now.media_sequence + now.segments.len() as u64 >= seen + 6).await;
+    std::fs::write(&done, "").unwrap();
+    let (ok, said) = playing.end().await;
+    assert!(ok, "{said}\n{}\n{}", report("region-lost"), platform.logs());
+    encoder.kill().await;
+    platform.stop().await;
+}
