@@ -1,4 +1,5 @@
 //! A run that breaks off and is taken up again from the segment's cursor: no source frame lost or shown twice.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 

@@ -1,4 +1,5 @@
 //! Sources that are odd, damaged or hostile: segments stay right, ends are clean, errors are clear.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 
