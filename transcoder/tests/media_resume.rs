@@ -78,7 +78,18 @@ fn with_open_gops() {
 
 #[test]
 fn from_every_segment() {
-    let source = flv::clip("320x180", "30", 8.0, "-g 73 -bf 2");
+    taken_up_from_every_segment("-g 73 -bf 2");
+}
+
+#[test]
+fn from_every_segment_of_short_gops() {
+    // A cursor a packet too late would start behind the next IDR.
+    taken_up_from_every_segment("-g 1");
+    taken_up_from_every_segment("-g 3 -bf 2");
+}
+
+fn taken_up_from_every_segment(x264: &str) {
+    let source = flv::clip("320x180", "30", 6.5, x264);
     let whole = transcode(&source);
     let expected = times(&check::consistent(&whole.segments));
     for (i, segment) in whole.segments.iter().enumerate().take(whole.segments.len() - 1) {
