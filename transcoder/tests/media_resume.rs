@@ -12,19 +12,9 @@ use media_support::check::{self, Packet};
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, broken, collect, input, small, start, transcode};
 
-/// Where a successor takes up.
-fn after(end: &RunEnd) -> StartPoint {
-    StartPoint {
-        video_from: end.position.video_end,
-        audio_from: end.position.audio_end,
-        placement: Placement::Offset(end.position.offset.unwrap()),
-        next_segment: end.position.next_segment,
-    }
-}
-
 fn resume(source: &Flv, end: &RunEnd) -> Out {
     let (bytes, first) = source.serve(end.position.cursor);
-    collect(input(bytes, first), &small(), after(end)).unwrap()
+    collect(input(bytes, first), &small(), end.position.resume()).unwrap()
 }
 
 fn times(packets: &[Packet]) -> Vec<i64> {

@@ -30,14 +30,8 @@ fn fails(bytes: &[u8]) -> MediaError {
 /// What the caller does when a run ends and the source goes on.
 fn go_on(source: &Flv, out: &Out) -> Out {
     let at = out.end.position;
-    let point = StartPoint {
-        video_from: at.video_end,
-        audio_from: at.audio_end,
-        placement: Placement::Offset(at.offset.unwrap()),
-        next_segment: at.next_segment,
-    };
     let (bytes, first) = source.serve(at.cursor);
-    collect(input(bytes, first), &small(), point).unwrap()
+    collect(input(bytes, first), &small(), at.resume()).unwrap()
 }
 
 fn av(secs: f64) -> Flv {

@@ -77,13 +77,8 @@ fn behind_a_resume() {
     let source = flashes("-ac 2 -ar 44100", 9);
     let cut = source.filter(|t| t.millis < 5_500).bytes();
     let first = collect(broken(cut, FIRST_CURSOR), &small(), start()).unwrap();
-    let mut point = start();
-    point.video_from = first.end.position.video_end;
-    point.audio_from = first.end.position.audio_end;
-    point.next_segment = first.end.position.next_segment;
-    point.placement = headwater_transcoder::media::Placement::Offset(first.end.position.offset.unwrap());
     let (bytes, cursor) = source.serve(first.end.position.cursor);
-    let second = collect(input(bytes, cursor), &small(), point).unwrap();
+    let second = collect(input(bytes, cursor), &small(), first.end.position.resume()).unwrap();
     let both: Vec<Segment> = first.segments.into_iter().chain(second.segments).collect();
     in_sync(&both, 9);
 }
