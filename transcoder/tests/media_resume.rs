@@ -1,4 +1,5 @@
 //! A run that breaks off and is taken up again from the segment's cursor: no source frame lost or shown twice.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 
@@ -11,19 +12,9 @@ use media_support::check::{self, Packet};
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, broken, collect, input, small, start, transcode};
 
-/// Where a successor takes up.
-fn after(end: &RunEnd) -> StartPoint {
-    StartPoint {
-        video_from: end.position.video_end,
-        audio_from: end.position.audio_end,
-        placement: Placement::Offset(end.position.offset.unwrap()),
-        next_segment: end.position.next_segment,
-    }
-}
-
 fn resume(source: &Flv, end: &RunEnd) -> Out {
     let (bytes, first) = source.serve(end.position.cursor);
-    collect(input(bytes, first), &small(), after(end)).unwrap()
+    collect(input(bytes, first), &small(), end.position.resume()).unwrap()
 }
 
 fn times(packets: &[Packet]) -> Vec<i64> {
@@ -77,7 +68,18 @@ fn with_open_gops() {
 
 #[test]
 fn from_every_segment() {
-    let source = flv::clip("320x180", "30", 8.0, "-g 73 -bf 2");
+    taken_up_from_every_segment("-g 73 -bf 2");
+}
+
+#[test]
+fn from_every_segment_of_short_gops() {
+    // A cursor a packet too late would start behind the next IDR.
+    taken_up_from_every_segment("-g 1");
+    taken_up_from_every_segment("-g 3 -bf 2");
+}
+
+fn taken_up_from_every_segment(x264: &str) {
+    let source = flv::clip("320x180", "30", 6.5, x264);
     let whole = transcode(&source);
     let expected = times(&check::consistent(&whole.segments));
     for (i, segment) in whole.segments.iter().enumerate().take(whole.segments.len() - 1) {

@@ -1,8 +1,14 @@
 //! One run from beginning to end: what it produces, seen by ffprobe and ffmpeg.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 
-use headwater_transcoder::media::{EndReason, EngineSettings, RenditionKind};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use headwater_transcoder::media::{Cancel, EndReason, EngineSettings, RenditionKind, RunInput, run};
 use media_support::flv::{self, FIRST_CURSOR};
 use media_support::{check, collect, input, small, start, transcode};
 
@@ -43,5 +49,38 @@ fn the_real_ladder() {
     let kind = &out.segments[0].renditions[0].kind;
     assert_eq!(*kind, RenditionKind::Video { width: 1280, height: 720, frame_rate: 30.0 });
     assert_eq!(out.segments[0].renditions[0].codecs, "avc1.64001f");
-    let _ = small();
+}
+
+/// Tells when the last byte was read.
+struct Telling(io::Cursor<Vec<u8>>, SyncSender<()>);
+
+impl Read for Telling {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(buf)?;
+        if n == 0 {
+            let _ = self.1.try_send(());
+        }
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_slow_sink_slows_reading_down() {
+    let source = flv::clip("160x90", "30", 45.0, "-g 60 -bf 0");
+    let (tell, told) = sync_channel(1);
+    let reader = Box::new(Telling(io::Cursor::new(source.bytes()), tell));
+    let mut segments = Vec::new();
+    let sink = |segment| {
+        if segments.is_empty() {
+            // The engine has all the time it wants and must not reach the end: its queues are full before.
+            let waited = told.recv_timeout(Duration::from_secs(3));
+            assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+        }
+        segments.push(segment);
+        ControlFlow::Continue(())
+    };
+    let input = RunInput { reader, first_cursor: FIRST_CURSOR };
+    let end = run(input, &small(), start(), sink, &Cancel::new()).unwrap();
+    assert!(matches!(end.reason, EndReason::Ended));
+    assert_eq!(check::consistent(&segments).len(), 45 * 30);
 }

@@ -1,4 +1,5 @@
 //! Sources that are odd, damaged or hostile: segments stay right, ends are clean, errors are clear.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 
@@ -29,14 +30,8 @@ fn fails(bytes: &[u8]) -> MediaError {
 /// What the caller does when a run ends and the source goes on.
 fn go_on(source: &Flv, out: &Out) -> Out {
     let at = out.end.position;
-    let point = StartPoint {
-        video_from: at.video_end,
-        audio_from: at.audio_end,
-        placement: Placement::Offset(at.offset.unwrap()),
-        next_segment: at.next_segment,
-    };
     let (bytes, first) = source.serve(at.cursor);
-    collect(input(bytes, first), &small(), point).unwrap()
+    collect(input(bytes, first), &small(), at.resume()).unwrap()
 }
 
 fn av(secs: f64) -> Flv {
@@ -202,6 +197,49 @@ fn times_that_repeat_and_stumble() {
     let out = transcode(&source);
     check::consistent(&out.segments);
     assert!(out.end.stats.dropped > 0);
+}
+
+#[test]
+fn senseless_composition_times() {
+    // One picture a minute ahead is dropped (libavformat itself repairs a quarter of an hour); pictures that stay there end the run.
+    let shifted = |from: usize, to: usize| {
+        let mut source = av(16.0).filter(|t| !t.audio);
+        let media: Vec<_> = source.tags.iter_mut().filter(|t| !t.header).collect();
+        for tag in media.into_iter().skip(from).take(to - from) {
+            tag.bytes[13..16].copy_from_slice(&60_000_u32.to_be_bytes()[1..]);
+        }
+        transcode(&source)
+    };
+    let out = shifted(100, 101);
+    assert!(matches!(out.end.reason, EndReason::Ended));
+    assert_eq!((check::consistent(&out.segments).len(), out.end.stats.dropped), (479, 1));
+    let out = shifted(100, 480);
+    assert!(matches!(out.end.reason, EndReason::TimestampJump), "{:?}", out.end);
+    assert_eq!(check::consistent(&out.segments).len(), 100);
+}
+
+#[test]
+fn pictures_that_all_break_are_gone() {
+    let mut source = av(12.0);
+    for tag in source.tags.iter_mut().filter(|t| t.video && !t.header && t.millis > 3_000) {
+        let end = tag.bytes.len() - 4;
+        tag.bytes[16..end].fill(0);
+    }
+    let out = transcode(&source);
+    assert!(matches!(out.end.reason, EndReason::TracksChanged), "{:?}", out.end);
+    check::consistent(&out.segments);
+}
+
+#[test]
+fn shorter_than_a_segment() {
+    let source = av(1.2);
+    let out = transcode(&source);
+    assert_eq!((check::consistent(&out.segments).len(), out.segments.len()), (36, 1));
+    let out = transcode(&source.filter(|t| !t.video));
+    check::consistent(&out.segments);
+    assert_eq!(out.segments.len(), 1);
+    let out = transcode(&source.filter(|t| !t.audio));
+    assert_eq!(check::consistent(&out.segments).len(), 36);
 }
 
 #[test]

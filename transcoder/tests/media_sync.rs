@@ -1,4 +1,5 @@
 //! Flash and beep at the same instants in the source must come out at the same instants, whatever the audio format.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod media_support;
 
@@ -42,25 +43,23 @@ fn onsets(segments: &[Segment]) -> (Vec<f64>, Vec<f64>) {
     (flashes, beeps)
 }
 
-/// Pairs them and returns the greatest offset, in milliseconds.
-fn worst_offset(segments: &[Segment], seconds: usize) -> f64 {
+/// Pairs them; none may be 5 ms apart (the first beep has the encoder's pre-echo, the others are under 1 ms).
+fn in_sync(segments: &[Segment], seconds: usize) {
     let (flashes, beeps) = onsets(segments);
     assert_eq!((flashes.len(), beeps.len()), (seconds, seconds), "{flashes:?} {beeps:?}");
-    let worst = flashes.iter().zip(&beeps).map(|(f, b)| (f - b).abs() * 1_000.0).fold(0.0, f64::max);
-    let each: Vec<_> = flashes.iter().zip(&beeps).map(|(f, b)| format!("{:.2}", (b - f) * 1_000.0)).collect();
-    eprintln!("offsets {each:?} ms");
-    worst
+    let offsets: Vec<f64> = flashes.iter().zip(&beeps).map(|(f, b)| (b - f) * 1_000.0).collect();
+    assert!(offsets[0].abs() < 5.0 && offsets[1..].iter().all(|o| o.abs() < 1.0), "{offsets:?} ms");
 }
 
 #[test]
 fn stereo_48k() {
-    assert!(worst_offset(&transcode(&flashes("-ac 2", 7)).segments, 7) < 5.0);
+    in_sync(&transcode(&flashes("-ac 2", 7)).segments, 7);
 }
 
 #[test]
 fn mono_44k() {
     let out = transcode(&flashes("-ac 1 -ar 44100", 7));
-    assert!(worst_offset(&out.segments, 7) < 5.0);
+    in_sync(&out.segments, 7);
     let kind = &out.segments[0].renditions.last().unwrap().kind;
     assert_eq!(*kind, RenditionKind::Audio { channels: 1, sample_rate: 48_000 });
 }
@@ -68,7 +67,7 @@ fn mono_44k() {
 #[test]
 fn surround() {
     let out = transcode(&flashes("-ac 6", 7));
-    assert!(worst_offset(&out.segments, 7) < 5.0);
+    in_sync(&out.segments, 7);
     let kind = &out.segments[0].renditions.last().unwrap().kind;
     assert_eq!(*kind, RenditionKind::Audio { channels: 2, sample_rate: 48_000 });
 }
@@ -78,13 +77,8 @@ fn behind_a_resume() {
     let source = flashes("-ac 2 -ar 44100", 9);
     let cut = source.filter(|t| t.millis < 5_500).bytes();
     let first = collect(broken(cut, FIRST_CURSOR), &small(), start()).unwrap();
-    let mut point = start();
-    point.video_from = first.end.position.video_end;
-    point.audio_from = first.end.position.audio_end;
-    point.next_segment = first.end.position.next_segment;
-    point.placement = headwater_transcoder::media::Placement::Offset(first.end.position.offset.unwrap());
     let (bytes, cursor) = source.serve(first.end.position.cursor);
-    let second = collect(input(bytes, cursor), &small(), point).unwrap();
+    let second = collect(input(bytes, cursor), &small(), first.end.position.resume()).unwrap();
     let both: Vec<Segment> = first.segments.into_iter().chain(second.segments).collect();
-    assert!(worst_offset(&both, 9) < 5.0);
+    in_sync(&both, 9);
 }

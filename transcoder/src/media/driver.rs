@@ -29,6 +29,9 @@ use super::time::{GridFrame, MediaTime};
 
 /// Media time one track may be ahead of the other before the other is taken as absent or gone.
 const MAX_SKEW: MediaTime = MediaTime::from_secs(3);
+/// Media time for which sound may go on while packets of pictures come and none is shown; bounds the encoded sound that
+/// waits. Above the skew and any reorder delay (16 pictures).
+const MAX_BLIND: MediaTime = MediaTime::from_secs(6);
 /// Steps of a track's DTS beyond which the source's clock jumped (the gateway's own limits for a new run).
 const MAX_BACK_MILLIS: i64 = 1_000;
 const MAX_FORWARD_MILLIS: i64 = 10_000;
@@ -237,6 +240,9 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         let first = self.pictures.newest().is_none();
         let stop = match self.pictures.push(frame, at) {
             Outcome::Fine => None,
+            Outcome::Jumped => {
+                Some(Stop(EndReason::TimestampJump, Closing::Natural { tail: false }, Drain::No))
+            }
             Outcome::Gone => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
             Outcome::Changed => {
                 // Not from the sound before it: that would bring the old pictures, and this end, again.
@@ -277,7 +283,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             return Ok(Some(stop));
         }
         let (video, audio) = (self.video_millis.unwrap_or(0), self.audio_millis.unwrap_or(0));
-        if self.tracks == Tracks::Both && audio - video > MAX_SKEW.ticks() / 90 {
+        let gone = audio - video > MAX_SKEW.ticks() / 90;
+        // Packets may come, and yet no picture be shown: all damaged, or with senseless times.
+        let blind = self.pictures.newest().is_some_and(|shown| self.place(audio).minus(shown) > MAX_BLIND);
+        if self.tracks == Tracks::Both && (gone || blind) {
             return Ok(Some(Stop(EndReason::TracksChanged, Closing::Natural { tail: false }, Drain::Yes)));
         }
         let seen = video.max(audio) - self.first_millis.unwrap_or(0);

@@ -16,11 +16,19 @@ use super::stats::{Counters, add};
 use super::time::{MediaTime, VideoSpan};
 use super::video::{Colour, Job};
 
+/// A picture shown this much after its predecessor has a damaged composition time: the source's own clock (DTS) is
+/// held to the same bound, so an honest picture cannot.
+const MAX_STEP: MediaTime = MediaTime::from_secs(10);
+/// Pictures in a row whose time is unusable: then it is the timeline that jumped (10 s at 30 a second).
+const MAX_UNUSABLE: u32 = 300;
+
 /// What a picture led to.
 pub(super) enum Outcome {
     Fine,
     /// It has another size or format than those before; nothing was done with it.
     Changed,
+    /// Picture after picture does not fit behind the ones shown.
+    Jumped,
     /// The renditions are gone.
     Gone,
 }
@@ -50,6 +58,7 @@ pub(super) struct Pictures<'a> {
     open: Option<Open>,
     last: Option<(MediaTime, Arc<frame::Video>)>,
     before: Option<frame::Video>,
+    unusable: u32,
     counters: &'a Counters,
     pub(super) closed: VecDeque<Closed>,
 }
@@ -66,6 +75,7 @@ impl<'a> Pictures<'a> {
             open: None,
             last: None,
             before: None,
+            unusable: 0,
             counters,
             closed: VecDeque::new(),
         }
@@ -117,13 +127,16 @@ impl<'a> Pictures<'a> {
             self.before = Some(picture);
             return Outcome::Fine;
         }
-        if self.newest().is_some_and(|newest| at <= newest) {
+        if self.newest().is_some_and(|newest| at <= newest || at.minus(newest) > MAX_STEP) {
             add(&self.counters.dropped, 1);
-            return Outcome::Fine;
+            self.unusable += 1;
+            return if self.unusable > MAX_UNUSABLE { Outcome::Jumped } else { Outcome::Fine };
         }
+        self.unusable = 0;
         // The picture that was shown when the timeline resumes, if its successor comes late.
         if let Some(before) = self.before.take()
             && at.minus(self.from) > self.cutter.overrun()
+            && at.minus(self.from) <= MAX_STEP
             && !self.repeat(before, self.from)
         {
             return Outcome::Gone;

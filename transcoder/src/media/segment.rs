@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::settings::{Placement, StartPoint};
 use super::stats::Stats;
 use super::time::{AudioSpan, GridFrame, MediaTime, VideoSpan};
 
@@ -78,6 +79,19 @@ pub struct Position {
     /// Resume cursor: that of the last segment (the first of the input if there was none); after a clean end the last
     /// one consumed, after a jump or a change of parameters that of the packet behind it.
     pub cursor: u64,
+}
+
+impl Position {
+    /// Takes up the same run of the gateway where this stands; a new one must start `StartPoint::aligned`.
+    #[must_use]
+    pub fn resume(self) -> StartPoint {
+        StartPoint {
+            video_from: self.video_end,
+            audio_from: self.audio_end,
+            placement: self.offset.map_or(Placement::AlignFirst, Placement::Offset),
+            next_segment: self.next_segment,
+        }
+    }
 }
 
 /// Why a run ended.

@@ -1,5 +1,5 @@
 //! Runs the engine on test sources and looks at what came out with ffprobe and ffmpeg.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 pub mod check;
 pub mod flv;

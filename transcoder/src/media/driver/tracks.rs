@@ -46,6 +46,11 @@ impl Driver<'_, '_> {
         self.tracks = Tracks::AudioOnly;
         let first = MediaTime::from_millis(self.first_audio_millis.unwrap_or(0));
         self.offset.get_or_insert(self.start.video_from.minus(first));
+        let begins = self.place(self.first_audio_millis.unwrap_or(0));
+        if begins.minus(self.audio_cut.time()) > MAX_SKEW {
+            // As with pictures: what is missing for long is no silence, the timeline starts late.
+            self.audio_cut = begins.frame();
+        }
         self.audio_scan = self.audio_cut;
     }
 
