@@ -64,7 +64,11 @@ impl FakeHooks {
     pub(crate) async fn until(&self, wanted: impl FnMut(&Record) -> bool) -> Record {
         let mut record = self.record.subscribe();
         let waiting = record.wait_for(wanted);
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the gateway calls the hook").unwrap().clone()
+        tokio::time::timeout(Duration::from_secs(60), waiting)
+            .await
+            .expect("the gateway calls the hook")
+            .unwrap()
+            .clone()
     }
 
     /// The `n`th publish request's session.
@@ -94,7 +98,8 @@ impl Hooks for FakeHooks {
             Policy::Allow => {}
             Policy::Deny(kind, reason) => return Ok(PublishAnswer::Deny { kind, reason: reason.to_owned() }),
             Policy::Fail(times) => {
-                *self.policy.lock().unwrap() = if times > 1 { Policy::Fail(times - 1) } else { Policy::Allow };
+                *self.policy.lock().unwrap() =
+                    if times > 1 { Policy::Fail(times - 1) } else { Policy::Allow };
                 return Err(self.fault("publish"));
             }
             Policy::Hang => std::future::pending().await,
@@ -121,7 +126,8 @@ impl Hooks for FakeHooks {
             Some(reason) => SessionOrder::Stop { reason: reason.clone() },
             None => SessionOrder::Continue,
         };
-        let sessions = beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
+        let sessions =
+            beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
         Ok(GatewayOrders { sessions })
     }
 

@@ -17,7 +17,10 @@ async fn what_ffmpeg_sends_is_what_the_source_link_serves() {
     let flv = rig.read(&gone.session.session, 0).await;
     assert_eq!(flv.headers["content-type"], "video/x-flv");
     assert_eq!(flv.headers["headwater-session"], gone.session.session.as_str());
-    assert_eq!((flv.header("headwater-run"), flv.header("headwater-cursor"), flv.header("headwater-lost")), (1, 1, 0));
+    assert_eq!(
+        (flv.header("headwater-run"), flv.header("headwater-cursor"), flv.header("headwater-lost")),
+        (1, 1, 0)
+    );
     let cursors = flv.cursors();
     assert_eq!(cursors, (1..=cursors.len() as u64).collect::<Vec<_>>(), "no cursor is missing");
 
@@ -68,7 +71,8 @@ async fn gstreamer_publishes() {
     let launch = "videotestsrc num-buffers=75 ! video/x-raw,width=160,height=90,framerate=25/1 ! \
         x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! flvmux name=mux streamable=true ! rtmp2sink";
     let audio = "audiotestsrc num-buffers=140 ! avenc_aac ! aacparse ! mux.";
-    let args: Vec<&str> = launch.split_whitespace().chain([location.as_str()]).chain(audio.split_whitespace()).collect();
+    let args: Vec<&str> =
+        launch.split_whitespace().chain([location.as_str()]).chain(audio.split_whitespace()).collect();
     let gst = output(tokio::process::Command::new("gst-launch-1.0").args(args)).await;
     assert!(gst.status.success(), "{}", String::from_utf8_lossy(&gst.stderr));
     let gone = rig.hooks.unpublish(0).await;
@@ -95,7 +99,14 @@ async fn audio_alone_and_video_alone_are_streams() {
     let sent = sample(rig.dir.path(), 2).await;
     for (n, (drop, kind)) in [("-vn", 8), ("-an", 9)].into_iter().enumerate() {
         let ffmpeg = output(&mut ffmpeg(&[
-            "-i", sent.to_str().unwrap(), drop, "-c", "copy", "-f", "flv", &rig.rtmp_url(),
+            "-i",
+            sent.to_str().unwrap(),
+            drop,
+            "-c",
+            "copy",
+            "-f",
+            "flv",
+            &rig.rtmp_url(),
         ]))
         .await;
         assert!(ffmpeg.status.success());

@@ -23,7 +23,11 @@ async fn reading_resumes_at_the_last_idr_at_or_before_the_cursor() {
     assert_eq!(all.cursors(), (1..=60).collect::<Vec<_>>());
     for (after, first) in [(1, 1), (6, 1), (7, 7), (30, 25), (31, 31), (59, 55)] {
         let flv = rig.read(&session, after).await;
-        assert_eq!((flv.header("headwater-cursor"), flv.header("headwater-lost")), (first, 0), "after {after}");
+        assert_eq!(
+            (flv.header("headwater-cursor"), flv.header("headwater-lost")),
+            (first, 0),
+            "after {after}"
+        );
         assert!(flv.media()[0].is_idr());
         assert_eq!(flv.media(), all.media()[first as usize - 1..], "after {after}");
         assert_eq!(flv.tags[..2], all.tags[..2], "sequence headers first");
@@ -55,8 +59,11 @@ async fn no_message_is_lost_between_two_readers() {
     rig.hooks.unpublish(0).await;
     let last = *first.cursors().last().unwrap();
     let second = rig.read(&session, last).await;
-    let seen: Vec<u64> =
-        first.cursors().into_iter().chain(second.cursors().into_iter().filter(|cursor| *cursor > last)).collect();
+    let seen: Vec<u64> = first
+        .cursors()
+        .into_iter()
+        .chain(second.cursors().into_iter().filter(|cursor| *cursor > last))
+        .collect();
     assert_eq!(seen, (1..=36).collect::<Vec<_>>());
     rig.leave().await;
 }
@@ -93,7 +100,10 @@ async fn committed_media_is_given_back_to_the_disk() {
 
     rig.commit(&session, 45).await;
     let answer = rig.get(&session, 0).await;
-    assert_eq!((&answer.headers()["headwater-cursor"], &answer.headers()["headwater-lost"]), (&"43".parse().unwrap(), &"0".parse().unwrap()));
+    assert_eq!(
+        (&answer.headers()["headwater-cursor"], &answer.headers()["headwater-lost"]),
+        (&"43".parse().unwrap(), &"0".parse().unwrap())
+    );
     drop(answer);
     assert!(rig.spooled().len() < before.len());
     assert!(rig.health().await["buffered_bytes"].as_u64().unwrap() < 8 << 20);

@@ -75,7 +75,14 @@ impl Publisher {
         self.message(3, type_id::COMMAND_AMF0, stream_id, 0, amf::encode(values)).await;
     }
 
-    async fn message(&mut self, chunk_stream: u8, type_id: u8, stream_id: u32, timestamp: u32, payload: Bytes) {
+    async fn message(
+        &mut self,
+        chunk_stream: u8,
+        type_id: u8,
+        stream_id: u32,
+        timestamp: u32,
+        payload: Bytes,
+    ) {
         let mut out = BytesMut::new();
         write_message(&mut out, chunk_stream, 128, &Message { type_id, stream_id, timestamp, payload });
         // The gateway may have closed already; what it said tells why.
@@ -106,17 +113,24 @@ impl Publisher {
 
     /// Ends the stream as encoders do, and waits for the gateway to have seen it.
     pub(crate) async fn finish(mut self) {
-        self.command(0, &[Value::from("deleteStream"), Value::Number(4.0), Value::Null, Value::Number(1.0)]).await;
+        self.command(0, &[Value::from("deleteStream"), Value::Number(4.0), Value::Null, Value::Number(1.0)])
+            .await;
         self.socket.shutdown().await.ok();
         self.closed().await;
     }
 
     /// Reads until the gateway says `text`.
-    pub(crate) async fn hears(&mut self, text: &str) {
-        while !self.heard.windows(text.len()).any(|window| window == text.as_bytes()) {
+    pub(crate) async fn hears(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
+        while !self.heard.windows(text.len()).any(|window| window == text) {
             let read = self.socket.read_buf(&mut self.heard);
             let count = timeout(PATIENCE, read).await.expect("the gateway speaks").unwrap();
-            assert!(count > 0, "closed without {text:?}; heard {}", String::from_utf8_lossy(&self.heard));
+            assert!(
+                count > 0,
+                "closed without {}; heard {}",
+                text.escape_ascii(),
+                String::from_utf8_lossy(&self.heard)
+            );
         }
     }
 

@@ -50,7 +50,8 @@ pub(crate) async fn rig() -> Rig {
 }
 
 pub(crate) async fn rig_with(policy: Policy, change: impl FnOnce(&mut Limits)) -> Rig {
-    let mut limits = Limits { drain_timeout: Duration::ZERO, move_timeout: Duration::ZERO, ..Limits::default() };
+    let mut limits =
+        Limits { drain_timeout: Duration::ZERO, move_timeout: Duration::ZERO, ..Limits::default() };
     change(&mut limits);
     rig_of(policy, limits, None, tempfile::tempdir().unwrap()).await
 }
@@ -88,7 +89,13 @@ impl Rig {
         self.key.source_token(session, Timestamp(4_000_000_000_000)).expose().to_owned()
     }
 
-    pub(crate) async fn request(&self, method: &str, url: &str, token: &str, body: String) -> http::Response<Incoming> {
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        url: &str,
+        token: &str,
+        body: String,
+    ) -> http::Response<Incoming> {
         let request = Request::builder()
             .method(method)
             .uri(url)
@@ -108,7 +115,8 @@ impl Rig {
         let answer = self.get(session, after).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let headers = answer.headers().clone();
-        let body = timeout(PATIENCE, answer.into_body().collect()).await.expect("an end").expect("a clean end");
+        let body =
+            timeout(PATIENCE, answer.into_body().collect()).await.expect("an end").expect("a clean end");
         Flv::parse(headers, body.to_bytes())
     }
 
@@ -222,8 +230,31 @@ pub(crate) async fn sample(dir: &Path, seconds: u32) -> PathBuf {
         format!("sine=frequency=440:sample_rate=48000:duration={seconds}"),
     );
     let made = output(&mut ffmpeg(&[
-        "-y", "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio, "-c:v", "libx264", "-preset", "veryfast",
-        "-g", "25", "-sc_threshold", "0", "-threads", "1", "-b:v", "200k", "-c:a", "aac", "-f", "flv",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        &video,
+        "-f",
+        "lavfi",
+        "-i",
+        &audio,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-g",
+        "25",
+        "-sc_threshold",
+        "0",
+        "-threads",
+        "1",
+        "-b:v",
+        "200k",
+        "-c:a",
+        "aac",
+        "-f",
+        "flv",
         path.to_str().unwrap(),
     ]))
     .await;
@@ -239,20 +270,59 @@ pub(crate) async fn publish(file: &Path, url: &str) -> Output {
 /// Publishes in real time until it is stopped.
 pub(crate) fn publish_live(url: &str) -> Child {
     let mut command = ffmpeg(&[
-        "-re", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-re", "-f", "lavfi", "-i",
-        "sine=sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-threads", "1", "-c:a", "aac",
-        "-f", "flv", url,
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=160x90:rate=25",
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=sample_rate=48000",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "25",
+        "-threads",
+        "1",
+        "-c:a",
+        "aac",
+        "-f",
+        "flv",
+        url,
     ]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
 }
 
 /// `stream index, pts, dts, size, flags` of each packet, by ffprobe.
 pub(crate) async fn packets(file: &Path) -> Vec<(u32, i64, i64, u64, String)> {
-    let probed = output(Command::new("ffprobe").args([
-        "-v", "error", "-of", "csv=p=0", "-show_entries", "packet=stream_index,pts,dts,size,flags",
-    ]).arg(file))
+    let probed = output(
+        Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-of",
+                "csv=p=0",
+                "-show_entries",
+                "packet=stream_index,pts,dts,size,flags",
+            ])
+            .arg(file),
+    )
     .await;
-    assert!(probed.status.success() && probed.stderr.is_empty(), "{}", String::from_utf8_lossy(&probed.stderr));
+    assert!(
+        probed.status.success() && probed.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&probed.stderr)
+    );
     let text = String::from_utf8(probed.stdout).unwrap();
     let line = |line: &str| {
         let mut fields = line.split(',');
