@@ -120,11 +120,17 @@ impl Publisher {
     }
 
     /// Reads until the gateway says `text`.
-    pub(crate) async fn hears(&mut self, text: &str) {
-        while !self.heard.windows(text.len()).any(|window| window == text.as_bytes()) {
+    pub(crate) async fn hears(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
+        while !self.heard.windows(text.len()).any(|window| window == text) {
             let read = self.socket.read_buf(&mut self.heard);
             let count = timeout(PATIENCE, read).await.expect("the gateway speaks").unwrap();
-            assert!(count > 0, "closed without {text:?}; heard {}", String::from_utf8_lossy(&self.heard));
+            assert!(
+                count > 0,
+                "closed without {}; heard {}",
+                text.escape_ascii(),
+                String::from_utf8_lossy(&self.heard)
+            );
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) struct Reading(Arc<Session>);
 impl Reading {
     /// Takes a place, if there is one.
     pub(super) fn begin(session: Arc<Session>) -> Option<Self> {
-        session.reader_came().then_some(Self(session))
+        // Lazily: a `Reading` that is dropped gives a place back.
+        session.reader_came().then(|| Self(session))
     }
 
     pub(super) fn session(&self) -> &Arc<Session> {
