@@ -13,7 +13,6 @@ pub(crate) struct Fetched {
     pub(crate) number: u64,
     /// Initialization section and media in one file.
     pub(crate) file: PathBuf,
-    pub(crate) discontinuity: bool,
     pub(crate) seconds: f64,
 }
 
@@ -30,7 +29,7 @@ impl Platform {
             let media = self.object(&segment.uri).await;
             std::fs::write(&file, [&init[..], &media[..]].concat()).unwrap();
             let seconds = f64::from(segment.duration);
-            fetched.push(Fetched { number, file, discontinuity: segment.discontinuity, seconds });
+            fetched.push(Fetched { number, file, seconds });
         }
         fetched
     }

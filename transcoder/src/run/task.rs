@@ -328,15 +328,15 @@ where
                 self.vitals.update(|health| health.decode_errors += errors);
                 tracing::info!(reason = ?end.reason, stats = ?end.stats, "a run has ended");
                 match end.reason {
-                    EndReason::Ended => self.author.ran_out(end.position.cursor),
-                    EndReason::TracksChanged | EndReason::ParametersChanged => self.author.break_here(true),
-                    EndReason::TimestampJump => self.author.break_here(false),
                     EndReason::Abrupt(error) => {
                         tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
                         return Worked::Later;
                     }
-                    EndReason::Finished | EndReason::Aborted => {}
+                    EndReason::TracksChanged | EndReason::ParametersChanged => self.author.break_here(true),
+                    EndReason::TimestampJump => self.author.break_here(false),
+                    EndReason::Ended | EndReason::Finished | EndReason::Aborted => {}
                 }
+                self.author.ran_out(end.position.cursor);
                 Worked::Again
             }
             Err(error) => {
