@@ -49,9 +49,11 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         let situation = self.table.situation(&beat.stream).await?;
         let boot = self.signing.boot_fingerprint(&beat.boot);
         let outcome = decide::beat(&situation, beat, &boot, now);
-        if matches!(outcome, BeatOutcome::Transcode(_) | BeatOutcome::Wait) {
+        if outcome != BeatOutcome::Fenced {
+            // Also that of a task that is to stop: while it beats it may have media yet to write.
             let record = decide::record_beat(&self.context.region, beat, boot, now);
-            if self.table.put_beat(&record).await? == Write::Lost {
+            let written = self.table.put_beat(&record).await?;
+            if written == Write::Lost && !matches!(outcome, BeatOutcome::Stop(_)) {
                 return Ok(TranscoderOrder::Fenced);
             }
         }

@@ -1,6 +1,6 @@
 //! Media playlists: a rendition's window of the timeline.
 
-use headwater_domain::live::{Situation, State};
+use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{Entry, TrackKind, resolve};
@@ -34,7 +34,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         let ended = has_ended(&situation, broadcast, self.context.now());
         let newest = entries.len().saturating_sub(segments);
         let window = window(&entries[newest..], rendition, PlaylistType::Live, ended)?;
-        let keep = if ended { Keep::Hour } else { Keep::Second };
+        let keep = if ended { Keep::Minute } else { Keep::Second };
         render(window, keep).ok_or_else(|| {
             if entries.is_empty() {
                 not_live(situation.state(self.context.now()))
@@ -47,7 +47,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
     /// All of one rendition, once the broadcast has ended.
     pub(super) async fn vod_media(&self, broadcast: &BroadcastId, rendition: &str) -> Result<Reply, Problem> {
         let entries = self.finished(broadcast).await?;
-        render(window(&entries, rendition, PlaylistType::Vod, true)?, Keep::Hour)
+        render(window(&entries, rendition, PlaylistType::Vod, true)?, Keep::Minute)
             .ok_or_else(|| Problem::not_found("rendition"))
     }
 
@@ -69,12 +69,10 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
 }
 
-/// Whether a broadcast is over: another one holds now, or it is the one and has ended.
+/// Whether nothing more comes to a broadcast: another one holds now, or it is the one and is settled.
 pub(super) fn has_ended(situation: &Situation, broadcast: &BroadcastId, now: Timestamp) -> bool {
     match situation.broadcast() {
-        Some(current) if current == broadcast => {
-            matches!(situation.state(now), Some(State::Ended | State::Failed))
-        }
+        Some(current) if current == broadcast => situation.is_settled(now),
         Some(current) => broadcast < current,
         // A region that has heard nothing of the stream yet.
         None => false,

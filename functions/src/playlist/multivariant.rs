@@ -39,7 +39,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
         let folder =
             |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
-        Ok(Reply::playlist(render(&entries, last, folder)?, Keep::Hour))
+        Ok(Reply::playlist(render(&entries, last, folder)?, Keep::Minute))
     }
 }
 

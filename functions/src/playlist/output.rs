@@ -20,15 +20,15 @@ const WORTH_GZIP: usize = 300;
 pub(super) enum Keep {
     /// It may change any second.
     Second,
-    /// It is final.
-    Hour,
+    /// It is final, as far as this region knows.
+    Minute,
 }
 
 impl Keep {
     fn header(self) -> &'static str {
         match self {
             Self::Second => "max-age=1, stale-if-error=0",
-            Self::Hour => "max-age=3600",
+            Self::Minute => "max-age=60",
         }
     }
 }

@@ -49,22 +49,56 @@ async fn ready(data: &Path, mut start: impl FnMut() -> Child) -> (Child, Endpoin
     (child, endpoints)
 }
 
-/// Processes whose command line or environment names `data`.
-fn survivors(data: &Path) -> Vec<String> {
-    let needle = data.to_str().unwrap().as_bytes().to_vec();
-    let names = |file: &str| {
-        let bytes = std::fs::read(file).unwrap_or_default();
-        bytes.windows(needle.len()).any(|window| window == needle)
-    };
-    std::fs::read_dir("/proc")
+/// A process, told apart from a later one with its number by when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Process {
+    pid: u32,
+    parent: u32,
+    started: u64,
+    name: String,
+}
+
+impl Process {
+    /// As `/proc/<pid>/stat` tells it (proc(5)): the name stands in brackets and may hold anything.
+    fn read(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (head, tail) = stat.rsplit_once(')')?;
+        let fields: Vec<_> = tail.split_whitespace().collect();
+        let dead = matches!(*fields.first()?, "Z" | "X");
+        let name = head.split_once('(')?.1.to_owned();
+        let process =
+            Self { pid, parent: fields.get(1)?.parse().ok()?, started: fields.get(19)?.parse().ok()?, name };
+        (!dead).then_some(process)
+    }
+
+    fn lives(&self) -> bool {
+        Self::read(self.pid).is_some_and(|now| now.started == self.started)
+    }
+}
+
+/// Everything that a process has started, and what that has started.
+fn descendants(of: u32) -> Vec<Process> {
+    let numbers = std::fs::read_dir("/proc")
         .unwrap()
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .filter(|pid| names(&format!("/proc/{pid}/cmdline")) || names(&format!("/proc/{pid}/environ")))
-        .map(|pid| {
-            format!("{pid} {}", std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default())
-        })
-        .collect()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let all: Vec<_> = numbers.filter_map(Process::read).collect();
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![of];
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            parents.push(process.pid);
+            found.push(process.clone());
+        }
+    }
+    found
+}
+
+async fn all_gone(processes: &[Process]) {
+    eventually(&format!("nothing is left of {processes:?}"), || async {
+        (!processes.iter().any(Process::lives)).then_some(())
+    })
+    .await;
 }
 
 async fn signal(child: &mut Child, signal: Signal) {
@@ -79,19 +113,26 @@ async fn one_ctrl_c_stops_everything_and_a_second_start_finds_its_data() {
     let (mut child, first) = ready(folder.path(), || run(folder.path(), free_base())).await;
     let demo = first.demo.clone().unwrap();
     let encoder = Picture::default().publish(&format!("{}/{}", first.regions[0].rtmp, demo.stream_key));
-    let tasks = folder.path().canonicalize().unwrap().join("us-east-1");
-    assert!(tasks.exists());
-    eventually("a task runs", || async { (survivors(folder.path()).len() > 4).then_some(()) }).await;
+    let pid = child.id().unwrap();
+    // The edge, two gateways, functions, and the transcoder of the demo stream.
+    let processes = eventually("a task runs", || async {
+        let processes = descendants(pid);
+        (processes.iter().filter(|process| process.name == "transcoder").count() == 3).then_some(processes)
+    })
+    .await;
+    assert!(processes.iter().any(|process| process.name == "nginx"), "{processes:?}");
     signal(&mut child, Signal::INT).await;
-    eventually("nothing is left", || async { survivors(folder.path()).is_empty().then_some(()) }).await;
+    all_gone(&processes).await;
     assert!(!encoder.end().await.0, "the encoder was told");
 
     let (mut child, second) = ready(folder.path(), || run(folder.path(), free_base())).await;
     assert_eq!(second.demo.unwrap().stream_id, demo.stream_id, "the stream is still there");
     assert_eq!(second.token, first.token);
     // Killed without mercy, it leaves nothing behind either.
+    let processes = descendants(child.id().unwrap());
+    assert!(processes.len() >= 3, "{processes:?}");
     signal(&mut child, Signal::KILL).await;
-    eventually("nothing is left", || async { survivors(folder.path()).is_empty().then_some(()) }).await;
+    all_gone(&processes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

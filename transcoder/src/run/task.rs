@@ -13,6 +13,7 @@ use headwater_domain::{BroadcastId, Lease, SessionId};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
@@ -26,6 +27,8 @@ use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, RunEnd, RunIn
 
 /// A source that was replaced by another may say what it still has for so long.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A task that is told to stop reads what the gateway still has, for so long: a cold start's backlog fits.
+const DRAIN: Duration = Duration::from_secs(60);
 /// Pause after the source could not be read.
 const RETRY: Duration = Duration::from_millis(500);
 /// Failures of the engine in a row, without a segment in between, before the source counts as unusable.
@@ -70,9 +73,17 @@ pub struct Task<H, T, M> {
 
 /// What the newest order wants.
 enum Wanted {
-    Read { source: Source, settings: Box<TranscodeSettings>, resume: Option<Box<ResumePoint>> },
+    Read(Box<Work>),
     Nothing,
     Exit(Exit),
+}
+
+/// A source and how to transcode it.
+#[derive(Debug, Clone)]
+struct Work {
+    source: Source,
+    settings: TranscodeSettings,
+    resume: Option<ResumePoint>,
 }
 
 /// How work on a source ended.
@@ -111,7 +122,9 @@ where
             vitals,
             client: SourceClient::new(),
             author: Author::new(self.broadcast.clone(), self.lease.clone()),
+            last: None,
             finished: None,
+            drain_until: None,
             failures: 0,
             task: self,
         };
@@ -128,6 +141,10 @@ struct Worker<H, T, M> {
     vitals: Vitals,
     client: SourceClient,
     author: Author,
+    /// The source that was ordered last.
+    last: Option<Work>,
+    /// Told to stop: until then what the gateway still has is read.
+    drain_until: Option<Instant>,
     /// The last session that was read to its end.
     finished: Option<SessionId>,
     failures: u32,
@@ -142,21 +159,23 @@ where
     async fn work(&mut self) -> Result<Exit, TaskError> {
         loop {
             if self.task.leave.is_cancelled() {
-                return Ok(self.leave());
+                return Ok(self.leave(Exit::Left));
             }
             let worked = match self.wanted() {
                 Wanted::Exit(exit) => Worked::Exit(exit),
-                Wanted::Read { source, settings, resume }
-                    if self.finished.as_ref() != Some(&source.session) =>
-                {
-                    self.author.begin(resume.map(|resume| *resume));
-                    self.read(&source, &settings).await?
+                Wanted::Read(work) if !self.is_finished(&work.source) => {
+                    self.author.begin(work.resume.clone());
+                    self.read(&work.source, &work.settings).await?
                 }
-                Wanted::Read { .. } | Wanted::Nothing => Worked::Done,
+                Wanted::Read(_) | Wanted::Nothing => Worked::Done,
             };
             let pause = match worked {
-                Worked::Exit(Exit::Left) => return Ok(self.leave()),
-                Worked::Exit(exit) => return Ok(exit),
+                Worked::Exit(Exit::Fenced) => return Ok(Exit::Fenced),
+                Worked::Exit(exit) => return Ok(self.leave(exit)),
+                // Nothing more to wait for.
+                Worked::Later | Worked::Done if self.drain_until.is_some() => {
+                    return Ok(self.leave(Exit::Over));
+                }
                 Worked::Again => continue,
                 Worked::Later => RETRY,
                 Worked::Done => Duration::from_secs(3600),
@@ -170,30 +189,56 @@ where
     }
 
     /// The last heartbeat says goodbye.
-    fn leave(&self) -> Exit {
+    fn leave(&self, exit: Exit) -> Exit {
         self.vitals.update(|health| health.activity = Activity::Leaving);
-        Exit::Left
+        exit
+    }
+
+    fn newest_order(&mut self) -> Option<TranscoderOrder> {
+        self.orders.borrow_and_update().clone()
+    }
+
+    fn is_finished(&self, source: &Source) -> bool {
+        self.finished.as_ref() == Some(&source.session)
     }
 
     fn wanted(&mut self) -> Wanted {
-        match self.orders.borrow_and_update().clone() {
+        match self.newest_order() {
             None => Wanted::Nothing,
             Some(TranscoderOrder::Transcode { source, settings, resume, .. }) => {
-                Wanted::Read { source, settings, resume }
+                let work = Work { source, settings: *settings, resume: resume.map(|resume| *resume) };
+                self.last = Some(work.clone());
+                Wanted::Read(Box::new(work))
             }
             Some(TranscoderOrder::Wait) => {
                 self.vitals.update(|health| health.activity = Activity::Waiting);
-                Wanted::Nothing
+                // The publisher is gone; what it sent before may not all be read.
+                self.rest().map_or(Wanted::Nothing, Wanted::Read)
             }
             Some(TranscoderOrder::Stop { reason }) => {
-                tracing::info!(reason, "told to stop");
-                Wanted::Exit(Exit::Over)
+                self.stopping(&reason);
+                let rest =
+                    self.rest().filter(|_| self.drain_until.is_some_and(|until| Instant::now() < until));
+                rest.map_or(Wanted::Exit(Exit::Over), Wanted::Read)
             }
             Some(TranscoderOrder::Fenced) => {
                 tracing::warn!("fenced: another lease has taken over");
                 Wanted::Exit(Exit::Fenced)
             }
         }
+    }
+
+    /// Told to stop, for the first time: from now on what is there is finished.
+    fn stopping(&mut self, reason: &str) {
+        if self.drain_until.is_none() {
+            tracing::info!(reason, "told to stop");
+            self.drain_until = Some(Instant::now() + DRAIN);
+        }
+    }
+
+    /// The last source, unless it was read to its end.
+    fn rest(&self) -> Option<Box<Work>> {
+        self.last.clone().filter(|work| !self.is_finished(&work.source)).map(Box::new)
     }
 
     /// Reads one run of the source, if there is one.
@@ -279,26 +324,26 @@ where
                     exit = Some(Exit::Left);
                     cancel.finish();
                 }
-                _ = self.orders.changed() => match self.orders.borrow_and_update().as_ref() {
+                _ = self.orders.changed() => match self.newest_order() {
                     Some(TranscoderOrder::Fenced) => {
                         exit = Some(Exit::Fenced);
                         abort.cancel();
                         cancel.abort();
                     }
+                    // The gateway closes the session; what it has of it is read to its end, within limits.
                     Some(TranscoderOrder::Stop { reason }) => {
-                        tracing::info!(reason, "told to stop");
-                        exit = Some(Exit::Over);
-                        cancel.finish();
+                        self.stopping(&reason);
+                        last_words.as_mut().reset(Instant::now() + DRAIN);
                     }
                     Some(TranscoderOrder::Transcode { source: next, .. }) if next.session != source.session => {
-                        last_words.as_mut().reset(tokio::time::Instant::now() + LAST_WORDS);
+                        last_words.as_mut().reset(Instant::now() + LAST_WORDS);
                     }
                     // The publisher is gone: what the gateway has is read to its end, then it says so.
                     _ => {}
                 },
                 () = &mut last_words, if exit.is_none() => {
                     tracing::warn!(session = %source.session, "the replaced source does not end; left behind");
-                    last_words.as_mut().reset(tokio::time::Instant::now() + Duration::from_secs(86_400));
+                    last_words.as_mut().reset(Instant::now() + Duration::from_secs(86_400));
                     cancel.finish();
                 }
             }

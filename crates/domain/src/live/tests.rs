@@ -147,6 +147,9 @@ fn an_ordinary_broadcast() {
     world.later(61);
     assert_eq!(world.state(), Some(State::Ended), "true without any sweep");
     assert!(matches!(world.beat(), BeatOutcome::Stop(_)));
+    assert!(!world.situation.is_settled(world.now), "its task may have media yet to write");
+    world.beat_with("boot", |health| health.activity = Activity::Leaving);
+    assert!(world.situation.is_settled(world.now));
     let next = world.sweep().unwrap();
     assert_eq!(next.seat.end.unwrap().reason, "encoder left");
     assert_eq!(world.sweep(), None, "the sweep is idempotent");
