@@ -86,6 +86,11 @@ pub fn publish(
     dice: Dice,
 ) -> Publish {
     if let Some(session) = situation.session().filter(|session| session.id == *publisher.session) {
+        // A repeated request for a session that was withdrawn, kicked or closed since: that decision stands.
+        if let Some(gone) = situation.gone_note(&session.id) {
+            let reason = format!("this connection was given up ({}); connect again", gone.reason);
+            return Publish::Deny(PublishAnswer::Deny { kind: DenyKind::NoCapacity, reason });
+        }
         let unstarted = situation.lease().filter(|seat| situation.beat_of(&seat.lease).is_none());
         return Publish::Allow {
             broadcast: session.broadcast.clone(),
