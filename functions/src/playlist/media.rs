@@ -79,7 +79,8 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
 /// (RFC 8216bis §6.2.2).
 fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
     let numbers: BTreeSet<SegmentNumber> = written.iter().map(|entry| entry.number).collect();
-    numbers.into_iter().rev().take(segments).last().unwrap_or_default()
+    let gone = numbers.len().saturating_sub(segments);
+    numbers.into_iter().nth(gone).unwrap_or_default()
 }
 
 /// Whether a broadcast is over: another one holds now, or it is the one and has ended.

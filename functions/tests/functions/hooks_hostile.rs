@@ -27,7 +27,7 @@ async fn garbage_is_refused_without_quoting_it() {
         "{}".into(),
         "null".into(),
         format!("\"{SECRET}\""),
-        format!("{SECRET}"),
+        SECRET.into(),
         format!("{{\"key\":\"{SECRET}\""),
         format!("{{\"{SECRET}\":1}}"),
         "[".repeat(5_000),
