@@ -45,30 +45,34 @@ pub(crate) async fn write_seat<T>(
     })
 }
 
-/// Tends to one stream: decides, writes, starts the task that follows; a start that fails is an occasion of its own.
+/// Tends to one stream: decides, writes, starts the task that follows. A start that fails is noted; the next sweep
+/// tries again.
 pub(crate) async fn tend(
     live: &(impl ReadLive + WriteLive + WriteBroadcasts),
     tasks: &impl StartTasks,
     stream: &StreamId,
     context: &Context,
-    mut occasion: Occasion,
+    occasion: Occasion,
 ) -> PortResult<bool> {
-    let mut acted = false;
-    for _ in 0..=decide::MAX_FAILURES {
-        let written = write_seat(live, stream, context, |situation, own| {
-            let next = decide::tend(situation, own, &occasion, context.now(), context.dice())?;
-            let Next { seat, start } = next;
-            Some((seat, start))
-        });
-        let Some(start) = written.await? else { return Ok(acted) };
-        acted = true;
-        let Some(task) = start else { return Ok(true) };
-        match start_task(tasks, &task).await {
-            Ok(()) => return Ok(true),
-            Err(reason) => occasion = Occasion::StartFailed { lease: task.lease, reason },
-        }
+    let Some(start) = tend_once(live, stream, context, &occasion).await? else { return Ok(false) };
+    let Some(task) = start else { return Ok(true) };
+    if let Err(reason) = start_task(tasks, &task).await {
+        tend_once(live, stream, context, &Occasion::StartFailed { lease: task.lease, reason }).await?;
     }
-    Ok(acted)
+    Ok(true)
+}
+
+async fn tend_once(
+    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+    stream: &StreamId,
+    context: &Context,
+    occasion: &Occasion,
+) -> PortResult<Option<Option<StartTask>>> {
+    write_seat(live, stream, context, |situation, own| {
+        let Next { seat, start } = decide::tend(situation, own, occasion, context.now(), context.dice())?;
+        Some((seat, start))
+    })
+    .await
 }
 
 /// Starts a task; why it cannot be started is a reason that people will read.

@@ -2,7 +2,7 @@
 
 use headwater_domain::ports::{FaultKind, PortError};
 use http::{StatusCode, header};
-use lambda_http::{Body, Response};
+use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -100,6 +100,15 @@ impl From<PortError> for Problem {
                 "this deployment has a fault; its log says more",
             ),
         }
+    }
+}
+
+/// The path as the client sent it and API Gateway matched it. `Request::uri` has its dot segments resolved, so that
+/// `DELETE /v1/streams/<id>/keys/..` would read as the stream's own path.
+pub(crate) fn path(request: &Request) -> &str {
+    match request.raw_http_path() {
+        "" => request.uri().path(),
+        raw => raw,
     }
 }
 

@@ -5,8 +5,6 @@ mod idempotency;
 mod input;
 mod keys;
 mod streams;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use headwater_domain::StreamId;
@@ -21,7 +19,7 @@ use lambda_http::{Body, Request, Response};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::reply::{Problem, answer, json};
+use crate::reply::{Problem, answer, json, path};
 
 /// Everything the API needs of the table.
 pub trait ApiTable:
@@ -80,8 +78,7 @@ impl<T: ApiTable> ApiFunction<T> {
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let path = request.uri().path();
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let parts: Vec<&str> = path(request).trim_matches('/').split('/').collect();
         let method = request.method();
         match parts.as_slice() {
             ["health"] => match *method {
@@ -131,8 +128,12 @@ impl<T: ApiTable> ApiFunction<T> {
     /// The stream, if it is there and was not deleted.
     async fn find(&self, id: &StreamId) -> Result<StreamDocument, Problem> {
         let found = self.table.stream(id).await?.filter(|stream| stream.deleted_at.is_none());
-        found.ok_or_else(|| Problem::not_found("stream").with("stream", id))
+        found.ok_or_else(|| not_found(id))
     }
+}
+
+fn not_found(id: &StreamId) -> Problem {
+    Problem::not_found("stream").with("stream", id)
 }
 
 fn stream_id(text: &str) -> Result<StreamId, Problem> {

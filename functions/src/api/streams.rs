@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::idempotency::Origin;
-use super::{ApiFunction, ApiTable, input, view};
+use super::{ApiFunction, ApiTable, input, not_found, view};
 use crate::commit::write_seat;
 use crate::reply::{Problem, json};
 
@@ -89,8 +89,9 @@ impl<T: ApiTable> ApiFunction<T> {
         // `Lost`: the repeated request's stream was changed since; what is there now is shown.
         self.table.put_stream(&document).await?;
         self.table.add_key(&record).await?;
-        self.table.list_stream(&document).await?;
+        // A stream that was deleted since must not come back into the listing.
         let document = self.find(&document.id).await?;
+        self.table.list_stream(&document).await?;
         let mut view = self.show(&document).await?;
         view.insert("stream_key".into(), view::key(&record, Some(&key)));
         tracing::info!(stream = %document.id, "stream created");
@@ -147,16 +148,27 @@ impl<T: ApiTable> ApiFunction<T> {
 
     pub(super) async fn delete_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {
         for _ in 0..MAX_RACES {
-            let mut next = self.find(id).await?.successor(&self.context.region, self.context.now());
+            let Some(there) = self.table.stream(id).await? else { return Err(not_found(id)) };
+            if there.deleted_at.is_some() {
+                // An earlier try may have died in the middle.
+                self.clear_away(&there).await?;
+                return Err(not_found(id));
+            }
+            let mut next = there.successor(&self.context.region, self.context.now());
             next.deleted_at = Some(next.updated_at);
             if self.table.put_stream(&next).await? == Write::Stored {
-                self.end_broadcast(id, "the stream was deleted").await?;
-                self.table.unlist_stream(&next).await?;
+                self.clear_away(&next).await?;
                 tracing::info!(stream = %id, "stream deleted");
                 return Ok(empty());
             }
         }
         Err(raced("delete a stream"))
+    }
+
+    /// What a deleted stream leaves behind: its running broadcast and its place in the listing.
+    async fn clear_away(&self, deleted: &StreamDocument) -> Result<(), Problem> {
+        self.end_broadcast(&deleted.id, "the stream was deleted").await?;
+        Ok(self.table.unlist_stream(deleted).await?)
     }
 
     pub(super) async fn stop_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {

@@ -1,4 +1,5 @@
 //! Stopped tasks and the minute sweep, as a Lambda function behind EventBridge.
+#![recursion_limit = "256"] // the type of the whole future, down to the SDK, is deeper than the default
 
 use headwater_aws::settings;
 use headwater_aws::table::Table;

@@ -2,8 +2,6 @@
 
 mod heartbeat;
 mod publish;
-#[cfg(test)]
-mod tests;
 
 use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;
@@ -20,7 +18,7 @@ use serde_json::json;
 
 use crate::commit::write_seat;
 use crate::context::Context;
-use crate::reply::{Problem, answer, json};
+use crate::reply::{Problem, answer, json, path};
 
 /// Longest hook body: 200 sessions of ≈ 120 bytes fit ten times.
 const MAX_BODY: usize = 256 * 1024;
@@ -60,7 +58,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed("POST"));
         }
-        match request.uri().path() {
+        match path(request) {
             "/hooks/publish" => {
                 let asked: PublishRequest = parse(request)?;
                 Ok(json(StatusCode::OK, &self.publish(&asked).await?))

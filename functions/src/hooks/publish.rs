@@ -19,7 +19,8 @@ enum Granted {
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     pub(super) async fn publish(&self, request: &PublishRequest) -> PortResult<PublishAnswer> {
         let Ok(key) = request.key.expose().parse::<StreamKey>() else {
-            tracing::warn!(address = request.address, app = request.app, "publish denied: not a stream key");
+            // Not the app: people paste the whole key into the encoder's server field.
+            tracing::warn!(address = request.address, "publish denied: not a stream key");
             return Ok(deny(DenyKind::UnknownKey, UNKNOWN_KEY));
         };
         let (stream, expires_at) = match self.admit(&key).await? {
@@ -56,12 +57,12 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                 &format!("no transcoder can be started now ({reason}); try again"),
             ));
         }
-        // A key revoked while we decided: its revocation did not see our seat, so we must see the revocation.
-        if self.table.key_ring(&stream.id).await?.is_revoked(key.id()) {
-            self.kick_revoked(&stream.id, key.id()).await?;
-            return Ok(deny(DenyKind::RevokedKey, REVOKED_KEY));
-        }
-        Ok(answer)
+        // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
+        let Err(denied) = self.admit(&key).await? else { return Ok(answer) };
+        let PublishAnswer::Deny { kind, reason } = &denied else { return Ok(denied) };
+        self.kick(&stream.id, key.id(), reason, *kind == DenyKind::StreamDeleted).await?;
+        tracing::warn!(address = request.address, key = ?key, answer = ?denied, "publish denied");
+        Ok(denied)
     }
 
     /// Judges the key; `Ok` holds the stream and when the key expires.
@@ -73,7 +74,10 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             tokio::try_join!(self.table.stream(key.stream()), self.table.key_ring(key.stream()))?;
         let expires_at = match ring.judge(key, &self.pepper, self.context.now()) {
             Verdict::Unknown => return Ok(Err(deny(DenyKind::UnknownKey, UNKNOWN_KEY))),
-            Verdict::Revoked => return Ok(Err(deny(DenyKind::RevokedKey, REVOKED_KEY))),
+            Verdict::Revoked => {
+                let reason = "this stream key was revoked; create a new one";
+                return Ok(Err(deny(DenyKind::RevokedKey, reason)));
+            }
             Verdict::Expired => {
                 return Ok(Err(deny(DenyKind::ExpiredKey, "this stream key has expired; create a new one")));
             }
@@ -110,7 +114,8 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                             Some((next.seat, Granted::Allowed { answer, opened, start: next.start }))
                         }
                         None => {
-                            unwritten = Some(Granted::Allowed { answer, opened, start: restart });
+                            // The first request may have died before it recorded what it opened.
+                            unwritten = Some(Granted::Allowed { answer, opened: true, start: restart });
                             None
                         }
                     }
@@ -130,10 +135,10 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         Ok(())
     }
 
-    async fn kick_revoked(&self, stream: &StreamId, key: &KeyId) -> PortResult<()> {
+    async fn kick(&self, stream: &StreamId, key: &KeyId, reason: &str, end: bool) -> PortResult<()> {
         write_seat(&self.table, stream, &self.context, |situation, own| {
             let now = self.context.now();
-            Some((decide::kick(situation, own, |used| used == key, REVOKED_KEY, false, now)?, ()))
+            Some((decide::kick(situation, own, |used| used == key, reason, end, now)?, ()))
         })
         .await?;
         Ok(())
@@ -141,7 +146,6 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
 }
 
 const UNKNOWN_KEY: &str = "unknown stream key; copy it again from where the stream was created";
-const REVOKED_KEY: &str = "this stream key was revoked; create a new one";
 
 fn deny(kind: DenyKind, reason: &str) -> PublishAnswer {
     PublishAnswer::Deny { kind, reason: reason.into() }

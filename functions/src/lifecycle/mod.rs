@@ -2,10 +2,8 @@
 //!
 //! Two triggers from EventBridge: "ECS Task State Change" with `lastStatus: STOPPED`, and a schedule every minute.
 
-#[cfg(test)]
-mod tests;
-
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_domain::live::Situation;
 use headwater_domain::live::decide::Occasion;
 use headwater_domain::ports::{PortResult, ReadLive, StartTasks, WriteBroadcasts, WriteLive};
 use headwater_domain::{BroadcastId, Lease, StreamId};
@@ -92,11 +90,24 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
     async fn sweep_one(&self, stream: &StreamId) -> PortResult<bool> {
         let acted = tend(&self.table, &self.tasks, stream, &self.context, Occasion::Sweep).await?;
         let situation = self.table.situation(stream).await?;
-        if situation.end().is_some() {
+        if let Some(end) = situation.end() {
+            // Whoever declared it over may have died before it told the history.
+            self.table.record_end(end, &self.context.region).await?;
+        }
+        if is_idle(&situation) {
             self.table.clear_active(stream, &self.context.region).await?;
+            // A publish between the two: its mark is gone, its seat is there.
+            if !is_idle(&self.table.situation(stream).await?) {
+                self.table.mark_active(stream, &self.context.region).await?;
+            }
         }
         Ok(acted)
     }
+}
+
+/// Whether nothing can come of the stream before its next publish.
+fn is_idle(situation: &Situation) -> bool {
+    situation.session().is_none() || situation.end().is_some()
 }
 
 /// What we need of an ECS event.
@@ -141,6 +152,7 @@ struct ContainerOverride {
 #[derive(Deserialize)]
 struct Variable {
     name: String,
+    #[serde(default)]
     value: String,
 }
 

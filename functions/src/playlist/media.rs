@@ -1,10 +1,12 @@
 //! Media playlists: a rendition's window of the timeline.
 
+use std::collections::BTreeSet;
+
 use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{Entry, TrackKind, resolve};
-use headwater_domain::{BroadcastId, Timestamp};
+use headwater_domain::{BroadcastId, SegmentNumber, Timestamp};
 use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
@@ -30,10 +32,13 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
     ) -> Result<Reply, Problem> {
         let situation = self.situation(&broadcast.stream(), first_try).await?;
         let segments = window_segments(&situation);
-        let entries = resolve(self.table.newest(broadcast, segments + OVERLAP).await?);
+        let written = self.table.newest(broadcast, segments + OVERLAP).await?;
+        let oldest = oldest_shown(&written, segments);
+        let entries = resolve(written);
         let ended = has_ended(&situation, broadcast, self.context.now());
-        let newest = entries.len().saturating_sub(segments);
-        let window = window(&entries[newest..], rendition, PlaylistType::Live, ended)?;
+        let from =
+            entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
+        let window = window(&entries[from..], rendition, PlaylistType::Live, ended)?;
         let keep = if ended { Keep::Minute } else { Keep::Second };
         render(window, keep).ok_or_else(|| {
             if entries.is_empty() {
@@ -67,6 +72,15 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
 pub(super) fn window_segments(situation: &Situation) -> usize {
     let seconds = situation.session().map_or(60, |session| session.settings.dvr_window_seconds);
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
+}
+
+/// Where the live window begins. It is counted over every number that was ever written, so that a higher lease that
+/// replaces the end of a lower one does not pull the window back: what has left a playlist never returns to it
+/// (RFC 8216bis §6.2.2).
+fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
+    let numbers: BTreeSet<SegmentNumber> = written.iter().map(|entry| entry.number).collect();
+    let gone = numbers.len().saturating_sub(segments);
+    numbers.into_iter().nth(gone).unwrap_or_default()
 }
 
 /// Whether nothing more comes to a broadcast: another one holds now, or it is the one and is settled.
@@ -114,7 +128,7 @@ fn window(
     Ok(Some(Window {
         target_duration: if fitting.seconds() > shortest.seconds() { fitting } else { shortest },
         media_sequence: first.number.0,
-        discontinuity_sequence: first.discontinuities - u64::from(first.discontinuity),
+        discontinuity_sequence: first.discontinuities.saturating_sub(first.discontinuity.into()),
         playlist_type,
         ended,
         independent_segments: true,
@@ -161,7 +175,7 @@ fn fill_hole(
     rendition: &str,
 ) -> Result<(), Problem> {
     for number in before.number.0 + 1..after.number.0 {
-        let missing = Entry { number: headwater_domain::SegmentNumber(number), ..before.clone() };
+        let missing = Entry { number: SegmentNumber(number), ..before.clone() };
         let duration = MediaDuration::new(u64::from(SEGMENT_SECONDS), 1).map_err(internal)?;
         segments
             .push(Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true));

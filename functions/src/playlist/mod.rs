@@ -15,8 +15,6 @@ mod listing;
 mod media;
 mod multivariant;
 mod output;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
@@ -29,7 +27,7 @@ use lambda_http::{Body, Request, Response};
 use subtle::ConstantTimeEq;
 
 use crate::context::Context;
-use crate::reply::Problem;
+use crate::reply::{Problem, path};
 
 /// Tells us which of the edge's two tries a request is.
 pub const TRY_HEADER: &str = "x-headwater-try";
@@ -65,8 +63,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Err(Problem::method_not_allowed("GET, HEAD"));
         }
-        let path = request.uri().path();
-        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let parts: Vec<&str> = path(request).trim_start_matches('/').split('/').collect();
         match parts.as_slice() {
             ["live", "index.json"] => self.listing().await,
             ["live", stream, "index.m3u8"] => {

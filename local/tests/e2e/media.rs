@@ -58,7 +58,6 @@ impl Platform {
 pub(crate) struct Packet {
     pub(crate) pts: i64,
     pub(crate) dts: i64,
-    pub(crate) duration: i64,
     pub(crate) key: bool,
 }
 
@@ -78,7 +77,6 @@ pub(crate) async fn packets(file: &Path) -> Vec<Packet> {
         .map(|packet| Packet {
             pts: number(packet, "pts"),
             dts: number(packet, "dts"),
-            duration: number(packet, "duration"),
             key: packet["flags"].as_str().unwrap().starts_with('K'),
         })
         .collect()

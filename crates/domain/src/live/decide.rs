@@ -86,6 +86,11 @@ pub fn publish(
     dice: Dice,
 ) -> Publish {
     if let Some(session) = situation.session().filter(|session| session.id == *publisher.session) {
+        // A repeated request for a session that was withdrawn, kicked or closed since: that decision stands.
+        if let Some(gone) = situation.gone_note(&session.id) {
+            let reason = format!("this connection was given up ({}); connect again", gone.reason);
+            return Publish::Deny(PublishAnswer::Deny { kind: DenyKind::NoCapacity, reason });
+        }
         let unstarted = situation.lease().filter(|seat| situation.beat_of(&seat.lease).is_none());
         return Publish::Allow {
             broadcast: session.broadcast.clone(),
@@ -389,6 +394,10 @@ pub fn tend(
         let reason = seat.over.as_ref().map_or("transcoder tasks give no sign of life", |over| &over.reason);
         let reason = format!("no transcoder could be kept running: {reason}");
         seat.end = Some(End { broadcast: session.broadcast.clone(), at: now, reason, failed: true });
+        return Some(Next { seat, start: None });
+    }
+    if matches!(occasion, Occasion::StartFailed { .. }) {
+        // What was short a moment ago is short still: the next sweep tries again.
         return Some(Next { seat, start: None });
     }
     let granted = grant(current, &session.broadcast, &own.region, now, dice.nonce, failures);

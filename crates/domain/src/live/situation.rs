@@ -131,8 +131,10 @@ impl Situation {
         let seen = beat
             .filter(|beat| beat.health.session.as_ref() == Some(&session.id))
             .and_then(|beat| beat.health.source_lost_since);
-        // Nobody has heard of the task for long: the whole region may be gone, with the gateway.
-        let last_sign = beat.map(|beat| beat.at).max(self.lease().map(|lease| lease.granted_at));
+        // Nobody has heard of the task for long: the whole region may be gone, with the gateway. A task that has
+        // not come up yet is not silent before it is late.
+        let first_sign = || self.lease().map(|lease| lease.granted_at + START_PATIENCE);
+        let last_sign = beat.map(|beat| beat.at).or_else(first_sign);
         let silent = last_sign.filter(|at| now.since(*at) > self.window() + PEER_PATIENCE);
         told.or(seen).or(silent).or(kicked)
     }

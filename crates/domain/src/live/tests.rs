@@ -260,9 +260,9 @@ fn tasks_that_keep_failing_fail_the_broadcast() {
     world.publish(1);
     for failure in 1..=MAX_FAILURES {
         let lease = world.situation.lease().unwrap().lease.clone();
-        let next =
-            world.tend_at(&region_a(), &Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into() });
-        assert_eq!(next.unwrap().start.is_some(), failure < MAX_FAILURES);
+        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into() };
+        assert_eq!(world.tend_at(&region_a(), &failed).unwrap().start, None, "not again at once");
+        assert_eq!(world.later(60).sweep().is_some(), failure < MAX_FAILURES, "but with the next sweep");
     }
     assert_eq!(world.state(), Some(State::Failed));
     assert!(world.situation.end().unwrap().reason.contains("RESOURCE:ENI"));

@@ -1,0 +1,76 @@
+//! The history of broadcasts over the REST API.
+
+use serde_json::{Value, json};
+
+use crate::support::{Event, World, later};
+
+async fn list(world: &World, query: &str) -> Value {
+    world.ask(&Event::sample("api-list-broadcasts").query(query)).await.expect(200)
+}
+
+#[tokio::test]
+async fn broadcasts_are_listed_newest_first_with_how_they_ended() {
+    let world = World::seeded().await;
+    assert_eq!(list(&world, "").await, json!({ "broadcasts": [], "next": null }));
+    let first = world.allowed(1).await;
+    world.beat_live(&first).await;
+    later(10);
+    world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+    later(10);
+    let second = world.allowed(2).await;
+    world.beat_live(&second).await;
+
+    let page = list(&world, "").await;
+    let expected = json!([
+        {
+            "id": second.broadcast, "state": "live", "started_at": "2023-11-14T22:13:40Z", "ended_at": null,
+            "reason": null, "recording_url": null,
+        },
+        {
+            "id": first.broadcast, "state": "ended", "started_at": "2023-11-14T22:13:20Z",
+            "ended_at": "2023-11-14T22:13:30Z", "reason": "the stream was stopped by its owner",
+            "recording_url": format!("https://watch.example.com/us-east-1/playlists/{}/index.m3u8", first.broadcast),
+        },
+    ]);
+    assert_eq!(page, json!({ "broadcasts": expected, "next": null }));
+    assert_eq!(list(&world.other_region(), "").await["broadcasts"][1]["state"], "ended");
+}
+
+#[tokio::test]
+async fn pages_of_broadcasts_show_each_once() {
+    let world = World::seeded().await;
+    let mut made = Vec::new();
+    for session in 1..=5 {
+        made.push(world.allowed(session).await.broadcast);
+        world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+        later(1);
+    }
+    made.reverse();
+    let (mut seen, mut query, mut pages) = (Vec::new(), "limit=2".to_owned(), 0);
+    loop {
+        let page = list(&world, &query).await;
+        pages += 1;
+        seen.extend(
+            page["broadcasts"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("limit=2&cursor={next}");
+    }
+    assert_eq!((pages, seen), (3, made.iter().map(ToString::to_string).collect()));
+}
+
+#[tokio::test]
+async fn a_broadcast_whose_window_has_passed_is_over_before_anybody_says_so() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    world.unpublish(&session).await;
+    assert_eq!(list(&world, "").await["broadcasts"][0]["state"], "reconnecting");
+    later(60);
+    let ended = list(&world, "").await["broadcasts"][0].clone();
+    assert_eq!((&ended["state"], &ended["ended_at"]), (&json!("ended"), &json!("2023-11-14T22:14:20Z")));
+    assert!(ended["recording_url"].is_string());
+    world.sweep().await;
+    let swept = list(&world, "").await["broadcasts"][0].clone();
+    assert_eq!((&swept["state"], &swept["ended_at"]), (&json!("ended"), &ended["ended_at"]));
+    assert_eq!(swept["reason"], "the encoder closed the connection");
+}

@@ -1,0 +1,143 @@
+//! Stream keys over the REST API.
+
+use headwater_domain::hooks::{DenyKind, PublishAnswer, SessionOrder};
+use headwater_domain::live::State;
+use serde_json::{Value, json};
+
+use crate::support::{Event, World, later, publish_answer};
+
+fn create(body: &Value) -> Event {
+    Event::sample("api-create-key").body(body)
+}
+
+fn with_key(world: &World, session: u128, key: &Value) -> Event {
+    world.publish_event(session).edit(|body| body["key"] = key.clone())
+}
+
+#[tokio::test]
+async fn a_key_has_a_label_and_an_expiry_and_shows_its_value_once() {
+    let world = World::seeded().await;
+    let made = world.ask(&Event::sample("api-create-key")).await.expect(201);
+    assert_eq!(
+        (&made["label"], &made["expires_at"]),
+        (&json!("spare encoder"), &json!("2030-01-31T12:00:00Z"))
+    );
+    assert_eq!(made["created_at"], "2023-11-14T22:13:20Z");
+    let value = made["value"].as_str().unwrap();
+    assert!(value.starts_with("000000000001-"));
+
+    let listed = world.ask(&Event::sample("api-list-keys")).await.expect(200);
+    let mut shown = made.clone();
+    shown.as_object_mut().unwrap().remove("value");
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 2, "the stream's first key and this one");
+    assert_eq!(listed["keys"][1], shown);
+    assert!(!listed.to_string().contains("hash"));
+
+    let plain = world.ask(&Event::sample("api-create-key").text("")).await.expect(201);
+    assert_eq!((&plain["label"], &plain["expires_at"]), (&Value::Null, &Value::Null));
+    assert_ne!(plain["value"], made["value"]);
+}
+
+#[tokio::test]
+async fn a_key_opens_its_stream_until_it_expires() {
+    let world = World::seeded().await;
+    let made = world.ask(&create(&json!({ "expires_at": "2023-11-14T22:14:00+00:00" }))).await.expect(201);
+    let answer = publish_answer(&world.hook(&with_key(&world, 1, &made["value"])).await);
+    let PublishAnswer::Allow { stream, broadcast, order } = answer else { panic!("{answer:?}") };
+    let session = headwater_domain::hooks::SessionRef {
+        session: headwater_domain::SessionId::from_random(1),
+        stream,
+        broadcast,
+        order,
+    };
+    assert_eq!(world.order(&session).await, SessionOrder::Continue);
+    later(40);
+    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    assert!(reason.contains("expired"), "{reason}");
+    let answer = publish_answer(&world.hook(&with_key(&world, 2, &made["value"])).await);
+    assert!(matches!(answer, PublishAnswer::Deny { kind: DenyKind::ExpiredKey, .. }));
+}
+
+#[tokio::test]
+async fn a_revoked_key_ends_its_session_and_is_gone() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let gone = world.ask(&Event::sample("api-revoke-key")).await;
+    assert_eq!((gone.expect(204), gone.body.len()), (Value::Null, 0));
+    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    assert_eq!(reason, "the stream key was revoked");
+    assert_eq!(world.state().await, Some(State::Reconnecting), "another key may go on with the broadcast");
+    assert_eq!(world.ask(&Event::sample("api-list-keys")).await.expect(200), json!({ "keys": [] }));
+    let PublishAnswer::Deny { kind, .. } = world.publish(2).await else { panic!("allowed") };
+    assert_eq!(kind, DenyKind::RevokedKey);
+
+    world.ask(&Event::sample("api-revoke-key")).await.expect(204);
+    world.other_region().ask(&Event::sample("api-revoke-key")).await.expect(204);
+}
+
+#[tokio::test]
+async fn revoking_one_key_leaves_the_session_of_another_alone() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let other = world.ask(&Event::sample("api-create-key")).await.expect(201);
+    let path = format!("/v1/streams/000000000001/keys/{}", other["id"].as_str().unwrap());
+    world.ask(&Event::sample("api-revoke-key").path(&path)).await.expect(204);
+    assert_eq!(world.order(&session).await, SessionOrder::Continue);
+}
+
+#[tokio::test]
+async fn a_revocation_in_one_region_holds_in_the_other() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let other = world.other_region();
+    other.ask(&Event::sample("api-revoke-key")).await.expect(204);
+    assert!(matches!(world.order(&session).await, SessionOrder::Stop { .. }));
+    let answer = world.publish(2).await;
+    assert!(matches!(answer, PublishAnswer::Deny { kind: DenyKind::RevokedKey, .. }), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_key_of_the_stream_is_not_found() {
+    let world = World::seeded().await;
+    for key in ["00000003", "0000000i", "", "..", "%2e%2e", "00000002%00", "000000000001-00000002"] {
+        let path = format!("/v1/streams/000000000001/keys/{key}");
+        world.ask(&Event::sample("api-revoke-key").path(&path)).await.expect(if key.is_empty() {
+            405
+        } else {
+            404
+        });
+    }
+}
+
+#[tokio::test]
+async fn bad_labels_and_expiries_are_named() {
+    let world = World::seeded().await;
+    for (body, slug) in [
+        (json!({ "label": "x".repeat(101) }), "invalid-value"),
+        (json!({ "label": "a\nb" }), "invalid-value"),
+        (json!({ "expires_at": "2020-01-01T00:00:00Z" }), "invalid-value"),
+        (json!({ "expires_at": "tomorrow" }), "invalid-value"),
+        (json!({ "expires_at": "2030-01-31" }), "invalid-value"),
+        (json!({ "expires_at": 1_900_000_000 }), "wrong-type"),
+        (json!({ "labels": "x" }), "unknown-field"),
+    ] {
+        world.ask(&create(&body)).await.problem(422, slug);
+    }
+    assert_eq!(
+        world.ask(&Event::sample("api-list-keys")).await.expect(200)["keys"].as_array().unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_stream_has_at_most_fifty_keys_that_open_it() {
+    let world = World::seeded().await;
+    let numbered = |number: u32| create(&json!({})).header("idempotency-key", &format!("key {number}"));
+    for number in 1..50 {
+        world.ask(&numbered(number)).await.expect(201);
+    }
+    world.ask(&numbered(50)).await.problem(409, "too-many-keys");
+    world.ask(&numbered(49)).await.expect(201); // made before: the repetition gets it still
+    world.ask(&Event::sample("api-revoke-key")).await.expect(204);
+    world.ask(&numbered(50)).await.expect(201);
+}

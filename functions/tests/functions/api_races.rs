@@ -1,0 +1,107 @@
+//! Two requests at once, and requests that die in the middle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use headwater_domain::hooks::SessionOrder;
+use headwater_domain::ports::{FaultKind, ReadStreams, WriteStreams};
+use headwater_domain::testing::samples;
+use serde_json::json;
+
+use crate::support::{Answer, Event, Shim, World, now};
+
+#[tokio::test]
+async fn a_patch_that_loses_a_race_is_applied_to_what_won() {
+    let world = World::seeded().await;
+    let (table, region) = (world.table.clone(), world.region.clone());
+    let raced = AtomicBool::new(false);
+    let shim = Shim::new(&world.table, move |action, _| {
+        if action == "put_stream" && !raced.swap(true, Ordering::Relaxed) {
+            let mut winner = samples::stream().successor(&region, now());
+            winner.settings.listed = true;
+            table.put_stream(&winner).now_or_never().unwrap().unwrap();
+        }
+        None
+    });
+    let patched = world.api(shim).handle(Event::sample("api-patch-stream").request()).await;
+    let patched = Answer::of(patched).expect(200);
+    assert_eq!(patched["name"], "Evening service");
+    assert_eq!(patched["settings"]["listed"], true, "the winner's change is not lost");
+}
+
+#[tokio::test]
+async fn a_request_that_loses_every_race_says_to_try_again() {
+    let world = World::seeded().await;
+    let (table, region) = (world.table.clone(), world.region.clone());
+    let shim = Shim::new(&world.table, move |action, stream| {
+        if action == "put_stream" {
+            let there = table.stream(stream.unwrap()).now_or_never().unwrap().unwrap().unwrap();
+            table.put_stream(&there.successor(&region, now())).now_or_never().unwrap().unwrap();
+        }
+        None
+    });
+    for name in ["api-patch-stream", "api-delete-stream"] {
+        let answer = Answer::of(world.api(shim.clone()).handle(Event::sample(name).request()).await);
+        answer.problem(429, "throttled");
+    }
+    world.ask(&Event::sample("api-get-stream")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_creation_that_died_anywhere_is_completed_by_its_repetition() {
+    for dies_at in ["put_stream", "add_key", "list_stream", "situation"] {
+        let world = World::empty();
+        let shim =
+            Shim::new(&world.table, move |action, _| (action == dies_at).then_some(FaultKind::Unavailable));
+        let event = Event::sample("api-create-stream");
+        Answer::of(world.api(shim).handle(event.request()).await).problem(503, "unavailable");
+        let made = world.ask(&event).await.expect(201);
+        let listed = world.ask(&Event::sample("api-list-streams")).await.expect(200);
+        assert_eq!(listed["streams"].as_array().unwrap().len(), 1, "{dies_at}");
+        let publish = world.publish_event(1).edit(|body| body["key"] = made["stream_key"]["value"].clone());
+        assert_eq!(world.hook(&publish).await.expect(200)["decision"], "allow", "{dies_at}");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_died_anywhere_is_completed_by_its_repetition() {
+    for dies_at in ["put_stream", "situation", "put_seat", "record_end", "unlist_stream"] {
+        let world = World::seeded().await;
+        let session = world.allowed(1).await;
+        let failed = Arc::new(AtomicUsize::new(0));
+        let count = failed.clone();
+        let shim = Shim::new(&world.table, move |action, _| {
+            (action == dies_at && count.fetch_add(1, Ordering::Relaxed) == 0)
+                .then_some(FaultKind::Unavailable)
+        });
+        let function = world.api(shim);
+        let event = Event::sample("api-delete-stream");
+        Answer::of(function.handle(event.request()).await).problem(503, "unavailable");
+        let again = Answer::of(function.handle(event.request()).await);
+        assert!([204, 404].contains(&again.status.as_u16()), "{dies_at}: {}", again.text());
+        assert_eq!(failed.load(Ordering::Relaxed) > 1, dies_at != "record_end", "{dies_at} is tried again");
+
+        assert!(matches!(world.order(&session).await, SessionOrder::Stop { .. }), "{dies_at}");
+        assert!(world.table.streams(None, 10).await.unwrap().items.is_empty(), "{dies_at}");
+        world.ask(&Event::sample("api-get-stream")).await.problem(404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_that_loses_a_race_to_a_new_publisher_stops_that_one() {
+    let world = World::seeded().await;
+    world.allowed(1).await;
+    let racer = world.clone();
+    let raced = AtomicBool::new(false);
+    let shim = Shim::new(&world.table, move |action, _| {
+        if action == "put_seat" && !raced.swap(true, Ordering::Relaxed) {
+            racer.allowed(2).now_or_never().unwrap();
+        }
+        None
+    });
+    let answer = world.api(shim).handle(Event::sample("api-stop-stream").request()).await;
+    assert_eq!(Answer::of(answer).expect(202), json!({ "stopped": true }));
+    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    assert_eq!(shown["status"], "offline");
+}

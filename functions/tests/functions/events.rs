@@ -1,0 +1,133 @@
+//! Every sample event, unchanged, in the order in which a broadcast's life brings them.
+
+use std::collections::BTreeSet;
+
+use headwater_domain::hooks::Secret;
+use headwater_functions::authorizer::AuthorizerFunction;
+use serde_json::Value;
+
+use crate::support::{Event, World, folder, later, sample};
+
+/// Function, event, status.
+const HTTP: &[(&str, &[(&str, u16)])] = &[
+    (
+        "before",
+        &[
+            ("api-health", 200),
+            ("api-list-streams", 200),
+            ("api-get-stream", 200),
+            ("api-patch-stream", 200),
+            ("api-list-keys", 200),
+            ("api-stop-stream", 409),
+            ("playlist-multivariant", 404),
+        ],
+    ),
+    (
+        "live",
+        &[
+            ("hooks-heartbeat-gateway", 200),
+            ("hooks-heartbeat-transcoder", 200),
+            ("playlist-multivariant", 200),
+            ("playlist-media", 200),
+            ("playlist-listing", 200),
+            ("playlist-recording", 404),
+            ("api-list-broadcasts", 200),
+            ("api-create-key", 201),
+            ("api-stop-stream", 202),
+            ("hooks-unpublish", 200),
+        ],
+    ),
+    (
+        "after",
+        &[
+            ("playlist-recording", 200),
+            ("playlist-recording-media", 200),
+            ("api-revoke-key", 204),
+            ("api-delete-stream", 204),
+            ("api-get-stream", 404),
+            ("api-create-stream", 201),
+        ],
+    ),
+];
+
+async fn send(world: &World, name: &str) -> crate::support::Answer {
+    let event = Event::sample(name);
+    match name.split_once('-').unwrap().0 {
+        "api" => world.ask(&event).await,
+        "hooks" => world.hook(&event).await,
+        "playlist" => {
+            let function = world.playlist(Some("example-origin-secret"));
+            crate::support::Answer::of(function.handle(event.request()).await)
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn every_sample_event_is_understood_in_the_story_of_one_broadcast() {
+    let world = World::seeded().await;
+    let mut used = BTreeSet::new();
+    for (part, steps) in HTTP {
+        match *part {
+            "live" => {
+                let answer = send(&world, "hooks-publish").await.expect(200);
+                assert_eq!(answer["decision"], "allow");
+                used.insert("hooks-publish".to_owned());
+                for number in 0..3 {
+                    world.commit(&world.lease().await, number).await;
+                }
+            }
+            "after" => later(61),
+            _ => {}
+        }
+        for (name, status) in *steps {
+            let answer = send(&world, name).await;
+            assert_eq!(answer.status.as_u16(), *status, "{part} {name}: {}", answer.text());
+            used.insert((*name).to_owned());
+        }
+    }
+    for name in ["lifecycle-task-stopped", "lifecycle-gateway-stopped", "lifecycle-sweep"] {
+        let report = world.lifecycle_event(sample(name)).await;
+        assert_eq!(report.failed, 0, "{name}");
+        used.insert(name.to_owned());
+    }
+    let authorizer = AuthorizerFunction { token: Secret::new("example-admin-token") };
+    let event = serde_json::from_value(sample("authorizer-request")).unwrap();
+    assert!(authorizer.handle(&event).is_authorized);
+    used.insert("authorizer-request".to_owned());
+
+    let stem = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        assert_eq!(path.extension().unwrap(), "json", "{}", path.display());
+        path.file_stem().unwrap().to_str().unwrap().to_owned()
+    };
+    let there: BTreeSet<String> = std::fs::read_dir(folder()).unwrap().map(stem).collect();
+    assert_eq!(there, used, "every file in events/ is used here, and nothing else is");
+}
+
+#[test]
+fn a_task_s_event_is_the_one_of_the_sample_broadcast() {
+    let stopped = sample("lifecycle-task-stopped");
+    let variables = &stopped["detail"]["overrides"]["containerOverrides"][0]["environment"];
+    let value = |name: &str| {
+        let found = variables.as_array().unwrap().iter().find(|variable| variable["name"] == name);
+        found.map(|variable| variable["value"].as_str().unwrap().to_owned())
+    };
+    let beat: Value =
+        serde_json::from_str(sample("hooks-heartbeat-transcoder")["body"].as_str().unwrap()).unwrap();
+    assert_eq!(value("HEADWATER_BROADCAST").as_deref(), beat["broadcast"].as_str());
+    assert_eq!(value("HEADWATER_LEASE").as_deref(), beat["lease"].as_str());
+}
+
+#[test]
+fn the_authorizer_takes_the_event_of_api_gateway_and_only_its_token() {
+    let authorizer = AuthorizerFunction { token: Secret::new("example-admin-token") };
+    let judge = |event: Value| authorizer.handle(&serde_json::from_value(event).unwrap()).is_authorized;
+    let mut wrong = sample("authorizer-request");
+    wrong["headers"]["authorization"] = "Bearer example-admin-tokeN".into();
+    assert!(!judge(wrong));
+    let mut none = sample("authorizer-request");
+    none["headers"].as_object_mut().unwrap().remove("authorization");
+    assert!(!judge(none));
+    assert!(judge(sample("authorizer-request")));
+}

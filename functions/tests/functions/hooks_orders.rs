@@ -1,0 +1,245 @@
+//! The heartbeat hook: what gateways and transcoders are told to do, in one region and across both.
+
+use headwater_domain::beat::{Activity, Health};
+use headwater_domain::hooks::{Secret, SessionOrder, TranscoderOrder};
+use headwater_domain::live::State;
+use headwater_domain::testing::samples;
+use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber};
+use serde_json::json;
+
+use crate::support::{Event, World, flowing, later, now, signing};
+
+fn stopped(order: SessionOrder) -> String {
+    match order {
+        SessionOrder::Stop { reason } => reason,
+        SessionOrder::Continue => panic!("it goes on"),
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_hears_of_all_its_sessions_at_once() {
+    let world = World::seeded().await;
+    let first = world.allowed(1).await;
+    let second = world.allowed(2).await;
+    let body = json!({ "from": "gateway", "gateway": world.gateway(), "sessions": [first, second] });
+    let answer = world.hook(&Event::sample("hooks-heartbeat-gateway").body(&body)).await.expect(200);
+    let sessions = &answer["sessions"];
+    assert_eq!(sessions[first.session.as_str()]["action"], "stop");
+    assert_eq!(sessions[second.session.as_str()], json!({ "action": "continue" }));
+    let none = json!({ "from": "gateway", "gateway": world.gateway(), "sessions": [] });
+    let answer = world.hook(&Event::sample("hooks-heartbeat-gateway").body(&none)).await.expect(200);
+    assert_eq!(answer, json!({ "sessions": {} }));
+}
+
+#[tokio::test]
+async fn a_gateway_is_told_to_stop_within_one_heartbeat_of_the_cause() {
+    for (cause, reason) in [
+        ("api-stop-stream", "the stream was stopped by its owner"),
+        ("api-delete-stream", "the stream was deleted"),
+        ("api-revoke-key", "the stream key was revoked"),
+    ] {
+        for by_peer in [false, true] {
+            let world = World::seeded().await;
+            let session = world.allowed(1).await;
+            assert_eq!(world.order(&session).await, SessionOrder::Continue);
+            let api = if by_peer { world.other_region() } else { world.clone() };
+            let answer = api.ask(&Event::sample(cause)).await;
+            assert!(answer.status.is_success(), "{cause}: {}", answer.text());
+            assert_eq!(stopped(world.order(&session).await), reason);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_this_region_has_not_heard_of_goes_on() {
+    let (here, elsewhere) = (World::seeded().await, World::seeded().await);
+    let session = elsewhere.allowed(1).await;
+    assert_eq!(here.order(&session).await, SessionOrder::Continue, "it may not be replicated yet");
+}
+
+#[tokio::test]
+async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let order = world.beat(&session, &world.lease().await, "boot", Health::starting()).await;
+    let TranscoderOrder::Transcode { source, settings, resume, started_at } = order else {
+        panic!("{order:?}")
+    };
+    assert_eq!(source.session, session.session);
+    assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", session.session), "one slash");
+    assert_eq!(*settings, samples::stream().settings.transcode());
+    assert_eq!((resume, started_at.0), (None, crate::support::T0));
+    let token: &Secret = &source.token;
+    assert!(signing().opens_source(token.expose(), &session.session, now()));
+    let other = headwater_domain::SessionId::from_random(2);
+    assert!(!signing().opens_source(token.expose(), &other, now()));
+    later(601);
+    assert!(!signing().opens_source(token.expose(), &session.session, now()), "a leaked token dies");
+    let TranscoderOrder::Transcode { source, .. } = world.beat_live(&session).await else {
+        panic!("no source")
+    };
+    assert!(
+        signing().opens_source(source.token.expose(), &session.session, now()),
+        "each beat has a fresh one"
+    );
+}
+
+#[tokio::test]
+async fn a_replacement_resumes_behind_what_the_lower_lease_wrote() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let first = world.lease().await;
+    world.beat_live(&session).await;
+    for number in 0..=45 {
+        world.commit(&first, number).await;
+    }
+    later(16);
+    assert_eq!(world.sweep().await.acted, 1);
+    let second = world.lease().await;
+    assert!(second > first);
+    let starting = world.beat(&session, &second, "boot 2", Health::starting()).await;
+    let TranscoderOrder::Transcode { resume: Some(resume), .. } = starting else { panic!("{starting:?}") };
+    let last = samples::entry(1, 45);
+    assert_eq!(resume.next, SegmentNumber(46));
+    assert_eq!((resume.source.cursor, resume.until), (last.source.cursor, last.until()));
+    assert_eq!(resume.video_end, last.video.map(|span| span.end()));
+    assert_eq!(resume.audio_end, last.audio.map(|span| span.end()));
+    assert_eq!(resume.inits.len(), 2);
+
+    assert_eq!(world.beat(&session, &first, "boot", flowing(&session)).await, TranscoderOrder::Fenced);
+    world.commit(&second, 46).await;
+    let going = world.beat(&session, &second, "boot 2", flowing(&session)).await;
+    assert!(
+        matches!(going, TranscoderOrder::Transcode { resume: None, .. }),
+        "it knows where it stands: {going:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_lease_is_one_process() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let lease = world.lease().await;
+    assert!(matches!(
+        world.beat(&session, &lease, "a", flowing(&session)).await,
+        TranscoderOrder::Transcode { .. }
+    ));
+    for _ in 0..2 {
+        assert_eq!(world.beat(&session, &lease, "b", flowing(&session)).await, TranscoderOrder::Fenced);
+    }
+    assert!(matches!(
+        world.beat(&session, &lease, "a", flowing(&session)).await,
+        TranscoderOrder::Transcode { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_transcoder_waits_for_a_lost_publisher_and_stops_after_the_window() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    world.beat_live(&session).await;
+    world.unpublish(&session).await;
+    let lease = world.lease().await;
+    for _ in 0..5 {
+        assert_eq!(world.beat(&session, &lease, "boot", flowing(&session)).await, TranscoderOrder::Wait);
+        later(10);
+    }
+    later(10);
+    let order = world.beat(&session, &lease, "boot", flowing(&session)).await;
+    assert!(matches!(&order, TranscoderOrder::Stop { reason } if reason.contains("window")), "{order:?}");
+}
+
+#[tokio::test]
+async fn a_transcoder_whose_source_is_lost_for_good_stops() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let lost = Health { source_lost_since: Some(now()), ..flowing(&session) };
+    let lease = world.lease().await;
+    let tried = world.beat(&session, &lease, "boot", lost.clone()).await;
+    assert!(matches!(tried, TranscoderOrder::Transcode { .. }), "it tries again until the window is over");
+    assert_eq!(world.state().await, Some(State::Reconnecting));
+    later(60);
+    assert!(matches!(world.beat(&session, &lease, "boot", lost).await, TranscoderOrder::Stop { .. }));
+}
+
+#[tokio::test]
+async fn a_transcoder_stops_when_its_broadcast_was_stopped_or_followed() {
+    let world = World::seeded().await;
+    let first = world.allowed(1).await;
+    let lease = world.lease().await;
+    world.beat_live(&first).await;
+    world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+    let order = world.beat(&first, &lease, "boot", flowing(&first)).await;
+    assert!(matches!(&order, TranscoderOrder::Stop { reason } if reason.contains("owner")), "{order:?}");
+    world.allowed(2).await;
+    assert!(matches!(
+        world.beat(&first, &lease, "boot", flowing(&first)).await,
+        TranscoderOrder::Stop { .. }
+    ));
+}
+
+#[tokio::test]
+async fn an_encoder_that_comes_back_in_the_other_region_takes_the_next_lease_there() {
+    let a = World::seeded().await;
+    let b = a.other_region();
+    let first = a.allowed(1).await;
+    let lease_a = a.lease().await;
+    a.beat_live(&first).await;
+    for number in 0..=9 {
+        a.commit(&lease_a, number).await;
+    }
+    later(20); // region A is lost without a word; its last entry was committed half a second after T0 + 20 s
+    let second = b.allowed(2).await;
+    assert_eq!((&second.broadcast, second.order), (&first.broadcast, 2));
+    let lease_b = b.lease().await;
+    assert_eq!((lease_b.number, &lease_b.region), (LeaseNumber(2), &samples::region_b()));
+    assert_eq!(a.cluster.started().last().unwrap().lease, lease_b);
+
+    later(10);
+    let order = b.beat(&second, &lease_b, "boot b", Health::starting()).await;
+    let TranscoderOrder::Transcode { resume: Some(resume), source, .. } = order else { panic!("{order:?}") };
+    // 9.5 s since the last entry that this region has seen, plus two: room for what may be on its way still.
+    assert_eq!(resume.next, SegmentNumber(10 + 10 + 2));
+    assert!(source.url.starts_with(&b.gateway().source));
+
+    // A wakes up again: its session and its transcoder have lost.
+    assert!(stopped(a.order(&first).await).contains("taken over"));
+    assert_eq!(a.beat(&first, &lease_a, "boot", flowing(&first)).await, TranscoderOrder::Fenced);
+    assert_eq!(b.order(&second).await, SessionOrder::Continue);
+}
+
+#[tokio::test]
+async fn when_a_region_s_api_is_down_the_peer_starts_the_task_in_the_gateway_s_region() {
+    let a = World::seeded().await;
+    let b = a.other_region();
+    let event = a.publish_event(1); // a gateway of region A
+    let answer = b.hook(&event).await.expect(200);
+    assert_eq!(answer["decision"], "allow");
+    assert_eq!(a.cluster.started()[0].lease.region, samples::region_a());
+    assert!(matches!(a.hook(&event).await.expect(200)["decision"].as_str(), Some("allow")));
+    assert_eq!(a.cluster.started().len(), 1, "the repetition in the other region is the same request");
+}
+
+#[tokio::test]
+async fn beats_through_both_regions_are_one_life() {
+    let a = World::seeded().await;
+    let b = a.other_region();
+    let session = a.allowed(1).await;
+    a.beat_live(&session).await;
+    later(10);
+    b.beat_live(&session).await; // A's API is down
+    later(10);
+    assert_eq!(a.state().await, Some(State::Live));
+    assert_eq!(a.sweep().await.acted + b.sweep().await.acted, 0, "nobody replaces it");
+}
+
+#[tokio::test]
+async fn a_stray_lease_gets_no_source() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let old = Lease { number: LeaseNumber(0), region: world.region.clone(), nonce: Nonce::from_random(9) };
+    assert_eq!(world.beat(&session, &old, "x", flowing(&session)).await, TranscoderOrder::Fenced);
+    let leaving = Health { activity: Activity::Leaving, ..flowing(&session) };
+    world.beat(&session, &world.lease().await, "boot", leaving).await;
+    assert_ne!(world.state().await, Some(State::Live), "who leaves does not serve");
+}

@@ -1,0 +1,22 @@
+//! The functions as Lambda runs them: the sample events of `events/` go in, answers are read as a client reads them.
+//! Tables and clusters are the written fakes.
+
+#![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // helpers of tests are tests
+
+mod support;
+
+mod api_broadcasts;
+mod api_errors;
+mod api_idempotency;
+mod api_keys;
+mod api_races;
+mod api_streams;
+mod events;
+mod hooks_hostile;
+mod hooks_orders;
+mod hooks_publish;
+mod lifecycle;
+mod playlist_http;
+mod playlist_media;
+mod playlist_monotone;
+mod secrecy;

@@ -1,0 +1,280 @@
+//! Playlists as players see them: read back by a parser that is not ours.
+
+use headwater_domain::Lease;
+use headwater_domain::hooks::SessionRef;
+use headwater_domain::ports::WriteTimeline;
+use headwater_domain::testing::samples;
+use headwater_domain::timeline::{Entry, TrackKind};
+use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
+
+use crate::support::{Answer, Event, World, later, now};
+
+/// A live broadcast with its first lease.
+async fn live(seconds: u32) -> (World, SessionRef, Lease) {
+    let world = World::with(|stream| stream.settings.dvr_window_seconds = seconds).await;
+    let session = world.allowed(1).await;
+    world.beat_live(&session).await;
+    let lease = world.lease().await;
+    (world, session, lease)
+}
+
+fn media_of(answer: &Answer) -> MediaPlaylist {
+    answer_ok(answer);
+    let text = answer.text();
+    let (rest, list) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
+    assert!(rest.is_empty());
+    list
+}
+
+fn answer_ok(answer: &Answer) {
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+}
+
+async fn media(world: &World, rendition: &str) -> MediaPlaylist {
+    let path = format!("/us-east-1/playlists/{}/{rendition}.m3u8", samples::broadcast());
+    media_of(&world.view(&Event::sample("playlist-media").path(&path)).await)
+}
+
+async fn master(world: &World, event: Event) -> MasterPlaylist {
+    let answer = world.view(&event).await;
+    answer_ok(&answer);
+    let text = answer.text();
+    m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap().1
+}
+
+fn gaps(list: &MediaPlaylist) -> Vec<bool> {
+    list.segments.iter().map(|segment| segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")).collect()
+}
+
+async fn put(world: &World, lease: &Lease, number: u64, change: impl FnOnce(&mut Entry)) {
+    let mut entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
+    change(&mut entry);
+    world.table.commit(&entry).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_media_playlist_says_what_the_timeline_says() {
+    let (world, session, lease) = live(60).await;
+    for number in 0..4 {
+        world.commit(&lease, number).await;
+    }
+    let list = media(&world, "720p").await;
+    assert_eq!((list.media_sequence, list.discontinuity_sequence, list.target_duration), (0, 0, 2));
+    assert_eq!((list.playlist_type.clone(), list.end_list, list.independent_segments), (None, false, true));
+    let folder = format!("/us-east-1/media/{}/{lease}", session.broadcast);
+    for (number, segment) in list.segments.iter().enumerate() {
+        assert_eq!(segment.uri, format!("{folder}/720p/{number}.m4s"));
+        assert!((segment.duration - 2.0).abs() < 1e-6);
+        let time = segment.program_date_time.unwrap().timestamp_millis();
+        assert_eq!(time, 1_700_000_000_000 + 2_000 * i64::try_from(number).unwrap());
+        assert!(!segment.discontinuity);
+    }
+    let maps: Vec<_> =
+        list.segments.iter().filter_map(|segment| Some(segment.map.as_ref()?.uri.as_str())).collect();
+    assert!(!maps.is_empty() && maps.iter().all(|map| map.ends_with("/720p/init-1.mp4")), "{maps:?}");
+
+    let audio = media(&world, "audio").await;
+    assert_eq!(audio.segments.len(), 4);
+    let exact = samples::entry(1, 1).audio.unwrap().duration.seconds();
+    assert!((f64::from(audio.segments[1].duration) - exact).abs() < 1e-5, "audio has its own exact length");
+    assert_eq!(audio.segments[1].uri, format!("{folder}/audio/1.m4s"));
+    assert_eq!((audio.media_sequence, audio.target_duration), (list.media_sequence, list.target_duration));
+}
+
+#[tokio::test]
+async fn the_window_slides_and_counts_what_leaves_it() {
+    let (world, _, lease) = live(12).await;
+    let mut discontinuities = 0;
+    for number in 0..20 {
+        let broken = matches!(number, 5 | 9);
+        discontinuities += u64::from(broken);
+        put(&world, &lease, number, |entry| {
+            entry.discontinuity = broken;
+            entry.discontinuities = discontinuities;
+        })
+        .await;
+        let list = media(&world, "720p").await;
+        let first = (number + 1).saturating_sub(6);
+        assert_eq!((list.media_sequence, list.segments.len() as u64), (first, (number + 1).min(6)));
+        // A break that stands on the first segment is still shown, so it is not counted.
+        let left = [5, 9].iter().filter(|at| **at < first).count() as u64;
+        assert_eq!(list.discontinuity_sequence, left, "after {number}");
+        let shown: Vec<_> = (first..)
+            .zip(&list.segments)
+            .filter(|(_, segment)| segment.discontinuity)
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(shown, [5, 9].into_iter().filter(|at| (first..=number).contains(at)).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_new_init_is_named_where_it_begins() {
+    let (world, _, lease) = live(60).await;
+    for number in 0..4 {
+        put(&world, &lease, number, |entry| {
+            if number >= 2 {
+                entry.renditions[0].init = entry.renditions[0].init.replace("init-1", "init-2");
+                entry.discontinuity = number == 2;
+                entry.discontinuities = 1;
+            }
+        })
+        .await;
+    }
+    let list = media(&world, "720p").await;
+    let map =
+        |at: usize| list.segments[at].map.as_ref().map(|map| map.uri.rsplit('/').next().unwrap().to_owned());
+    assert_eq!((map(0).as_deref(), map(2).as_deref()), (Some("init-1.mp4"), Some("init-2.mp4")));
+}
+
+#[tokio::test]
+async fn what_nobody_wrote_after_a_takeover_is_a_gap() {
+    let (world, _, lease) = live(60).await;
+    for number in 0..3 {
+        world.commit(&lease, number).await;
+    }
+    let mut other = samples::lease(2);
+    other.region = samples::region_b();
+    for number in 6..8 {
+        put(&world, &other, number, |entry| {
+            entry.discontinuity = number == 6;
+            entry.discontinuities = 1;
+            let init = entry.renditions[0].init.clone();
+            entry.renditions[0].init = init.replacen("us-east-1", "eu-west-1", 1);
+        })
+        .await;
+    }
+    for region in [&world, &world.other_region()] {
+        let list = media(region, "720p").await;
+        assert_eq!(gaps(&list), [false, false, false, true, true, true, false, false]);
+        assert_eq!(list.media_sequence, 0, "every number has its place, so numbers stay true");
+        assert!(list.segments[7].uri.starts_with("/eu-west-1/media/"), "media is where its lease wrote it");
+        assert!(list.segments[6].discontinuity && list.segments[6].program_date_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_could_not_be_stored_is_a_gap() {
+    let (world, _, lease) = live(60).await;
+    for number in 0..3 {
+        put(&world, &lease, number, |entry| entry.gap = number == 1).await;
+    }
+    assert_eq!(gaps(&media(&world, "720p").await), [false, true, false]);
+    // A rendition that begins late is a gap before, so that all renditions have the same numbers.
+    put(&world, &lease, 3, |entry| {
+        let mut low = entry.renditions[0].clone();
+        low.name = "360p".into();
+        entry.renditions.push(low);
+    })
+    .await;
+    let late = media(&world, "360p").await;
+    assert_eq!((gaps(&late), late.media_sequence), (vec![true, true, true, false], 0));
+}
+
+#[tokio::test]
+async fn the_end_is_said_and_the_whole_broadcast_is_a_recording() {
+    let (world, session, lease) = live(12).await;
+    for number in 0..10 {
+        put(&world, &lease, number, |entry| {
+            entry.discontinuity = number == 1;
+            entry.discontinuities = u64::from(number >= 1);
+        })
+        .await;
+    }
+    assert!(!media(&world, "720p").await.end_list);
+    world.unpublish(&session).await;
+    later(59);
+    assert!(!media(&world, "720p").await.end_list, "it may come back");
+    later(1);
+    let ended = media(&world, "720p").await;
+    assert_eq!((ended.end_list, ended.media_sequence, ended.segments.len()), (true, 4, 6));
+    assert_eq!(ended.discontinuity_sequence, 1);
+
+    let index = master(&world, Event::sample("playlist-recording")).await;
+    let uri = &index.variants[0].uri;
+    assert_eq!(uri, &format!("/us-east-1/playlists/{}/vod/720p.m3u8", session.broadcast));
+    let vod = media_of(&world.view(&Event::sample("playlist-recording-media").path(uri)).await);
+    assert_eq!((vod.playlist_type.clone(), vod.end_list), (Some(MediaPlaylistType::Vod), true));
+    assert_eq!((vod.segments.len(), vod.media_sequence, vod.discontinuity_sequence), (10, 0, 0));
+    let audio = uri.replace("720p", "audio");
+    assert_eq!(media_of(&world.view(&Event::sample("playlist-media").path(&audio)).await).segments.len(), 10);
+
+    // The next broadcast does not disturb it.
+    let next = world.allowed(2).await;
+    assert_ne!(next.broadcast, session.broadcast);
+    assert!(media(&world, "720p").await.end_list);
+    assert_eq!(media_of(&world.view(&Event::sample("playlist-recording-media")).await).segments.len(), 10);
+}
+
+#[tokio::test]
+async fn the_multivariant_playlist_offers_what_there_is() {
+    let (world, session, lease) = live(60).await;
+    for number in 0..3 {
+        put(&world, &lease, number, |entry| {
+            let mut low = entry.renditions[0].clone();
+            low.name = "360p".into();
+            low.kind = TrackKind::Video { width: 640, height: 360, millifps: 29_970 };
+            low.codecs = "avc1.64001e".into();
+            (low.bytes, low.max_bitrate) = (200_000, 900_000);
+            entry.renditions.insert(1, low);
+        })
+        .await;
+    }
+    let list = master(&world, Event::sample("playlist-multivariant")).await;
+    let find =
+        |name: &str| list.variants.iter().find(|variant| variant.uri.ends_with(&format!("/{name}.m3u8")));
+    let (high, low) = (find("720p").unwrap(), find("360p").unwrap());
+    assert_eq!(high.uri, format!("/us-east-1/playlists/{}/720p.m3u8", session.broadcast));
+    assert_eq!(high.codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
+    assert_eq!(low.codecs.as_deref(), Some("avc1.64001e,mp4a.40.2"));
+    assert_eq!(high.resolution.map(|size| (size.width, size.height)), Some((1280, 720)));
+    assert!((low.frame_rate.unwrap() - 29.97).abs() < 1e-6);
+    assert_eq!(high.bandwidth, 3_080_000 + 140_000);
+    assert_eq!(high.average_bandwidth, Some((650_000 + 32_000) * 8 / 2));
+    assert!(list.independent_segments);
+    let audio = &list.alternatives[0];
+    assert_eq!((list.alternatives.len(), &audio.media_type), (1, &AlternativeMediaType::Audio));
+    assert_eq!(high.audio.as_ref(), Some(&audio.group_id));
+    assert!(audio.default && audio.autoselect);
+    let audio_uri = audio.uri.as_deref().unwrap();
+    assert_eq!(audio_uri, format!("/us-east-1/playlists/{}/audio.m3u8", session.broadcast));
+    for uri in list.variants.iter().map(|variant| variant.uri.as_str()).chain([audio_uri]) {
+        let answer = world.view(&Event::sample("playlist-media").path(uri)).await;
+        assert_eq!(media_of(&answer).segments.len(), 3, "{uri} is there");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_sound_or_without_picture_plays() {
+    for (kept, codecs) in [(0, "avc1.64001f"), (1, "mp4a.40.2")] {
+        let (world, _, lease) = live(60).await;
+        for number in 0..3 {
+            put(&world, &lease, number, |entry| {
+                entry.renditions = vec![entry.renditions[kept].clone()];
+                if kept == 0 { entry.audio = None } else { entry.video = None }
+            })
+            .await;
+        }
+        let list = master(&world, Event::sample("playlist-multivariant")).await;
+        assert_eq!((list.variants.len(), list.alternatives.len()), (1, 0));
+        assert_eq!(list.variants[0].codecs.as_deref(), Some(codecs));
+        let event = Event::sample("playlist-media").path(&list.variants[0].uri);
+        assert_eq!(gaps(&media_of(&world.view(&event).await)), [false, false, false]);
+    }
+}
+
+#[tokio::test]
+async fn the_playback_url_follows_the_encoder_to_the_other_region() {
+    let (world, _, lease) = live(60).await;
+    world.commit(&lease, 0).await;
+    later(20);
+    let b = world.other_region();
+    let second = b.allowed(2).await;
+    b.beat_live(&second).await;
+    put(&world, &b.lease().await, 24, |entry| (entry.discontinuity, entry.discontinuities) = (true, 1)).await;
+    for region in [&world, &b] {
+        let list = master(region, Event::sample("playlist-multivariant")).await;
+        assert!(list.variants[0].uri.starts_with("/eu-west-1/playlists/"), "{}", list.variants[0].uri);
+    }
+    assert!(now().0 > 0);
+}

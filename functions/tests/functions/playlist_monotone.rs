@@ -1,0 +1,134 @@
+//! Whatever the leases of a broadcast write, no poll of a playlist ever sees its sequence numbers go backwards.
+
+use futures::FutureExt;
+use headwater_domain::ports::WriteTimeline;
+use headwater_domain::testing::samples;
+use headwater_domain::timeline::{Entry, resolve};
+use headwater_domain::{Lease, ports::ReadTimeline};
+use proptest::prelude::*;
+
+use crate::support::{Event, World};
+
+/// What the writer of the timeline does next.
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many entries, the first one perhaps after a break.
+    Write { entries: u64, discontinuity: bool },
+    /// The next lease goes on; the old one had written so many entries that the new one did not see.
+    Replace { unseen: u64 },
+    /// A lease of the other region takes over and leaves so many numbers free.
+    TakeOver { hole: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let write = (1..12_u64, any::<bool>())
+        .prop_map(|(entries, discontinuity)| Step::Write { entries, discontinuity });
+    let step = prop_oneof![
+        4 => write,
+        1 => (0..6_u64).prop_map(|unseen| Step::Replace { unseen }),
+        1 => (2..15_u64).prop_map(|hole| Step::TakeOver { hole }),
+    ];
+    proptest::collection::vec(step, 1..14)
+}
+
+struct Writer {
+    world: World,
+    lease: Lease,
+    next: u64,
+    breaks: u64,
+    broken: bool,
+    seen: Option<(u64, u64, u64)>,
+}
+
+impl Writer {
+    fn write(&mut self) {
+        self.breaks += u64::from(self.broken);
+        let entry = Entry {
+            lease: self.lease.clone(),
+            discontinuity: self.broken,
+            discontinuities: self.breaks,
+            ..samples::entry(1, self.next)
+        };
+        self.world.table.commit(&entry).now_or_never().unwrap().unwrap();
+        (self.next, self.broken) = (self.next + 1, false);
+        self.poll();
+    }
+
+    fn poll(&mut self) {
+        let answer = self.world.view(&Event::sample("playlist-media")).now_or_never().unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+        let text = answer.text();
+        let list = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap().1;
+        let (first, breaks) = (list.media_sequence, list.discontinuity_sequence);
+        let shown = list.segments.iter().filter(|segment| segment.discontinuity).count() as u64;
+        let total = breaks + shown;
+        if let Some((before_first, before_breaks, _)) = self.seen {
+            assert!(first >= before_first, "MEDIA-SEQUENCE {before_first} -> {first}\n{text}");
+            assert!(breaks >= before_breaks, "DISCONTINUITY-SEQUENCE {before_breaks} -> {breaks}\n{text}");
+        }
+        // Numbers are places: the last segment's is what the timeline says.
+        let all = self.world.table.all(&samples::broadcast()).now_or_never().unwrap().unwrap();
+        let newest = resolve(all).last().unwrap().number.0;
+        assert_eq!(first + list.segments.len() as u64 - 1, newest, "{text}");
+        assert_eq!(total, self.breaks, "every break is either shown or counted\n{text}");
+        self.seen = Some((first, breaks, total));
+    }
+
+    fn next_lease(&mut self, other_region: bool) {
+        self.lease = samples::lease(self.lease.number.0 + 1);
+        if other_region {
+            self.lease.region = samples::region_b();
+        }
+    }
+}
+
+fn play(window_seconds: u32, steps: Vec<Step>) {
+    let world =
+        World::with(|stream| stream.settings.dvr_window_seconds = window_seconds).now_or_never().unwrap();
+    let session = world.allowed(1).now_or_never().unwrap();
+    world.beat_live(&session).now_or_never().unwrap();
+    let lease = world.lease().now_or_never().unwrap();
+    let mut writer = Writer { world, lease, next: 0, breaks: 0, broken: false, seen: None };
+    writer.write();
+    for step in steps {
+        match step {
+            Step::Write { entries, discontinuity } => {
+                writer.broken = discontinuity;
+                (0..entries).for_each(|_| writer.write());
+            }
+            Step::Replace { unseen } => {
+                let (next, breaks) = (writer.next, writer.breaks);
+                (0..unseen).for_each(|_| writer.write());
+                writer.next_lease(false);
+                (writer.next, writer.breaks, writer.broken) = (next, breaks, true);
+                writer.write();
+            }
+            Step::TakeOver { hole } => {
+                writer.next_lease(true);
+                (writer.next, writer.broken) = (writer.next + hole, true);
+                writer.write();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sequence_numbers_never_go_backwards(window in prop_oneof![Just(12_u32), Just(20), Just(60)], steps in steps()) {
+        play(window, steps);
+    }
+}
+
+#[test]
+fn a_replaced_end_does_not_pull_the_window_back() {
+    play(
+        12,
+        vec![
+            Step::Write { entries: 20, discontinuity: false },
+            Step::Replace { unseen: 5 },
+            Step::Write { entries: 9, discontinuity: false },
+        ],
+    );
+}

@@ -1,0 +1,267 @@
+//! One deployment in memory: its table, its cluster, its functions, a clock that tests move.
+
+mod event;
+mod logs;
+mod shim;
+
+use std::cell::Cell;
+
+use headwater_domain::beat::{Activity, Health};
+use headwater_domain::hooks::{
+    Gateway, GatewayOrders, PublishAnswer, Secret, SessionOrder, SessionRef, TranscoderBeat, TranscoderOrder,
+};
+use headwater_domain::key::{KeyRecord, Pepper, StreamKey};
+use headwater_domain::live::State;
+use headwater_domain::ports::{ReadLive, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
+use headwater_domain::stream::StreamDocument;
+use headwater_domain::testing::fakes::{FakeCluster, MemoryTable};
+use headwater_domain::testing::samples;
+use headwater_domain::tokens::SigningKey;
+use headwater_domain::{KeyId, Lease, Region, SegmentNumber, SessionId, Timestamp};
+use headwater_functions::api::{ApiFunction, ApiTable, Places};
+use headwater_functions::context::Context;
+use headwater_functions::hooks::{HookTable, HooksFunction};
+use headwater_functions::lifecycle::{LifecycleFunction, Report};
+use headwater_functions::playlist::PlaylistFunction;
+use serde_json::json;
+
+pub use event::{Answer, Event, folder, sample};
+pub use logs::Logs;
+pub use shim::Shim;
+
+/// When every test begins; the sample broadcast begins then, too.
+pub const T0: u64 = 1_700_000_000_000;
+
+thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(T0) };
+    static ROLLS: Cell<u128> = const { Cell::new(0) };
+}
+
+fn clock() -> Timestamp {
+    Timestamp(NOW.get())
+}
+
+/// Counts: a test's first broadcast published at T0 is the one of the sample events, its first lease has nonce 2.
+fn random() -> u128 {
+    ROLLS.set(ROLLS.get() + 1);
+    ROLLS.get()
+}
+
+/// Moves the clock.
+pub fn later(seconds: u64) {
+    NOW.set(NOW.get() + seconds * 1_000);
+}
+
+/// What time it is.
+pub fn now() -> Timestamp {
+    clock()
+}
+
+/// One region's functions over a table that both regions may share.
+#[derive(Clone)]
+pub struct World {
+    pub table: MemoryTable,
+    pub cluster: FakeCluster,
+    pub region: Region,
+    peer: Region,
+}
+
+impl World {
+    /// Region A of an empty deployment, at T0.
+    pub fn empty() -> Self {
+        NOW.set(T0);
+        ROLLS.set(0);
+        let (region, peer) = (samples::region_a(), samples::region_b());
+        Self { table: MemoryTable::default(), cluster: FakeCluster::default(), region, peer }
+    }
+
+    /// With the sample stream and its key.
+    pub async fn seeded() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// With the sample stream, changed, and its key.
+    pub async fn with(change: impl FnOnce(&mut StreamDocument)) -> Self {
+        let world = Self::empty();
+        let mut document = samples::stream();
+        change(&mut document);
+        world.table.put_stream(&document).await.unwrap();
+        world.table.list_stream(&document).await.unwrap();
+        world.add_key(2, 3, None).await;
+        world
+    }
+
+    /// Adds a key to the sample stream and gives its text.
+    pub async fn add_key(&self, id: u128, secret: u128, expires_at: Option<Timestamp>) -> String {
+        let key = StreamKey::from_random(samples::stream_id(), KeyId::from_random(id), secret);
+        let record = KeyRecord {
+            id: key.id().clone(),
+            stream: key.stream().clone(),
+            hash: key.hash(&pepper()),
+            label: None,
+            created_at: Timestamp(id.try_into().unwrap()),
+            expires_at,
+        };
+        self.table.add_key(&record).await.unwrap();
+        key.reveal().expose().to_owned()
+    }
+
+    /// The other region, over the same table: replication without lag.
+    pub fn other_region(&self) -> Self {
+        let (region, peer) = (self.peer.clone(), self.region.clone());
+        Self { region, peer, ..self.clone() }
+    }
+
+    pub fn context(&self) -> Context {
+        Context { region: self.region.clone(), peer: Some(self.peer.clone()), clock, random }
+    }
+
+    pub fn api<T: ApiTable>(&self, table: T) -> ApiFunction<T> {
+        let places = Places {
+            rtmp: vec!["rtmp://ingest.example.com/live".into()],
+            rtmps: vec!["rtmps://ingest.example.com/live".into()],
+            edge: "https://watch.example.com/".into(),
+        };
+        ApiFunction { context: self.context(), table, pepper: pepper(), places }
+    }
+
+    pub fn hooks<T: HookTable, C: StartTasks>(&self, table: T, tasks: C) -> HooksFunction<T, C> {
+        HooksFunction { context: self.context(), table, tasks, pepper: pepper(), signing: signing() }
+    }
+
+    pub fn playlist(&self, origin_secret: Option<&str>) -> PlaylistFunction<MemoryTable> {
+        let origin_secret = origin_secret.map(Secret::new);
+        PlaylistFunction { context: self.context(), table: self.table.clone(), origin_secret }
+    }
+
+    pub fn lifecycle<T>(&self, table: T) -> LifecycleFunction<T, FakeCluster> {
+        LifecycleFunction { context: self.context(), table, tasks: self.cluster.clone() }
+    }
+
+    /// Asks the API.
+    pub async fn ask(&self, event: &Event) -> Answer {
+        Answer::of(self.api(self.table.clone()).handle(event.request()).await)
+    }
+
+    /// Calls a hook.
+    pub async fn hook(&self, event: &Event) -> Answer {
+        let function = self.hooks(self.table.clone(), self.cluster.clone());
+        Answer::of(function.handle(event.request()).await)
+    }
+
+    /// Asks for a playlist.
+    pub async fn view(&self, event: &Event) -> Answer {
+        Answer::of(self.playlist(None).handle(event.request()).await)
+    }
+
+    /// Runs the lifecycle function.
+    pub async fn lifecycle_event(&self, event: serde_json::Value) -> Report {
+        self.lifecycle(self.table.clone()).handle(event).await.unwrap()
+    }
+
+    pub async fn sweep(&self) -> Report {
+        self.lifecycle_event(sample("lifecycle-sweep")).await
+    }
+
+    pub fn gateway(&self) -> Gateway {
+        Gateway {
+            region: self.region.clone(),
+            source: format!("http://10.{}.1.5:8936/", self.region.as_str().len()),
+        }
+    }
+
+    /// The sample publish request of this region's gateway for a session of this number.
+    pub fn publish_event(&self, session: u128) -> Event {
+        Event::sample("hooks-publish").edit(|body| {
+            body["session"] = json!(SessionId::from_random(session));
+            body["gateway"] = json!(self.gateway());
+        })
+    }
+
+    pub async fn publish(&self, session: u128) -> PublishAnswer {
+        publish_answer(&self.hook(&self.publish_event(session)).await)
+    }
+
+    /// Publishes; it must be allowed.
+    #[track_caller]
+    pub fn allowed(&self, session: u128) -> impl Future<Output = SessionRef> + '_ {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.publish(session).await {
+                PublishAnswer::Allow { stream, broadcast, order } => {
+                    SessionRef { session: SessionId::from_random(session), stream, broadcast, order }
+                }
+                denied => panic!("{denied:?} at {caller}"),
+            }
+        }
+    }
+
+    pub async fn unpublish(&self, session: &SessionRef) {
+        let mut body = json!({ "gateway": self.gateway(), "reason": "the encoder closed the connection" });
+        body.as_object_mut().unwrap().extend(json!(session).as_object().unwrap().clone());
+        self.hook(&Event::sample("hooks-unpublish").body(&body)).await.expect(200);
+    }
+
+    /// What the gateway is told to do with a session.
+    pub async fn order(&self, session: &SessionRef) -> SessionOrder {
+        let body = json!({ "from": "gateway", "gateway": self.gateway(), "sessions": [session] });
+        let answer = self.hook(&Event::sample("hooks-heartbeat-gateway").body(&body)).await.expect(200);
+        let orders: GatewayOrders = serde_json::from_value(answer).unwrap();
+        orders.sessions[&session.session].clone()
+    }
+
+    /// The lease that holds now.
+    pub async fn lease(&self) -> Lease {
+        self.table.situation(&samples::stream_id()).await.unwrap().lease().unwrap().lease.clone()
+    }
+
+    pub async fn state(&self) -> Option<State> {
+        self.table.situation(&samples::stream_id()).await.unwrap().state(now())
+    }
+
+    /// A transcoder's heartbeat.
+    pub async fn beat(&self, of: &SessionRef, lease: &Lease, boot: &str, health: Health) -> TranscoderOrder {
+        let (stream, broadcast) = (of.stream.clone(), of.broadcast.clone());
+        let beat =
+            TranscoderBeat { stream, broadcast, lease: lease.clone(), boot: Secret::new(boot), health };
+        let mut body = json!(beat);
+        body["from"] = json!("transcoder");
+        let answer = self.hook(&Event::sample("hooks-heartbeat-transcoder").body(&body)).await;
+        serde_json::from_value(answer.expect(200)).unwrap()
+    }
+
+    /// A heartbeat of the lease that holds, with media up to now.
+    pub async fn beat_live(&self, of: &SessionRef) -> TranscoderOrder {
+        self.beat(of, &self.lease().await, "boot", flowing(of)).await
+    }
+
+    /// Commits a two-second entry of `lease`.
+    pub async fn commit(&self, lease: &Lease, number: u64) {
+        let entry = headwater_domain::timeline::Entry { lease: lease.clone(), ..samples::entry(1, number) };
+        self.table.commit(&entry).await.unwrap();
+    }
+}
+
+/// A transcoder that makes segments.
+pub fn flowing(of: &SessionRef) -> Health {
+    Health {
+        activity: Activity::Transcoding,
+        session: Some(of.session.clone()),
+        segment: Some(SegmentNumber(1)),
+        media_until: Some(now()),
+        ..Health::starting()
+    }
+}
+
+#[track_caller]
+pub fn publish_answer(answer: &Answer) -> PublishAnswer {
+    serde_json::from_value(answer.expect(200)).unwrap()
+}
+
+pub fn pepper() -> Pepper {
+    Pepper::new(Secret::new("a pepper for tests"))
+}
+
+pub fn signing() -> SigningKey {
+    SigningKey::new(Secret::new("a signing key for tests"))
+}

@@ -1,0 +1,89 @@
+//! A table between a handler and the table in memory, where a test steps in: to fail an operation, or to let
+//! something happen just before it, as a second invocation would.
+
+use std::sync::Arc;
+
+use headwater_domain::beat::Beat;
+use headwater_domain::key::{KeyRecord, KeyRing};
+use headwater_domain::live::{End, Seat, Situation};
+use headwater_domain::ports::*;
+use headwater_domain::stream::StreamDocument;
+use headwater_domain::testing::fakes::MemoryTable;
+use headwater_domain::timeline::Entry;
+use headwater_domain::{BroadcastId, KeyId, Region, StreamId, Timestamp};
+
+type Step = dyn Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync;
+
+/// See the module.
+#[derive(Clone)]
+pub struct Shim {
+    inner: MemoryTable,
+    step: Arc<Step>,
+}
+
+impl Shim {
+    /// `step` is called before every operation with its name and, where it has one, its stream.
+    pub fn new(
+        inner: &MemoryTable,
+        step: impl Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner: inner.clone(), step: Arc::new(step) }
+    }
+
+    fn step(&self, action: &'static str, stream: Option<&StreamId>) -> PortResult<()> {
+        match (self.step)(action, stream) {
+            None => Ok(()),
+            Some(kind) => Err(PortError { kind, action, source: "as the test wanted".into() }),
+        }
+    }
+}
+
+macro_rules! pass {
+    ($($port:ident { $($name:ident($($arg:ident: $type:ty),*) -> $out:ty, $stream:expr;)+ })+) => {
+        $(impl $port for Shim {
+            $(async fn $name(&self, $($arg: $type),*) -> PortResult<$out> {
+                self.step(stringify!($name), $stream)?;
+                self.inner.$name($($arg),*).await
+            })+
+        })+
+    };
+}
+
+pass! {
+    ReadStreams {
+        stream(id: &StreamId) -> Option<StreamDocument>, Some(id);
+        streams(after: Option<&StreamPlace>, limit: usize) -> Page<StreamPlace>, None;
+    }
+    WriteStreams {
+        put_stream(document: &StreamDocument) -> Write, Some(&document.id);
+        list_stream(document: &StreamDocument) -> (), Some(&document.id);
+        unlist_stream(document: &StreamDocument) -> (), Some(&document.id);
+    }
+    ReadKeys { key_ring(stream: &StreamId) -> KeyRing, Some(stream); }
+    WriteKeys {
+        add_key(record: &KeyRecord) -> (), Some(&record.stream);
+        revoke_key(stream: &StreamId, key: &KeyId, region: &Region, at: Timestamp) -> (), Some(stream);
+    }
+    RememberRequests { remember(key: &str, request: &Remembered, now: Timestamp) -> Remembered, None; }
+    ReadLive {
+        situation(stream: &StreamId) -> Situation, Some(stream);
+        active(region: &Region) -> Vec<StreamId>, None;
+    }
+    WriteLive {
+        put_seat(seat: &Seat) -> Write, Some(&seat.stream);
+        mark_active(stream: &StreamId, region: &Region) -> (), Some(stream);
+        clear_active(stream: &StreamId, region: &Region) -> (), Some(stream);
+    }
+    WriteBeats { put_beat(beat: &Beat) -> Write, Some(&beat.stream); }
+    ReadBroadcasts {
+        broadcasts(stream: &StreamId, after: Option<&BroadcastId>, limit: usize) -> Page<BroadcastRecord>, Some(stream);
+    }
+    WriteBroadcasts {
+        record_start(broadcast: &BroadcastId, region: &Region, at: Timestamp) -> (), None;
+        record_end(end: &End, region: &Region) -> (), None;
+    }
+    ReadTimeline {
+        newest(broadcast: &BroadcastId, limit: usize) -> Vec<Entry>, None;
+        all(broadcast: &BroadcastId) -> Vec<Entry>, None;
+    }
+}
