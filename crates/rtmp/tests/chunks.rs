@@ -111,6 +111,16 @@ fn a_payload_that_starts_like_the_timestamp_is_held_until_it_differs() {
 }
 
 #[test]
+fn a_small_timestamp_in_the_extended_field_is_repeated_too() {
+    let wire = [
+        &[3, 0xFF, 0xFF, 0xFF, 0, 0, 130, 9, 1, 0, 0, 0, 0, 0, 0, 9][..],
+        &[7; 128],
+        &[0xC3, 0, 0, 0, 9, 7, 7],
+    ];
+    assert_eq!(read_all(&mut reader(), &wire.concat()).unwrap(), [message(9, 9, &[7; 130])]);
+}
+
+#[test]
 fn illegal_streams_end_with_a_reason() {
     let whole = message(9, 0, &[1; 200]);
     let mut writer = Writer::new();

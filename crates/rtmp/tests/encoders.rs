@@ -109,6 +109,8 @@ fn ffmpeg_publishes() {
     assert_eq!(seen.query, [("token".to_owned(), "x/y".to_owned())]);
     assert_two_seconds(&seen);
     assert_eq!(seen.unpublished, 1);
+    let work = outcome.stats.reader;
+    assert!(work.chunks < work.messages + 20, "it adopts our chunk size after the first commands: {work:?}");
 }
 
 #[test]
@@ -168,6 +170,16 @@ fn ffmpeg_accepts_our_digest_and_shows_that_playing_is_not_offered() {
     let shown = String::from_utf8_lossy(&output.stderr);
     assert!(shown.contains("playing over RTMP is not offered"), "{shown}");
     assert!(outcome.events.iter().any(|event| matches!(event, Event::Connected(_))));
+}
+
+#[test]
+fn librtmp_gives_up_when_denied() {
+    let deny: Decide = |_| Err((RejectCode::Denied, "stream key was revoked"));
+    let (output, outcome) = run_against_server(deny, |port| {
+        gstreamer(&format!("rtmpsink location=rtmp://127.0.0.1:{port}/live/testkey"))
+    });
+    assert!(!output.status.success());
+    assert!(!outcome.events.iter().any(|event| matches!(event, Event::Media(_))));
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(super) const MAX_HEADER_LEN: usize = 3 + 11 + 4;
 pub(super) struct Header {
     pub(super) chunk_stream: u32,
     pub(super) fields: Fields,
+    /// Whether an extended timestamp was there. Its value does not tell: some senders extend small ones.
+    pub(super) extended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub(super) enum Repeat {
 pub(super) fn parse(bytes: &[u8]) -> Option<(Header, usize)> {
     let (chunk_stream, basic) = basic(bytes)?;
     let rest = bytes.get(basic..)?;
-    let (fields, message) = match bytes[0] >> 6 {
+    let (fields, plain, extended) = match bytes[0] >> 6 {
         0 => {
             let head: &[u8; 11] = rest.first_chunk()?;
             let (timestamp, extended) = timestamp(head, rest.get(11..)?)?;
@@ -41,21 +43,21 @@ pub(super) fn parse(bytes: &[u8]) -> Option<(Header, usize)> {
                 type_id: head[6],
                 stream_id: u32::from_le_bytes([head[7], head[8], head[9], head[10]]),
             };
-            (fields, 11 + extended)
+            (fields, 11, extended)
         }
         1 => {
             let head: &[u8; 7] = rest.first_chunk()?;
             let (delta, extended) = timestamp(head, rest.get(7..)?)?;
-            (Fields::SameStream { delta, length: u24(&head[3..6]), type_id: head[6] }, 7 + extended)
+            (Fields::SameStream { delta, length: u24(&head[3..6]), type_id: head[6] }, 7, extended)
         }
         2 => {
             let head: &[u8; 3] = rest.first_chunk()?;
             let (delta, extended) = timestamp(head, rest.get(3..)?)?;
-            (Fields::SameLength { delta }, 3 + extended)
+            (Fields::SameLength { delta }, 3, extended)
         }
-        _ => (Fields::Same, 0),
+        _ => (Fields::Same, 0, 0),
     };
-    Some((Header { chunk_stream, fields }, basic + message))
+    Some((Header { chunk_stream, fields, extended: extended > 0 }, basic + plain + extended))
 }
 
 /// How many bytes of repeated extended timestamp follow a type 3 basic header: 4 or 0. RTMP §5.3.1.3 wants it

@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 
 use super::header::{self, Fields, Header, MAX_HEADER_LEN, Repeat};
-use super::{ChunkError, EXTENDED, INITIAL_CHUNK_SIZE, MAX_MESSAGE_LEN};
+use super::{ChunkError, INITIAL_CHUNK_SIZE, MAX_MESSAGE_LEN};
 use crate::message::{Message, type_id};
 
 /// Chunk streams of one connection. Encoders use up to 8; each costs about 100 bytes for as long as the connection.
@@ -61,6 +61,7 @@ struct ChunkStream {
     timestamp: u32,
     /// Absolute for type 0, delta for the others: what a type 3 header repeats.
     timestamp_field: u32,
+    extended: bool,
     length: u32,
     type_id: u8,
     stream_id: u32,
@@ -190,7 +191,7 @@ impl ChunkReader {
         let (header, used) = header::parse(bytes)?;
         if header.fields == Fields::Same
             && let Some(stream) = self.streams.iter().find(|stream| stream.id == header.chunk_stream)
-            && stream.timestamp_field >= EXTENDED
+            && stream.extended
         {
             let absolute = match stream.payload {
                 Some(_) => stream.timestamp,
@@ -213,6 +214,8 @@ impl ChunkReader {
             _ if stream.payload.is_some() => return Err(ChunkError::HeaderInsideMessage(stream.id)),
             fields => {
                 stream.start_message(fields);
+                // A type 3 header takes this over with the rest.
+                stream.extended = header.extended || (stream.extended && fields == Fields::Same);
                 self.limits.check(stream)?;
                 stream.payload = Some(BytesMut::new());
             }
@@ -274,7 +277,16 @@ impl ChunkReader {
 
 impl ChunkStream {
     fn new(id: u32) -> Self {
-        Self { id, timestamp: 0, timestamp_field: 0, length: 0, type_id: 0, stream_id: 0, payload: None }
+        Self {
+            id,
+            timestamp: 0,
+            timestamp_field: 0,
+            extended: false,
+            length: 0,
+            type_id: 0,
+            stream_id: 0,
+            payload: None,
+        }
     }
 
     fn start_message(&mut self, fields: Fields) {

@@ -13,6 +13,8 @@ pub struct StreamKeyText(String);
 
 impl StreamKeyText {
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        // People paste keys together with the space or line end beside them.
+        let text = text.trim();
         if text.is_empty() {
             return Err(Refusal::NoStreamKey);
         }

@@ -5,13 +5,14 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::thread;
 
-use headwater_rtmp::{Event, PublishRequest, RejectCode, ServerSession, SessionConfig, SessionError};
+use headwater_rtmp::{Event, PublishRequest, RejectCode, ServerSession, SessionConfig, SessionError, Stats};
 
 /// What a connection came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub events: Vec<Event>,
     pub error: Option<SessionError>,
+    pub stats: Stats,
 }
 
 /// The owner's answer to publish requests.
@@ -35,6 +36,7 @@ fn serve(mut socket: TcpStream, decide: Decide) -> Outcome {
     loop {
         let Ok(count @ 1..) = socket.read(&mut buffer) else { return outcome };
         outcome.error = session.receive(&buffer[..count]).err();
+        outcome.stats = session.stats();
         while let Some(event) = session.poll_event() {
             if let Event::PublishRequested(request) = &event {
                 match decide(request) {
