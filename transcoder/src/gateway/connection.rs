@@ -170,9 +170,14 @@ fn open<H: Hooks + 'static>(
         PublishAnswer::Deny { kind, reason } => Err(Refused { code: admission::code_for(kind), reason }),
         PublishAnswer::Allow { stream, broadcast, order } => {
             let names = SessionRef { session: id, stream, broadcast, order };
-            context.registry.open(names.clone()).map_err(|error| {
-                context.say_farewell(names, error.to_string());
-                Refused { code: RejectCode::Failed, reason: error.to_string() }
+            let opened = if context.leaving.is_cancelled() {
+                Err(StopReason::Leaving.to_string())
+            } else {
+                context.registry.open(names.clone()).map_err(|error| error.to_string())
+            };
+            opened.map_err(|reason| {
+                context.say_farewell(names, reason.clone());
+                Refused { code: RejectCode::Failed, reason }
             })
         }
     }

@@ -75,6 +75,8 @@ where
     let mut meter = Meter::new(limits.max_bitrate, limits.bitrate_window);
     let mut intake = Intake::new(session.clone());
     let mut wishes = session.wishes();
+    // There may be one already: the session has been in the registry for a moment.
+    wishes.mark_changed();
     let mut read = Ok(0);
     loop {
         // What came before an error still counts.

@@ -21,7 +21,7 @@ pub enum WireError {
     #[error("encoder closed the connection")]
     Closed,
     /// It broke.
-    #[error("connection broke")]
+    #[error("connection broke: {}", .0.kind())]
     Io(#[from] io::Error),
     /// The peer does not read.
     #[error("encoder does not read")]

@@ -1,6 +1,8 @@
 //! The gateway from outside: real encoders and crafted bytes on one side, an HTTP reader on the other, and a control
 //! plane that records what it is asked.
+#![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
 
+mod cost;
 mod ends;
 mod hooks;
 mod publish;

@@ -38,6 +38,7 @@ pub(crate) fn sound() -> Bytes {
 pub(crate) struct Publisher {
     socket: TcpStream,
     heard: Vec<u8>,
+    chunk_size: u32,
 }
 
 impl Publisher {
@@ -57,7 +58,7 @@ impl Publisher {
         let mut answer = vec![0; 1 + 2 * 1_536];
         socket.read_exact(&mut answer).await.unwrap();
         socket.write_all(&answer[1..=1_536]).await.unwrap();
-        let mut publisher = Self { socket, heard: Vec::new() };
+        let mut publisher = Self { socket, heard: Vec::new(), chunk_size: 128 };
         let mut properties = vec![
             ("app".to_owned(), Value::from("live")),
             ("tcUrl".to_owned(), Value::from(format!("rtmp://{address}/live").as_str())),
@@ -84,9 +85,20 @@ impl Publisher {
         payload: Bytes,
     ) {
         let mut out = BytesMut::new();
-        write_message(&mut out, chunk_stream, 128, &Message { type_id, stream_id, timestamp, payload });
+        write_message(
+            &mut out,
+            chunk_stream,
+            self.chunk_size,
+            &Message { type_id, stream_id, timestamp, payload },
+        );
         // The gateway may have closed already; what it said tells why.
         self.socket.write_all(&out).await.ok();
+    }
+
+    /// Announces and uses larger chunks, as encoders do.
+    pub(crate) async fn set_chunk_size(&mut self, size: u32) {
+        self.message(2, type_id::SET_CHUNK_SIZE, 0, 0, Bytes::copy_from_slice(&size.to_be_bytes())).await;
+        self.chunk_size = size;
     }
 
     pub(crate) async fn send(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {

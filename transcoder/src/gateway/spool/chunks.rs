@@ -39,6 +39,11 @@ impl Chunks {
         Ok(Self { folder, files: VecDeque::new(), open: None })
     }
 
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Appends whole tags that begin at `offset`.
     pub fn append(&mut self, offset: u64, tags: &[u8]) -> io::Result<()> {
         let full = self.files.back().is_none_or(|last| last.end - last.start >= CHUNK_BYTES);

@@ -150,7 +150,7 @@ impl Spool {
         flv::write_tag(&mut inner.tail, TagKind::Media(kind), placed.time, low_bits, body)?;
         let cursor = inner.index.push(kind, idr, inner.tail.len() - before, at);
         if inner.tail.len() >= TAIL_BYTES {
-            inner.spill()?;
+            inner.spill().inspect_err(|error| tracing::error!(%error, "cannot write to the spool folder"))?;
         }
         inner.enforce(self.limits, at);
         inner.count();
@@ -271,7 +271,8 @@ impl Inner {
             self.release();
         }
         if lost == 0 && self.index.lost() > 0 {
-            tracing::warn!("media is not committed fast enough: the oldest is dropped");
+            let folder = self.chunks.as_ref().map(Chunks::folder);
+            tracing::warn!(?folder, "media is not committed fast enough: the oldest is dropped");
         }
     }
 
