@@ -154,7 +154,8 @@ async fn picture_and_sound_stay_together() {
     let (flashes, beeps) = (numbers_after(&said, "black_end"), numbers_after(&said, "silence_end"));
     assert!(flashes.len() >= 6 && beeps.len() >= 6, "{flashes:?} {beeps:?}\n{said}");
     let mut compared = 0;
-    for flash in &flashes {
+    // The end of the input ends both filters as well; only what comes before it is a flash or a beep.
+    for flash in flashes.iter().filter(|flash| **flash < 8.5) {
         let Some(beep) = beeps.iter().find(|beep| (*beep - flash).abs() < 0.4) else { continue };
         assert!((flash - beep).abs() < 0.040, "flash at {flash}, beep at {beep}");
         compared += 1;
