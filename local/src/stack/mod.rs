@@ -97,7 +97,7 @@ impl Stack {
         let credentials = LocalCredentials::new("HEADWATERLOCAL", secrets.aws_secret_key.clone());
         let plans = layout::plan(&config.ports)?;
         let mut regions = Vec::new();
-        for index in 0..REGIONS.len() {
+        for (index, name) in REGIONS.into_iter().enumerate() {
             let setup = region::Setup {
                 index,
                 plans: &plans,
@@ -108,7 +108,7 @@ impl Stack {
                 spawner: &spawner,
             };
             let started = Region::start(setup).await;
-            regions.push(started.with_context(|| format!("cannot start region {}", REGIONS[index]))?);
+            regions.push(started.with_context(|| format!("cannot start region {name}"))?);
         }
         let regions: [Region; 2] =
             regions.try_into().map_err(|_| anyhow::anyhow!("there are two regions"))?;
