@@ -8,10 +8,10 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: help setup run demo test check unit e2e browser bench fuzz licenses fmt clean
+.PHONY: help setup run demo test check all-tests unit e2e browser bench fuzz licenses fmt clean
 
 help: ## Print this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing on this machine (run, test)
 	@scripts/setup.sh test
@@ -26,20 +26,23 @@ demo: ## Publish a test picture with clock and tone to the running stack
 
 test: ## Everything CI runs: formatting, lints, unit and end-to-end tests, browser
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory check unit e2e browser
+	@$(MAKE) --no-print-directory check all-tests browser
 
 check: ## Formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-unit: ## Tests of the crates
-	cargo build --workspace --bins --examples
-	cargo test --workspace --exclude headwater-local
-	cargo test -p headwater-local --lib --bins
+# Always the whole workspace: with fewer packages cargo picks other features and builds the SDKs again.
+all-tests:
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace
+
+unit: ## Quick tests: beside the code, and of the crates
+	cargo test --workspace --lib --bins
 
 e2e: ## Tests of the running platform: real encoders, both regions, failures
-	cargo build --workspace --bins --examples
-	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test -p headwater-local --test '*'
+	@scripts/setup.sh test
+	cargo test --workspace --no-run
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace --test e2e
 
 browser: ## Tests of the player page in Chromium
 	cd web && npm test --silent
