@@ -16,7 +16,7 @@ pub struct EdgeConfig {
     pub distribution: Distribution,
 }
 
-/// Where paths lead. Can be changed while the edge runs.
+/// Where paths lead.
 #[derive(Debug, Clone, Default)]
 pub struct Distribution {
     /// Origins by name (`[a-z0-9-]`).

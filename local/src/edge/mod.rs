@@ -13,7 +13,7 @@ pub use config::{Behavior, Distribution, EdgeConfig, Mode, Origin};
 pub use render::RenderError;
 
 use crate::ports::{PortError, Reserved};
-use crate::process::{DeathSignal, Launch, ProcessError, Running, Signal, Spawner};
+use crate::process::{DeathSignal, Launch, ProcessError, Running, Spawner};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -133,23 +133,6 @@ impl Edge {
         let nginx = self.spawner.spawn(launch).await?;
         state.nginx = Some(nginx.clone());
         self.ready(state.generation, &nginx).await
-    }
-
-    /// Serves another distribution from now on; requests under way end under the old one.
-    pub async fn reload(&self, distribution: Distribution) -> Result<(), EdgeError> {
-        let mut state = self.state.lock().await;
-        let before = std::mem::replace(&mut state.distribution, distribution);
-        if let Err(error) = self.write(&mut state).await {
-            state.distribution = before;
-            return Err(error);
-        }
-        match state.nginx.clone() {
-            Some(nginx) => {
-                nginx.signal(Signal::HUP).await;
-                self.ready(state.generation, &nginx).await
-            }
-            None => Ok(()),
-        }
     }
 
     /// Process id of nginx, if it runs.

@@ -35,7 +35,7 @@ pub enum RenderError {
 pub(super) struct Layout<'a> {
     pub(super) folder: &'a Path,
     pub(super) ports: &'a [u16],
-    /// Answered at [`GENERATION_PATH`], so that a reload can be seen to be done.
+    /// Answered at [`GENERATION_PATH`], so that a start can be seen to be done.
     pub(super) generation: u64,
     /// Whether we are root; nginx would otherwise turn its worker into `nobody`, who cannot read our folder.
     pub(super) root: bool,

@@ -254,27 +254,32 @@ async fn objects_come_from_the_second_bucket_when_the_first_has_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_serves_a_folder_reloads_and_comes_back_after_a_stop() {
+async fn it_serves_a_folder_and_comes_back_after_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");
     std::fs::create_dir(&site).unwrap();
     std::fs::write(site.join("index.html"), "<p>player</p>").unwrap();
     let (_a, server_a) = TestOrigin::start("a", 200, None);
     let (_b, server_b) = TestOrigin::start("b", 200, None);
-    let page = Distribution { static_root: Some(site), ..Distribution::default() };
-    let edge = edge(folder.path(), 2, page).await;
+    let both = Distribution { static_root: Some(site), ..two_origins(&server_a, &server_b) };
+    let edge = edge(folder.path(), 2, both).await;
     let index = get(edge.addr(), "/", &[]).await;
     assert_eq!((index.text(), index.header("content-type")), ("<p>player</p>", "text/html"));
-    assert_eq!(get(edge.addr(), "/live/x", &[]).await.status, StatusCode::NOT_FOUND);
-
-    edge.reload(two_origins(&server_a, &server_b)).await.unwrap();
     assert_eq!(get(edge.addrs()[1], "/live/x", &[]).await.text(), "from a");
-    let mut wrong = two_origins(&server_a, &server_b);
-    wrong.behaviors[0].pattern = "/x; evil".to_owned();
-    assert!(matches!(edge.reload(wrong).await, Err(EdgeError::Render(_))));
 
     edge.stop().await;
     tokio::net::TcpStream::connect(edge.addr()).await.unwrap_err();
     edge.resume().await.unwrap();
     assert_eq!(get(edge.addr(), "/live/x", &[]).await.text(), "from a");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_cannot_smuggle_configuration_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_a, server_a) = TestOrigin::start("a", 200, None);
+    let (_b, server_b) = TestOrigin::start("b", 200, None);
+    let mut wrong = two_origins(&server_a, &server_b);
+    wrong.behaviors[0].pattern = "/x; evil".to_owned();
+    let config = EdgeConfig { folder: folder.path().join("edge"), nodes: vec![0], distribution: wrong };
+    assert!(matches!(Edge::start(config, Spawner::new().unwrap()).await, Err(EdgeError::Render(_))));
 }
