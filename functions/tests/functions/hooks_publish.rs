@@ -14,7 +14,7 @@ use headwater_domain::testing::samples;
 use headwater_domain::{KeyId, live::decide::StartTask};
 use serde_json::json;
 
-use crate::support::{Answer, Event, Shim, World, later, now, publish_answer};
+use crate::support::{Answer, Event, Shim, World, later, now, publish_answer, read_out};
 
 #[track_caller]
 fn denied(answer: PublishAnswer, kind: DenyKind) -> String {
@@ -123,14 +123,17 @@ async fn a_publisher_returns_to_its_broadcast_within_the_window_and_not_after() 
     world.unpublish(&first).await;
     assert_eq!(world.state().await, Some(State::Reconnecting));
     later(10);
-    assert_eq!(world.beat_live(&first).await, TranscoderOrder::Wait, "the transcoder stays");
+    let lease = world.lease().await;
+    let stays = world.beat(&first, &lease, "boot", read_out(&first)).await;
+    assert_eq!(stays, TranscoderOrder::Wait, "the transcoder stays");
     let second = world.allowed(2).await;
     assert_eq!(second.broadcast, first.broadcast);
     assert_eq!(world.cluster.started().len(), 1, "and goes on");
     world.unpublish(&second).await;
     later(60);
     assert_eq!(world.state().await, Some(State::Ended));
-    assert!(matches!(world.beat_live(&second).await, TranscoderOrder::Stop { .. }));
+    let done = world.beat(&second, &lease, "boot", read_out(&second)).await;
+    assert!(matches!(done, TranscoderOrder::Stop { .. }), "{done:?}");
     let third = world.allowed(3).await;
     assert_ne!(third.broadcast, first.broadcast);
     assert_eq!(world.cluster.started().len(), 2);

@@ -191,10 +191,6 @@ impl Running {
     pub(crate) async fn kill(mut self) {
         self.0.kill().await.unwrap();
     }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id().unwrap()
-    }
 }
 
 /// How a test picture is encoded.

@@ -4,7 +4,7 @@
 //! conditionally and, having lost a race, reads and decides again.
 
 use super::seat::{End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat};
-use super::situation::{PEER_PATIENCE, Situation, State};
+use super::situation::{PEER_PATIENCE, START_PATIENCE, Situation, State};
 use crate::beat::{Activity, Beat};
 use crate::hooks::{DenyKind, Gateway, PublishAnswer, SessionOrder, SessionRef, TranscoderBeat};
 use crate::ids::{BroadcastId, KeyId, Lease, LeaseNumber, Nonce, Region, SessionId, StreamId};
@@ -280,26 +280,25 @@ pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Times
     if claimed_by_another {
         return BeatOutcome::Fenced;
     }
-    if let Some(end) = situation.end() {
-        return BeatOutcome::Stop(end.reason.clone());
+    // The gateway of the other region is out of reach from here; that region's own lease will follow.
+    let in_reach = session.gateway.region == beat.lease.region;
+    let read_to_its_end =
+        beat.health.session.as_ref() == Some(&session.id) && beat.health.source_lost_since.is_some();
+    let unread = in_reach && !read_to_its_end;
+    // A long silence (ours: the hooks were down) is no end while the transcoder itself still has its source.
+    let known_gone = situation.end().is_some() || situation.told_gone() || read_to_its_end;
+    if let Some(at) = situation.ended_at(now).filter(|_| known_gone) {
+        // What the gateway keeps of the last session is read first, however late the task has started.
+        if unread && now.since(at) <= START_PATIENCE {
+            return BeatOutcome::Transcode(Box::new(session.clone()));
+        }
+        let reason = situation.end().map_or("the reconnect window is over", |end| &end.reason);
+        return BeatOutcome::Stop(reason.into());
     }
-    if situation.told_gone() {
-        return match situation.ended_at(now) {
-            Some(_) => BeatOutcome::Stop("the reconnect window is over".into()),
-            None => BeatOutcome::Wait,
-        };
-    }
-    if session.gateway.region != beat.lease.region {
-        // The publisher is in the other region, whose own lease will follow; its gateway is out of reach from here.
-        return BeatOutcome::Wait;
-    }
-    // The source is out of reach for good (its gateway died without a word).
-    let lost = beat.health.session.as_ref() == Some(&session.id)
-        && beat.health.source_lost_since.is_some_and(|since| since + situation.window() <= now);
-    if lost {
-        BeatOutcome::Stop("the publisher is lost".into())
-    } else {
+    if unread || (in_reach && !situation.told_gone()) {
         BeatOutcome::Transcode(Box::new(session.clone()))
+    } else {
+        BeatOutcome::Wait
     }
 }
 

@@ -154,13 +154,10 @@ impl Situation {
         (over <= now).then_some(over)
     }
 
-    /// Whether nothing more will be written for the current broadcast: it has ended, and its task has said goodbye or
-    /// given no sign of life for long enough. Only then a playlist may say that it is complete.
+    /// Whether nothing more will be written for the current broadcast: it has ended, and its task has said goodbye, is
+    /// over or has been silent for too long. Only then a playlist may say that it is complete.
     pub fn is_settled(&self, now: Timestamp) -> bool {
-        let silent = self
-            .beat()
-            .is_none_or(|beat| beat.health.activity == Activity::Leaving || now.since(beat.at) > DEAD_AFTER);
-        self.ended_at(now).is_some() && (silent || self.lease().is_some_and(|seat| self.is_over(&seat.lease)))
+        self.ended_at(now).is_some() && !self.lease_lives(now)
     }
 
     /// The state of the current broadcast; `None` if there never was one.

@@ -143,10 +143,15 @@ fn an_ordinary_broadcast() {
     assert_eq!(world.state(), Some(State::Live));
     world.later(2).unpublish(1);
     assert_eq!(world.state(), Some(State::Reconnecting));
-    assert_eq!(world.beat(), BeatOutcome::Wait);
+    assert!(matches!(world.beat(), BeatOutcome::Transcode(_)), "the gateway may have media yet to be read");
+    let lost = Some(world.now);
+    assert_eq!(world.beat_with("boot", |health| health.source_lost_since = lost), BeatOutcome::Wait);
     world.later(61);
     assert_eq!(world.state(), Some(State::Ended), "true without any sweep");
-    assert!(matches!(world.beat(), BeatOutcome::Stop(_)));
+    assert!(matches!(
+        world.beat_with("boot", |health| health.source_lost_since = lost),
+        BeatOutcome::Stop(_)
+    ));
     assert!(!world.situation.is_settled(world.now), "its task may have media yet to write");
     world.beat_with("boot", |health| health.activity = Activity::Leaving);
     assert!(world.situation.is_settled(world.now));
@@ -341,4 +346,21 @@ fn a_revoked_key_or_a_deleted_stream_ends_the_session() {
     let order = decide::session_order(&world.situation, &session, world.now);
     assert_eq!(order, SessionOrder::Stop { reason: "the stream key was revoked".into() });
     assert_eq!(world.state(), Some(State::Reconnecting), "another key may go on with the broadcast");
+}
+
+#[test]
+fn a_task_that_starts_after_the_end_still_reads_what_was_sent() {
+    let mut world = World::new();
+    world.publish(1);
+    world.later(5).unpublish(1);
+    world.later(62);
+    assert_eq!(world.state(), Some(State::Ended));
+    assert!(!world.situation.is_settled(world.now));
+    let starting = |health: &mut Health| *health = Health::starting();
+    assert!(matches!(world.beat_with("boot", starting), BeatOutcome::Transcode(_)));
+    let lost = Some(world.now);
+    assert!(matches!(
+        world.beat_with("boot", |health| health.source_lost_since = lost),
+        BeatOutcome::Stop(_)
+    ));
 }

@@ -253,6 +253,11 @@ pub fn flowing(of: &SessionRef) -> Health {
     }
 }
 
+/// A transcoder that has read its source to the end.
+pub fn read_out(of: &SessionRef) -> Health {
+    Health { activity: Activity::Waiting, source_lost_since: Some(now()), ..flowing(of) }
+}
+
 #[track_caller]
 pub fn publish_answer(answer: &Answer) -> PublishAnswer {
     serde_json::from_value(answer.expect(200)).unwrap()
