@@ -51,6 +51,7 @@ pub struct Region {
     pub ecs: Ecs,
     /// Its functions.
     pub lambda: Lambda,
+    functions: Vec<FunctionConfig>,
     /// Its HTTP API.
     pub api: HttpApi,
     rtmp: u16,
@@ -115,7 +116,8 @@ impl Region {
             idle_after: Duration::from_secs(300),
         };
         let lambda = Lambda::start(lambda, setup.spawner.clone())?;
-        register(&lambda, &setup.config.binaries, &environment.function());
+        let functions = functions(&setup.config.binaries, &environment.function());
+        functions.iter().for_each(|function| lambda.register(function.clone()));
         let api = HttpApiConfig {
             region: name.into(),
             port: own.api,
@@ -135,6 +137,7 @@ impl Region {
             s3,
             ecs,
             lambda,
+            functions,
             api,
             rtmp: own.rtmp,
             launch_gateway,
@@ -209,6 +212,18 @@ impl Region {
         }
     }
 
+    /// Process id of the gateway, if it runs.
+    pub async fn gateway_pid(&self) -> Option<u32> {
+        self.gateway.lock().await.as_ref().map(Running::pid)
+    }
+
+    /// Ends all warm functions, as a deploy does: the next invocation of each is a cold start.
+    pub fn restart_functions(&self) {
+        for function in &self.functions {
+            self.lambda.register(function.clone());
+        }
+    }
+
     /// Kills the gateway.
     pub async fn kill_gateway(&self) {
         if let Some(running) = self.gateway.lock().await.take() {
@@ -247,13 +262,10 @@ impl Region {
     }
 }
 
-fn register(lambda: &Lambda, binaries: &Binaries, env: &BTreeMap<String, String>) {
-    for name in FUNCTIONS {
-        lambda.register(FunctionConfig {
-            env: env.clone(),
-            ..FunctionConfig::new(name, binaries.function(name))
-        });
-    }
+fn functions(binaries: &Binaries, env: &BTreeMap<String, String>) -> Vec<FunctionConfig> {
+    let function =
+        |name| FunctionConfig { env: env.clone(), ..FunctionConfig::new(name, binaries.function(name)) };
+    FUNCTIONS.into_iter().map(function).collect()
 }
 
 /// Environment variables, as template.yaml sets them; endpoints are what is local about it.
