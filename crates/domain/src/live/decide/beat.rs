@@ -1,0 +1,72 @@
+//! What a transcoder's heartbeat leads to.
+
+use crate::beat::Beat;
+use crate::hooks::TranscoderBeat;
+use crate::ids::Region;
+use crate::live::{START_PATIENCE, SessionSeat, Situation};
+use crate::time::Timestamp;
+
+/// What a transcoder's heartbeat leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BeatOutcome {
+    /// Record it; the session's source may be read.
+    Transcode(Box<SessionSeat>),
+    /// Record it; there is no publisher now.
+    Wait,
+    /// The broadcast is over.
+    Stop(String),
+    /// A higher lease holds, or another process owns this one.
+    Fenced,
+}
+
+/// Answers a heartbeat. `boot` is the fingerprint of the process.
+pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Timestamp) -> BeatOutcome {
+    let Some(session) = situation.session() else { return BeatOutcome::Wait };
+    if session.broadcast != beat.broadcast {
+        return BeatOutcome::Stop("another broadcast has begun".into());
+    }
+    if situation.lease().is_some_and(|seat| seat.lease > beat.lease) || situation.is_over(&beat.lease) {
+        return BeatOutcome::Fenced;
+    }
+    let claimed_by_another = situation
+        .beats
+        .iter()
+        .filter(|known| known.broadcast == beat.broadcast)
+        .any(|known| known.lease > beat.lease || (known.lease == beat.lease && known.boot != boot));
+    if claimed_by_another {
+        return BeatOutcome::Fenced;
+    }
+    // The gateway of the other region is out of reach from here; that region's own lease will follow.
+    let in_reach = session.gateway.region == beat.lease.region;
+    let read_to_its_end =
+        beat.health.session.as_ref() == Some(&session.id) && beat.health.source_lost_since.is_some();
+    let unread = in_reach && !read_to_its_end;
+    // A long silence (ours: the hooks were down) is no end while the transcoder itself still has its source.
+    let known_gone = situation.end().is_some() || situation.told_gone() || read_to_its_end;
+    if let Some(at) = situation.ended_at(now).filter(|_| known_gone) {
+        // What the gateway keeps of the last session is read first, however late the task has started.
+        if unread && now.since(at) <= START_PATIENCE {
+            return BeatOutcome::Transcode(Box::new(session.clone()));
+        }
+        let reason = situation.end().map_or("the reconnect window is over", |end| &end.reason);
+        return BeatOutcome::Stop(reason.into());
+    }
+    if unread || (in_reach && !situation.told_gone()) {
+        BeatOutcome::Transcode(Box::new(session.clone()))
+    } else {
+        BeatOutcome::Wait
+    }
+}
+
+/// What stored beat follows from an accepted heartbeat.
+pub fn record_beat(region: &Region, beat: &TranscoderBeat, boot: String, now: Timestamp) -> Beat {
+    Beat {
+        stream: beat.stream.clone(),
+        region: region.clone(),
+        broadcast: beat.broadcast.clone(),
+        lease: beat.lease.clone(),
+        boot,
+        at: now,
+        health: beat.health.clone(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Decisions: what a region's control plane writes next, and what it must do then.
+//!
+//! Every function takes what was read and returns the region's next [`Seat`] if it changes. The caller writes it
+//! conditionally and, having lost a race, reads and decides again.
+
+mod beat;
+mod publish;
+mod session;
+mod tend;
+
+pub use beat::{BeatOutcome, beat, record_beat};
+pub use publish::{Publish, Publisher, publish};
+pub use session::{kick, session_order, unpublish, withdraw};
+pub use tend::{MAX_FAILURES, Occasion, tend};
+
+use super::seat::{Gone, LeaseSeat, Seat};
+use super::situation::Situation;
+use crate::ids::{BroadcastId, Lease, LeaseNumber, Nonce, Region, SessionId, StreamId};
+use crate::time::Timestamp;
+
+/// A task to be started. `client_token` makes repeated calls one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartTask {
+    /// For this stream,
+    pub stream: StreamId,
+    /// this broadcast,
+    pub broadcast: BroadcastId,
+    /// under this lease; it runs in the lease's region.
+    pub lease: Lease,
+}
+
+/// What to write, then what to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The region's next seat.
+    pub seat: Seat,
+    /// The task to start once the seat is written.
+    pub start: Option<StartTask>,
+}
+
+/// Random bits for ids that a decision may need.
+#[derive(Debug, Clone, Copy)]
+pub struct Dice {
+    /// For a broadcast id.
+    pub broadcast: u128,
+    /// For a lease's nonce.
+    pub nonce: u128,
+}
+
+/// The lease after `before`.
+fn grant(
+    before: Option<&LeaseSeat>,
+    broadcast: &BroadcastId,
+    region: &Region,
+    now: Timestamp,
+    nonce: u128,
+    failures: u32,
+) -> LeaseSeat {
+    let number = LeaseNumber(before.map_or(1, |seat| seat.lease.number.0 + 1));
+    let lease = Lease { number, region: region.clone(), nonce: Nonce::from_random(nonce) };
+    LeaseSeat { lease, broadcast: broadcast.clone(), granted_at: now, failures }
+}
+
+impl Situation {
+    fn told_gone(&self) -> bool {
+        self.session().is_some_and(|session| self.gone_note(&session.id).is_some())
+    }
+
+    fn lost_reason(&self) -> Option<&str> {
+        let session = self.session()?;
+        self.gone_note(&session.id).map(|gone| gone.reason.as_str())
+    }
+
+    fn gone_note(&self, session: &SessionId) -> Option<&Gone> {
+        self.seats.iter().filter_map(|seat| seat.gone.as_ref()).find(|gone| gone.session == *session)
+    }
+}

@@ -1,0 +1,115 @@
+//! May this encoder publish, and what follows?
+
+use super::{Dice, Next, StartTask, grant};
+use crate::hooks::{DenyKind, Gateway, PublishAnswer};
+use crate::ids::{BroadcastId, KeyId, Lease, SessionId};
+use crate::live::{Seat, SessionSeat, Situation, State};
+use crate::stream::{PublishPolicy, StreamDocument};
+use crate::time::Timestamp;
+
+/// An accepted key and the connection that brought it.
+#[derive(Debug, Clone)]
+pub struct Publisher<'a> {
+    /// The session it will be.
+    pub session: &'a SessionId,
+    /// Where it stands.
+    pub gateway: &'a Gateway,
+    /// The key it brought.
+    pub key: &'a KeyId,
+    /// When that key expires.
+    pub key_expires_at: Option<Timestamp>,
+}
+
+/// What came of a publish request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Publish {
+    /// Refuse.
+    Deny(PublishAnswer),
+    /// Write and start, then allow.
+    Allow {
+        /// The broadcast that the session belongs to.
+        broadcast: BroadcastId,
+        /// The session's order among the stream's sessions.
+        order: u64,
+        /// Whether it is a new one.
+        opened: bool,
+        /// What to write; `None` if the same request was already granted.
+        next: Option<Box<Next>>,
+        /// A task that was granted before and may not have been started.
+        restart: Option<StartTask>,
+    },
+}
+
+/// Whether `publisher` may publish to `stream`, and what follows.
+pub fn publish(
+    situation: &Situation,
+    own: &Seat,
+    stream: &StreamDocument,
+    publisher: &Publisher<'_>,
+    now: Timestamp,
+    dice: Dice,
+) -> Publish {
+    if let Some(session) = situation.session().filter(|session| session.id == *publisher.session) {
+        // A repeated request for a session that was withdrawn, kicked or closed since: that decision stands.
+        if let Some(gone) = situation.gone_note(&session.id) {
+            let reason = format!("this connection was given up ({}); connect again", gone.reason);
+            return Publish::Deny(PublishAnswer::Deny { kind: DenyKind::NoCapacity, reason });
+        }
+        let unstarted = situation.lease().filter(|seat| situation.beat_of(&seat.lease).is_none());
+        return Publish::Allow {
+            broadcast: session.broadcast.clone(),
+            order: session.order,
+            opened: false,
+            next: None,
+            restart: unstarted.map(|seat| start(stream, &seat.broadcast, &seat.lease)),
+        };
+    }
+    let state = situation.state(now);
+    if stream.settings.publish_policy == PublishPolicy::Reject
+        && matches!(state, Some(State::Live | State::Starting))
+    {
+        return Publish::Deny(PublishAnswer::Deny {
+            kind: DenyKind::AlreadyPublishing,
+            reason: "this stream is already being published and does not allow takeover".into(),
+        });
+    }
+    let open = situation.session().filter(|_| state.is_some_and(State::is_open));
+    let (broadcast, started_at) = match open {
+        Some(session) => (session.broadcast.clone(), session.started_at),
+        None => (BroadcastId::new(&stream.id, now.0, dice.broadcast), now),
+    };
+    let order = situation.session().map_or(1, |session| session.order + 1);
+    let session = SessionSeat {
+        id: publisher.session.clone(),
+        order,
+        broadcast: broadcast.clone(),
+        started_at,
+        gateway: publisher.gateway.clone(),
+        key: publisher.key.clone(),
+        key_expires_at: publisher.key_expires_at,
+        accepted_at: now,
+        settings: stream.settings.clone(),
+    };
+    let mut seat = Seat { version: own.version + 1, session: Some(session), ..own.clone() };
+    let serving = open.is_some()
+        && situation.lease_lives(now)
+        && situation.lease().is_some_and(|seat| seat.lease.region == publisher.gateway.region);
+    let task = (!serving).then(|| {
+        let before = if open.is_some() { situation.lease() } else { None };
+        let granted = grant(before, &broadcast, &publisher.gateway.region, now, dice.nonce, 0);
+        let task = start(stream, &broadcast, &granted.lease);
+        seat.lease = Some(granted);
+        task
+    });
+    Publish::Allow {
+        broadcast,
+        order,
+        opened: open.is_none(),
+        next: Some(Box::new(Next { seat, start: task })),
+        restart: None,
+    }
+}
+
+fn start(stream: &StreamDocument, broadcast: &BroadcastId, lease: &Lease) -> StartTask {
+    StartTask { stream: stream.id.clone(), broadcast: broadcast.clone(), lease: lease.clone() }
+}

@@ -1,0 +1,93 @@
+//! How sessions end: by themselves, withdrawn, or closed by us.
+
+use crate::hooks::{SessionOrder, SessionRef};
+use crate::ids::{KeyId, Lease, SessionId};
+use crate::live::{End, Gone, Kick, LeaseOver, Seat, Situation, State};
+use crate::time::Timestamp;
+
+/// A session has ended. `None` if it is not the current one, or known to be gone.
+pub fn unpublish(
+    situation: &Situation,
+    own: &Seat,
+    session: &SessionId,
+    reason: &str,
+    now: Timestamp,
+) -> Option<Seat> {
+    let current = situation.session().filter(|current| current.id == *session)?;
+    let known =
+        situation.seats.iter().filter_map(|seat| seat.gone.as_ref()).any(|gone| gone.session == *session);
+    if known {
+        return None;
+    }
+    let gone = Gone { session: current.id.clone(), at: now, reason: reason.into() };
+    let mut seat = Seat { version: own.version + 1, gone: Some(gone), ..own.clone() };
+    if situation.window().is_zero() {
+        let broadcast = current.broadcast.clone();
+        seat.end = Some(End { broadcast, at: now, reason: reason.into(), failed: false });
+    }
+    Some(seat)
+}
+
+/// Takes back a publish whose task could not be started, so that the next try begins anew.
+pub fn withdraw(
+    situation: &Situation,
+    own: &Seat,
+    session: &SessionId,
+    lease: &Lease,
+    reason: &str,
+    now: Timestamp,
+) -> Option<Seat> {
+    let mut seat = unpublish(situation, own, session, reason, now)?;
+    seat.over = Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.into() });
+    Some(seat)
+}
+
+/// Closes the current session if it was opened by one of the keys that `matches` names; with `end` the broadcast too.
+pub fn kick(
+    situation: &Situation,
+    own: &Seat,
+    matches: impl Fn(&KeyId) -> bool,
+    reason: &str,
+    end: bool,
+    now: Timestamp,
+) -> Option<Seat> {
+    let session = situation.session().filter(|session| matches(&session.key))?;
+    if !situation.state(now).is_some_and(State::is_open) {
+        return None;
+    }
+    let mut seat = Seat { version: own.version + 1, ..own.clone() };
+    seat.kick = Some(Kick { session: session.id.clone(), reason: reason.into() });
+    seat.gone = Some(Gone { session: session.id.clone(), at: now, reason: reason.into() });
+    if end {
+        seat.end =
+            Some(End { broadcast: session.broadcast.clone(), at: now, reason: reason.into(), failed: false });
+    }
+    Some(seat)
+}
+
+/// Whether a gateway's session may go on.
+pub fn session_order(situation: &Situation, session: &SessionRef, now: Timestamp) -> SessionOrder {
+    let stop = |reason: &str| SessionOrder::Stop { reason: reason.into() };
+    if let Some(kick) = situation.kick_of(&session.session) {
+        return stop(&kick.reason);
+    }
+    match situation.session() {
+        // The peer's API may not have seen the session yet.
+        None => SessionOrder::Continue,
+        // A lower or equal order of ours has lost; a higher one was accepted by the peer and is not replicated yet.
+        Some(current) if current.id != session.session => {
+            if current.order >= session.order {
+                stop("another encoder has taken over this stream")
+            } else {
+                SessionOrder::Continue
+            }
+        }
+        Some(current) if current.key_expires_at.is_some_and(|at| at <= now) => {
+            stop("the stream key has expired")
+        }
+        Some(_) => match situation.end() {
+            Some(end) => stop(&end.reason),
+            None => SessionOrder::Continue,
+        },
+    }
+}

@@ -1,0 +1,104 @@
+//! Keeping a stream's state true when nobody asks: dead tasks are replaced, broadcasts without a publisher end.
+
+use super::{Dice, Next, StartTask, grant};
+use crate::beat::Activity;
+use crate::ids::Lease;
+use crate::live::{End, LeaseOver, PEER_PATIENCE, Seat, Situation};
+use crate::time::Timestamp;
+
+/// Tasks that may die in a row without making media before the broadcast is given up.
+pub const MAX_FAILURES: u32 = 5;
+
+/// What has happened, when a region tends to a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occasion {
+    /// The minute sweep.
+    Sweep,
+    /// The task of this lease has stopped.
+    TaskStopped {
+        /// Its lease.
+        lease: Lease,
+        /// What ECS says of it.
+        reason: String,
+    },
+    /// The task of this lease could not be started.
+    StartFailed {
+        /// Its lease.
+        lease: Lease,
+        /// What ECS says of it.
+        reason: String,
+    },
+}
+
+/// Keeps a stream's state true: replaces dead tasks of this region, declares broadcasts over. Idempotent; safe to run
+/// twice at once (the seat is written conditionally).
+pub fn tend(
+    situation: &Situation,
+    own: &Seat,
+    occasion: &Occasion,
+    now: Timestamp,
+    dice: Dice,
+) -> Option<Next> {
+    let session = situation.session()?;
+    if situation.end().is_some() {
+        return None;
+    }
+    let mut seat = Seat { version: own.version + 1, ..own.clone() };
+    let ours = own.session.as_ref().is_some_and(|own| own.id == session.id);
+    if let Some(at) = situation.ended_at(now) {
+        let patience = if ours { std::time::Duration::ZERO } else { PEER_PATIENCE };
+        if now.since(at) < patience {
+            return None;
+        }
+        let reason = situation.lost_reason().unwrap_or("the publisher is lost").to_owned();
+        seat.end = Some(End { broadcast: session.broadcast.clone(), at, reason, failed: false });
+        return Some(Next { seat, start: None });
+    }
+    let current = situation.lease();
+    let over = match occasion {
+        Occasion::Sweep => None,
+        Occasion::TaskStopped { lease, reason } | Occasion::StartFailed { lease, reason } => {
+            // News of a lease that is already history.
+            if current.is_none_or(|seat| seat.lease != *lease) || situation.is_over(lease) {
+                return None;
+            }
+            Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.clone() })
+        }
+    };
+    let dead = over.is_some() || !situation.lease_lives(now);
+    let here = current.map_or(ours, |seat| seat.lease.region == own.region);
+    if !dead || !here {
+        return None;
+    }
+    let wanted = situation.lost_since(now).is_none() && session.gateway.region == own.region;
+    let recorded = over.is_some();
+    seat.over = over.or(seat.over);
+    if !wanted {
+        // Nobody publishes: the next publish takes the next lease.
+        return recorded.then_some(Next { seat, start: None });
+    }
+    let made_media = situation.beat().is_some_and(|beat| beat.health.segment.is_some());
+    let left = situation.beat().is_some_and(|beat| beat.health.activity == Activity::Leaving);
+    let failures = match current {
+        Some(current) if !made_media && !left => current.failures + 1,
+        _ => 0,
+    };
+    if failures >= MAX_FAILURES {
+        let reason = seat.over.as_ref().map_or("transcoder tasks give no sign of life", |over| &over.reason);
+        let reason = format!("no transcoder could be kept running: {reason}");
+        seat.end = Some(End { broadcast: session.broadcast.clone(), at: now, reason, failed: true });
+        return Some(Next { seat, start: None });
+    }
+    if matches!(occasion, Occasion::StartFailed { .. }) {
+        // What was short a moment ago is short still: the next sweep tries again.
+        return Some(Next { seat, start: None });
+    }
+    let granted = grant(current, &session.broadcast, &own.region, now, dice.nonce, failures);
+    let start = StartTask {
+        stream: seat.stream.clone(),
+        broadcast: session.broadcast.clone(),
+        lease: granted.lease.clone(),
+    };
+    seat.lease = Some(granted);
+    Some(Next { seat, start: Some(start) })
+}
