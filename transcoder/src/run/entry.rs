@@ -152,8 +152,8 @@ impl Author {
         (entry, objects)
     }
 
-    /// One rendition's line in the entry. Its initialization section is stored once; after a takeover the one that the
-    /// lease before has stored serves on, if it is the same to the byte.
+    /// One rendition's line in the entry. After a takeover the initialization section that the lease before has stored
+    /// serves on, if it is the same to the byte.
     fn rendition(
         &self,
         one: &RenditionSegment,
@@ -175,16 +175,16 @@ impl Author {
         let stored = known.clone().find(|(name, _, hash)| *name == one.name && *hash == init_hash);
         let init = match stored {
             Some((_, path, _)) => path.clone(),
-            None => {
-                let path = format!("{folder}/init-{}.mp4", number.0);
-                objects.push(Object { path: path.clone(), content_type, body: one.init.clone() });
-                path
-            }
+            None => format!("{folder}/init-{}.mp4", number.0),
         };
+        if init.starts_with(&folder) {
+            objects.push(Object { path: init.clone(), content_type, body: one.init.clone(), init: true });
+        }
         objects.push(Object {
             path: format!("{folder}/{}.m4s", number.0),
             content_type,
             body: one.data.clone(),
+            init: false,
         });
         EntryRendition {
             name: one.name.clone(),
