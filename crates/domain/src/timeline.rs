@@ -138,7 +138,8 @@ pub struct ResumePoint {
     pub until: Timestamp,
     /// Where the source stands.
     pub source: SourcePosition,
-    /// Initialization sections that may be referred to again: (rendition, object path, fingerprint).
+    /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
+    /// those that it names may not be stored.
     pub inits: Vec<(String, String, String)>,
 }
 
@@ -155,6 +156,7 @@ impl ResumePoint {
             inits: entry
                 .renditions
                 .iter()
+                .filter(|_| !entry.gap)
                 .map(|rendition| {
                     (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
                 })

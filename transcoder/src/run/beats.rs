@@ -18,6 +18,9 @@ const WAITING_BEAT: Duration = Duration::from_millis(500);
 /// Without any answer for so long the task gives up: nobody can stop it any more, and it costs money.
 const ABANDONED_AFTER: Duration = Duration::from_secs(300);
 
+/// A task that leaves waits so long for an answer: to the beat under way, and to its goodbye.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// A process's own secret: claims the lease with the first heartbeat.
 pub fn new_boot() -> Secret {
     Secret::new(format!("{:032x}", rand::random::<u128>()))
@@ -39,7 +42,16 @@ impl<H: Hooks> Beats<H> {
         loop {
             let beat = self.beat();
             let every = if beat.health.activity == Activity::Transcoding { BEAT_EVERY } else { WAITING_BEAT };
-            match self.hooks.transcoder_beat(&beat).await {
+            // A beat under way is answered before the goodbye, or it could be taken for the newer one.
+            let left = async {
+                done.cancelled().await;
+                tokio::time::sleep(ANSWER_WITHIN).await;
+            };
+            let answer = tokio::select! {
+                answer = self.hooks.transcoder_beat(&beat) => answer,
+                () = left => break,
+            };
+            match answer {
                 Ok(order) => {
                     answered = Instant::now();
                     orders.send_if_modified(|current| {
@@ -64,8 +76,8 @@ impl<H: Hooks> Beats<H> {
         }
         let last = self.beat();
         if last.health.activity == Activity::Leaving {
-            // So that the next lease need not wait for our silence. Nobody waits for the answer.
-            let _ = self.hooks.transcoder_beat(&last).await;
+            // So that the next lease need not wait for our silence. The answer changes nothing.
+            let _ = tokio::time::timeout(ANSWER_WITHIN, self.hooks.transcoder_beat(&last)).await;
         }
     }
 

@@ -77,8 +77,11 @@ impl Author {
         let video_end = point.video_end.map(ticks);
         let audio_end = point.audio_end.map(|end| GridFrame::new(end.ticks / FRAME_SAMPLES as u64));
         let end = video_end.max(audio_end.map(GridFrame::time)).unwrap_or(ticks(EPOCH));
+        if head.lost > 0 {
+            // A hole: the next media lies later, on the same axis or a new one.
+            self.broken = true;
+        }
         let same_run = point.source.session == *session && point.source.run == head.run && !self.lost_time;
-        self.lost_time = false;
         if !same_run {
             self.broken = true;
             // Rounded up to the audio grid, so that both tracks start behind both ends.
@@ -101,9 +104,16 @@ impl Author {
         session: &SessionId,
         head: RunHead,
     ) -> (Entry, Vec<Object>) {
-        let discontinuity = self.broken && self.point.is_some();
+        let discontinuity = self
+            .point
+            .as_ref()
+            .is_some_and(|point| self.broken || differs(&point.inits, &segment.renditions));
         self.broken = false;
+        // Not before there is a segment: a run that breaks off earlier is placed anew once more.
+        self.lost_time = false;
         let before = self.point.as_ref().map_or(0, |point| point.discontinuities);
+        // Clocks of gateways and encoders differ, but a viewer's must not go back.
+        let not_before = self.point.as_ref().map(|point| point.until).unwrap_or_default();
         let number = SegmentNumber(segment.number);
         let offset = segment.offset.ticks();
         let start = segment
@@ -119,7 +129,7 @@ impl Author {
             lease: self.lease.clone(),
             number,
             committed_at: Timestamp::default(),
-            program_date_time: wall_time(head, offset, start.ticks()),
+            program_date_time: wall_time(head, offset, start.ticks()).max(not_before),
             discontinuity,
             discontinuities: before + u64::from(discontinuity),
             gap: false,
@@ -142,8 +152,8 @@ impl Author {
         (entry, objects)
     }
 
-    /// One rendition's line in the entry. Its initialization section is stored once; after a takeover the one that the
-    /// lease before has stored serves on, if it is the same to the byte.
+    /// One rendition's line in the entry. After a takeover the initialization section that the lease before has stored
+    /// serves on, if it is the same to the byte.
     fn rendition(
         &self,
         one: &RenditionSegment,
@@ -165,16 +175,16 @@ impl Author {
         let stored = known.clone().find(|(name, _, hash)| *name == one.name && *hash == init_hash);
         let init = match stored {
             Some((_, path, _)) => path.clone(),
-            None => {
-                let path = format!("{folder}/init-{}.mp4", number.0);
-                objects.push(Object { path: path.clone(), content_type, body: one.init.clone() });
-                path
-            }
+            None => format!("{folder}/init-{}.mp4", number.0),
         };
+        if init.starts_with(&folder) {
+            objects.push(Object { path: init.clone(), content_type, body: one.init.clone(), init: true });
+        }
         objects.push(Object {
             path: format!("{folder}/{}.m4s", number.0),
             content_type,
             body: one.data.clone(),
+            init: false,
         });
         EntryRendition {
             name: one.name.clone(),
@@ -186,6 +196,17 @@ impl Author {
             init_hash,
         }
     }
+}
+
+/// Whether a player must set up its decoders anew: other renditions, or another encoding (RFC 8216 section 4.3.2.3). If
+/// nothing is known to be stored, nothing can be said.
+fn differs(inits: &[(String, String, String)], renditions: &[RenditionSegment]) -> bool {
+    let known = |one: &RenditionSegment| {
+        let hash = fingerprint(&one.init);
+        inits.iter().any(|(name, _, known)| *name == one.name && *known == hash)
+    };
+    let same = inits.len() == renditions.len() && renditions.iter().all(known);
+    !(inits.is_empty() || same)
 }
 
 /// 64 bits of SHA-256: tells our own initialization sections apart.

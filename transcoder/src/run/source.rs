@@ -21,6 +21,14 @@ const MAX_CHUNKS: usize = 16;
 const POLL: Duration = Duration::from_millis(50);
 /// The gateway answers a request for media that it has at once; for media that is yet to come it may take its time.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// A gateway's host that is gone says nothing, not even that: a silent connection is probed after so long, so often, and
+/// nothing that was sent may stay unacknowledged for longer. Else a read would wait for ever.
+const PROBE_AFTER: Duration = Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+const MAX_PROBES: u32 = 3;
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// The word of what is committed is small, and the next one makes up for it.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Reads sessions from gateways.
 #[derive(Debug, Clone)]
@@ -58,6 +66,8 @@ pub(super) enum SourceError {
     Refused(StatusCode),
     #[error("the gateway's answer lacks the header {0}")]
     Header(&'static str),
+    #[error("the gateway does not answer")]
+    Silent,
     #[error("the source's address is no URL")]
     Url(#[source] http::Error),
 }
@@ -67,6 +77,10 @@ impl SourceClient {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
         connector.set_nodelay(true);
+        connector.set_keepalive(Some(PROBE_AFTER));
+        connector.set_keepalive_interval(Some(PROBE_EVERY));
+        connector.set_keepalive_retries(Some(MAX_PROBES));
+        connector.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN));
         Self { http: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
@@ -91,7 +105,8 @@ impl SourceClient {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(format!("{{\"cursor\":{cursor}}}"))).boxed())
             .map_err(SourceError::Url)?;
-        let answer = self.http.request(request).await.map_err(SourceError::Unreachable)?;
+        let asked = tokio::time::timeout(TOLD_WITHIN, self.http.request(request)).await;
+        let answer = asked.map_err(|_| SourceError::Silent)?.map_err(SourceError::Unreachable)?;
         if answer.status().is_success() { Ok(()) } else { Err(SourceError::Refused(answer.status())) }
     }
 }

@@ -3,7 +3,8 @@
 //! If the own bucket fails, the mirror copy is as good: the edge asks both buckets for every object. Only if both fail
 //! the segment becomes a gap.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use super::vitals::Vitals;
 /// Mirror copies under way at once, in objects: five segments of four renditions. What is beyond is not mirrored, and
 /// counted; the memory of a slow peer region is not ours.
 const MAX_MIRRORING: usize = 20;
+/// Initialization sections remembered as stored: those of several runs. One that is forgotten is stored again.
+const MAX_INITS: usize = 64;
 /// How often an object is tried again, beyond what the SDK does by itself.
 const TRIES: u32 = 3;
 /// Pause before the next try; doubles.
@@ -27,6 +30,8 @@ pub(super) struct Object {
     pub(super) path: String,
     pub(super) content_type: &'static str,
     pub(super) body: Bytes,
+    /// An initialization section: comes with every segment, is stored once.
+    pub(super) init: bool,
 }
 
 /// Stores objects.
@@ -35,6 +40,8 @@ pub(super) struct Uploader<M> {
     media: Arc<M>,
     mirror: bool,
     mirroring: Arc<Semaphore>,
+    /// Initialization sections that are stored.
+    inits: Arc<Mutex<BTreeSet<String>>>,
     vitals: Vitals,
 }
 
@@ -44,6 +51,7 @@ impl<M> Clone for Uploader<M> {
             media: Arc::clone(&self.media),
             mirror: self.mirror,
             mirroring: Arc::clone(&self.mirroring),
+            inits: Arc::clone(&self.inits),
             vitals: self.vitals.clone(),
         }
     }
@@ -51,11 +59,34 @@ impl<M> Clone for Uploader<M> {
 
 impl<M: PutMedia + 'static> Uploader<M> {
     pub(super) fn new(media: Arc<M>, mirror: bool, vitals: Vitals) -> Self {
-        Self { media, mirror, mirroring: Arc::new(Semaphore::new(MAX_MIRRORING)), vitals }
+        let mirroring = Arc::new(Semaphore::new(MAX_MIRRORING));
+        Self { media, mirror, mirroring, inits: Arc::default(), vitals }
     }
 
-    /// Stores one object in at least one bucket.
+    /// Stores one object in at least one bucket. An initialization section that could not be stored with its first
+    /// segment is so with a later one: else all that follow would name what is not there.
     pub(super) async fn store(&self, object: Object) -> PortResult<()> {
+        if !object.init {
+            return self.store_anew(object).await;
+        }
+        let path = object.path.clone();
+        if self.inits().contains(&path) {
+            return Ok(());
+        }
+        self.store_anew(object).await?;
+        let mut inits = self.inits();
+        if inits.len() == MAX_INITS {
+            inits.clear();
+        }
+        inits.insert(path);
+        Ok(())
+    }
+
+    fn inits(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.inits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn store_anew(&self, object: Object) -> PortResult<()> {
         let copy = self.mirror(&object);
         match put(&*self.media, Bucket::Own, &object).await {
             Ok(()) => Ok(()),

@@ -39,24 +39,30 @@ impl Vitals {
         self.bell.notified().await;
     }
 
-    /// The session's source has ended or is out of reach, since now if not before.
+    /// The session's source has ended or is out of reach, since now if not before. Told at once, but only if it is
+    /// news: who fails again and again must not beat as often.
     pub(super) fn source_lost(&self, session: &SessionId, problem: Option<String>) {
-        self.announce(|health| {
-            if health.session.as_ref() != Some(session) {
-                health.source_lost_since = None;
-            }
-            health.session = Some(session.clone());
-            health.source_lost_since.get_or_insert_with(wall_clock);
-            health.activity = Activity::Waiting;
-            health.problem = problem.or(health.problem.take());
-        });
+        let mut health = self.lock();
+        let before = health.clone();
+        if health.session.as_ref() != Some(session) {
+            health.source_lost_since = None;
+        }
+        health.session = Some(session.clone());
+        health.source_lost_since.get_or_insert_with(wall_clock);
+        health.activity = Activity::Waiting;
+        health.problem = problem.or(health.problem.take());
+        if *health != before {
+            self.bell.notify_one();
+        }
     }
 
-    /// The session's source answers.
+    /// The session's source answers. What was wrong while there was none is over.
     pub(super) fn source_found(&self, session: &SessionId) {
         self.update(|health| {
             health.session = Some(session.clone());
-            health.source_lost_since = None;
+            if health.source_lost_since.take().is_some() {
+                health.problem = None;
+            }
             health.activity = Activity::Transcoding;
         });
     }
