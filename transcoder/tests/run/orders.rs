@@ -86,8 +86,8 @@ async fn a_replaced_source_that_does_not_end_is_left_behind() {
     rig.read_out(running, &session(2)).await.unwrap();
     let line = rig.line().await;
     let stretches = rig.pictures(&line);
-    // All that came of the first, up to the pictures that the last reorders, then all of the second.
-    assert!((120..=125).contains(&stretches[0].len()), "{}", stretches[0].len());
+    // What could be read of the first meanwhile (its end is missing), then all of the second.
+    assert!((50..=125).contains(&stretches[0].len()), "{}", stretches[0].len());
     assert_eq!(stretches[1].len(), FRAMES);
 }
 
