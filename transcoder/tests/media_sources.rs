@@ -4,7 +4,7 @@
 mod media_support;
 
 use headwater_transcoder::media::{
-    EndReason, ErrorKind, MediaError, MediaTime, Placement, RenditionKind, StartPoint,
+    EndReason, ErrorKind, MediaError, MediaTime, Placement, RenditionKind, RunEnd, StartPoint,
 };
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, check, collect, input, small, start, transcode};
@@ -22,6 +22,9 @@ fn size(out: &Out, index: usize) -> (u32, u32) {
 
 fn fails(bytes: &[u8]) -> MediaError {
     match collect(input(bytes.to_vec(), 1), &small(), start()) {
+        Ok(Out { end: RunEnd { reason: EndReason::Barren(error), .. }, segments }) if segments.is_empty() => {
+            error
+        }
         Ok(out) => panic!("{:?}", out.end),
         Err(error) => error,
     }

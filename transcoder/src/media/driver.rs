@@ -155,8 +155,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             return Ok(reason);
         }
         if matches!(reason, EndReason::Ended) {
-            self.check_decodable()?;
             self.go_on_at = Some(self.ledger.last());
+            if let Err(error) = self.check_decodable() {
+                return Ok(EndReason::Barren(error));
+            }
         }
         self.wind_up(&closing, drain == Drain::Yes)?;
         Ok(reason)

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::error::MediaError;
 use super::settings::{Placement, StartPoint};
 use super::stats::Stats;
 use super::time::{AudioSpan, GridFrame, MediaTime, VideoSpan};
@@ -99,6 +100,8 @@ impl Position {
 pub enum EndReason {
     /// The source ended cleanly; everything was handed out.
     Ended,
+    /// The source ended cleanly, and nothing of it could be decoded. What follows it may be better.
+    Barren(MediaError),
     /// The reader failed: whole segments were handed out, the open one was not. Resume at the position.
     Abrupt(std::io::Error),
     /// `Cancel::finish`: the open segment was handed out short, cut where a resume is exact.

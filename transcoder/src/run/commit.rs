@@ -26,8 +26,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Pending {
     pub(super) entry: Entry,
     pub(super) objects: Vec<Object>,
-    /// Whom to tell that its media is safe.
-    pub(super) source: Source,
 }
 
 /// Why committing has stopped for good.
@@ -46,13 +44,15 @@ pub(super) struct Committer<T, M> {
     pub(super) timeline: Arc<T>,
     pub(super) uploader: Uploader<M>,
     pub(super) vitals: Vitals,
+    /// Whom to tell that its media is safe; with the newest token, for a run may outlive many.
+    pub(super) source: watch::Receiver<Source>,
 }
 
 impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     /// Runs until the queue is closed and empty, or `abort`.
     pub(super) async fn run(self, mut queue: mpsc::Receiver<Pending>, abort: CancellationToken) -> Stopped {
         let (committed, told) = watch::channel(None);
-        let teller = tokio::spawn(tell(told));
+        let teller = tokio::spawn(tell(told, self.source.clone()));
         let stopped = loop {
             let pending = tokio::select! {
                 biased;
@@ -66,10 +66,10 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
                 outcome = work => outcome,
             };
             match outcome {
-                Ok((Commit::Committed, source, cursor)) => {
-                    committed.send_replace(Some((source, cursor)));
+                Ok((Commit::Committed, cursor)) => {
+                    committed.send_replace(Some(cursor));
                 }
-                Ok((Commit::Fenced, ..)) => break Stopped::Fenced,
+                Ok((Commit::Fenced, _)) => break Stopped::Fenced,
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -80,15 +80,12 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
             }
         };
         drop(committed);
-        if stopped == Stopped::Drained {
-            self.uploader.settle().await;
-        }
         let _ = teller.await;
         stopped
     }
 
-    async fn commit(&self, pending: Pending) -> PortResult<(Commit, Source, u64)> {
-        let Pending { mut entry, objects, source } = pending;
+    async fn commit(&self, pending: Pending) -> PortResult<(Commit, u64)> {
+        let Pending { mut entry, objects } = pending;
         let stored = join_all(objects.into_iter().map(|object| self.uploader.store(object))).await;
         if let Some(error) = stored.into_iter().find_map(Result::err) {
             tracing::error!(
@@ -121,7 +118,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
                 "committed"
             );
         }
-        Ok((outcome, source, entry.source.cursor))
+        Ok((outcome, entry.source.cursor))
     }
 
     async fn put_entry(&self, entry: &Entry) -> PortResult<Commit> {
@@ -140,11 +137,12 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     }
 }
 
-/// Tells gateways up to where their media is safe. Only the newest word counts; one that is lost is made up for by the next.
-async fn tell(mut committed: watch::Receiver<Option<(Source, u64)>>) {
+/// Tells the gateway up to where its media is safe. Only the newest word counts; one that is lost is made up for by the next.
+async fn tell(mut committed: watch::Receiver<Option<u64>>, newest: watch::Receiver<Source>) {
     let client = SourceClient::new();
     while committed.changed().await.is_ok() {
-        let Some((source, cursor)) = committed.borrow_and_update().clone() else { continue };
+        let Some(cursor) = *committed.borrow_and_update() else { continue };
+        let source = newest.borrow().clone();
         if let Err(error) = client.committed(&source, cursor).await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,

@@ -9,7 +9,6 @@ use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::source::RunHead;
-use super::task::wall_time;
 use super::upload::Object;
 use crate::media::{
     EngineSettings, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Placement, RenditionKind, RenditionSegment,
@@ -28,11 +27,13 @@ pub(super) struct Author {
     broken: bool,
     /// The source's time says nothing of where the next run belongs.
     lost_time: bool,
+    /// The session that is read, and up to where: beyond the last entry if what followed made no segment.
+    read: Option<(SessionId, u64)>,
 }
 
 impl Author {
     pub(super) fn new(broadcast: BroadcastId, lease: Lease) -> Self {
-        Self { broadcast, lease, point: None, begun: false, broken: false, lost_time: false }
+        Self { broadcast, lease, point: None, begun: false, broken: false, lost_time: false, read: None }
     }
 
     /// Takes up the timeline of the leases before, once.
@@ -50,17 +51,16 @@ impl Author {
 
     /// The cursor after which `session` is to be read.
     pub(super) fn after(&self, session: &SessionId) -> u64 {
-        self.point
-            .as_ref()
-            .filter(|point| point.source.session == *session)
-            .map_or(0, |point| point.source.cursor)
+        let written = self.point.iter().map(|point| (&point.source.session, point.source.cursor));
+        let read = self.read.iter().map(|(session, cursor)| (session, *cursor));
+        let of_it = written.chain(read).filter(|(of, _)| *of == session);
+        of_it.map(|(_, cursor)| cursor).max().unwrap_or(0)
     }
 
-    /// The run was read to its end; the next one begins behind `cursor`.
-    pub(super) fn ran_out(&mut self, cursor: u64) {
-        if let Some(point) = &mut self.point {
-            point.source.cursor = point.source.cursor.max(cursor);
-        }
+    /// The run was read to its end; the next one begins behind `cursor`. That holds also if nothing came of it: else
+    /// the same run would be read for ever.
+    pub(super) fn ran_out(&mut self, session: &SessionId, cursor: u64) {
+        self.read = Some((session.clone(), cursor));
     }
 
     /// The media that follows does not continue what was; `same_time` if the source's clock goes on.
@@ -196,6 +196,12 @@ impl Author {
             init_hash,
         }
     }
+}
+
+/// Wall clock of a point of a run.
+fn wall_time(head: RunHead, offset_ticks: i64, ticks: i64) -> Timestamp {
+    let ms = (ticks - offset_ticks) / 90;
+    Timestamp(head.started_ms.saturating_add_signed(ms))
 }
 
 /// Whether a player must set up its decoders anew: other renditions, or another encoding (RFC 8216 section 4.3.2.3). If

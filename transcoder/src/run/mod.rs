@@ -17,6 +17,7 @@ mod entry;
 mod ports;
 mod source;
 mod task;
+mod transcode;
 mod upload;
 mod vitals;
 

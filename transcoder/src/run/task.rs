@@ -1,38 +1,33 @@
 //! The life of the task: wait for an order, read the source run by run, leave when told.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use headwater_domain::beat::Activity;
 use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::TranscodeSettings;
-use headwater_domain::time::Timestamp;
 use headwater_domain::timeline::ResumePoint;
 use headwater_domain::{BroadcastId, Lease, SessionId};
-use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
 use super::beats::Beats;
-use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
 use super::entry::Author;
-use super::source::{Opened, RunHead, SourceClient, reader};
+use super::source::{Opened, SourceClient};
 use super::upload::Uploader;
 use super::vitals::Vitals;
-use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, RunEnd, RunInput};
 
 /// A source that was replaced by another may say what it still has for so long.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
 /// A task that is told to stop reads what the gateway still has, for so long: a cold start's backlog fits.
 const DRAIN: Duration = Duration::from_secs(60);
 /// Pause after the source could not be read.
 const RETRY: Duration = Duration::from_millis(500);
-/// Failures of the engine in a row, without a segment in between, before the source counts as unusable.
-const MAX_ENGINE_FAILURES: u32 = 5;
+/// Failures in a row after which a task that is told to stop does not try its source again.
+const MAX_MISSES: u32 = 4;
 
 /// How a task left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +82,7 @@ struct Work {
 }
 
 /// How work on a source ended.
-enum Worked {
+pub(super) enum Worked {
     /// Ask again at once.
     Again,
     /// Wait for another order; this session has no more media.
@@ -119,35 +114,46 @@ where
         let beating = tokio::spawn(beats.run(order_in, done.clone()));
         let mut worker = Worker {
             orders,
-            vitals,
             client: SourceClient::new(),
+            uploader: Uploader::new(self.ports.media.clone(), vitals.clone()),
+            vitals,
             author: Author::new(self.broadcast.clone(), self.lease.clone()),
             last: None,
             finished: None,
             drain_until: None,
             failures: 0,
+            misses: 0,
             task: self,
         };
         let exit = worker.work().await;
+        if matches!(exit, Ok(Exit::Over | Exit::Left)) {
+            worker.uploader.settle().await;
+            // The last heartbeat says goodbye, once nothing more is written.
+            worker.vitals.update(|health| health.activity = Activity::Leaving);
+        }
         done.cancel();
         beating.await?;
         exit
     }
 }
 
-struct Worker<H, T, M> {
-    task: Task<H, T, M>,
-    orders: watch::Receiver<Option<TranscoderOrder>>,
-    vitals: Vitals,
+pub(super) struct Worker<H, T, M> {
+    pub(super) task: Task<H, T, M>,
+    pub(super) orders: watch::Receiver<Option<TranscoderOrder>>,
+    pub(super) vitals: Vitals,
+    pub(super) uploader: Uploader<M>,
     client: SourceClient,
-    author: Author,
+    pub(super) author: Author,
     /// The source that was ordered last.
     last: Option<Work>,
     /// Told to stop: until then what the gateway still has is read.
-    drain_until: Option<Instant>,
+    pub(super) drain_until: Option<Instant>,
     /// The last session that was read to its end.
-    finished: Option<SessionId>,
-    failures: u32,
+    pub(super) finished: Option<SessionId>,
+    /// Runs in a row that came to nothing.
+    pub(super) failures: u32,
+    /// Requests and runs in a row that broke off.
+    misses: u32,
 }
 
 impl<H, T, M> Worker<H, T, M>
@@ -159,7 +165,7 @@ where
     async fn work(&mut self) -> Result<Exit, TaskError> {
         loop {
             if self.task.leave.is_cancelled() {
-                return Ok(self.leave(Exit::Left));
+                return Ok(Exit::Left);
             }
             let worked = match self.wanted() {
                 Wanted::Exit(exit) => Worked::Exit(exit),
@@ -169,33 +175,52 @@ where
                 }
                 Wanted::Read(_) | Wanted::Nothing => Worked::Done,
             };
-            let pause = match worked {
-                Worked::Exit(Exit::Fenced) => return Ok(Exit::Fenced),
-                Worked::Exit(exit) => return Ok(self.leave(exit)),
+            self.misses = if matches!(worked, Worked::Later) { self.misses + 1 } else { 0 };
+            match worked {
+                Worked::Exit(exit) => return Ok(exit),
                 // Nothing more to wait for.
-                Worked::Later | Worked::Done if self.drain_until.is_some() => {
-                    return Ok(self.leave(Exit::Over));
+                Worked::Done if self.drain_until.is_some() => return Ok(Exit::Over),
+                Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => {
+                    return Ok(Exit::Over);
                 }
-                Worked::Again => continue,
-                Worked::Later => RETRY,
-                Worked::Done => Duration::from_secs(3600),
-            };
-            tokio::select! {
-                changed = self.orders.changed() => if changed.is_err() { return Ok(Exit::Fenced) },
-                () = self.task.leave.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
+                Worked::Again => {}
+                // The whole pause, whatever is ordered: orders come with every heartbeat.
+                Worked::Later => tokio::select! {
+                    () = tokio::time::sleep(RETRY) => {}
+                    () = self.task.leave.cancelled() => {}
+                },
+                Worked::Done => tokio::select! {
+                    changed = self.orders.changed() => if changed.is_err() { return Ok(Exit::Fenced) },
+                    () = self.task.leave.cancelled() => {}
+                },
             }
         }
     }
 
-    /// The last heartbeat says goodbye.
-    fn leave(&self, exit: Exit) -> Exit {
-        self.vitals.update(|health| health.activity = Activity::Leaving);
-        exit
-    }
-
-    fn newest_order(&mut self) -> Option<TranscoderOrder> {
-        self.orders.borrow_and_update().clone()
+    /// The newest order. What it says of the source is remembered: tokens expire.
+    pub(super) fn newest_order(&mut self) -> Option<TranscoderOrder> {
+        let order = self.orders.borrow_and_update().clone()?;
+        match &order {
+            TranscoderOrder::Stop { reason } if self.drain_until.is_none() => {
+                // For the first time: from now on what is there is finished.
+                tracing::info!(reason, "told to stop");
+                self.drain_until = Some(Instant::now() + DRAIN);
+            }
+            TranscoderOrder::Stop { .. } | TranscoderOrder::Fenced => {}
+            TranscoderOrder::Wait => self.drain_until = None,
+            TranscoderOrder::Transcode { source, settings, resume, .. } => {
+                self.drain_until = None;
+                if self.last.as_ref().is_none_or(|last| last.source.session != source.session) {
+                    self.failures = 0;
+                }
+                self.last = Some(Work {
+                    source: source.clone(),
+                    settings: (**settings).clone(),
+                    resume: resume.as_deref().cloned(),
+                });
+            }
+        }
+        Some(order)
     }
 
     fn is_finished(&self, source: &Source) -> bool {
@@ -203,50 +228,62 @@ where
     }
 
     fn wanted(&mut self) -> Wanted {
-        match self.newest_order() {
-            None => Wanted::Nothing,
-            Some(TranscoderOrder::Transcode { source, settings, resume, .. }) => {
-                let work = Work { source, settings: *settings, resume: resume.map(|resume| *resume) };
-                self.last = Some(work.clone());
-                Wanted::Read(Box::new(work))
-            }
+        let rest = match self.newest_order() {
+            None => None,
+            Some(TranscoderOrder::Transcode { .. }) => self.last.clone(),
             Some(TranscoderOrder::Wait) => {
                 self.vitals.update(|health| health.activity = Activity::Waiting);
                 // The publisher is gone; what it sent before may not all be read.
-                self.rest().map_or(Wanted::Nothing, Wanted::Read)
+                self.rest()
             }
-            Some(TranscoderOrder::Stop { reason }) => {
-                self.stopping(&reason);
-                let rest =
-                    self.rest().filter(|_| self.drain_until.is_some_and(|until| Instant::now() < until));
-                rest.map_or(Wanted::Exit(Exit::Over), Wanted::Read)
+            Some(TranscoderOrder::Stop { .. }) => {
+                match self.rest().filter(|_| self.drain_until.is_some_and(|until| Instant::now() < until)) {
+                    Some(rest) => Some(rest),
+                    None => return Wanted::Exit(Exit::Over),
+                }
             }
             Some(TranscoderOrder::Fenced) => {
                 tracing::warn!("fenced: another lease has taken over");
-                Wanted::Exit(Exit::Fenced)
+                return Wanted::Exit(Exit::Fenced);
             }
-        }
-    }
-
-    /// Told to stop, for the first time: from now on what is there is finished.
-    fn stopping(&mut self, reason: &str) {
-        if self.drain_until.is_none() {
-            tracing::info!(reason, "told to stop");
-            self.drain_until = Some(Instant::now() + DRAIN);
-        }
+        };
+        rest.map_or(Wanted::Nothing, |work| Wanted::Read(Box::new(work)))
     }
 
     /// The last source, unless it was read to its end.
-    fn rest(&self) -> Option<Box<Work>> {
-        self.last.clone().filter(|work| !self.is_finished(&work.source)).map(Box::new)
+    fn rest(&self) -> Option<Work> {
+        self.last.clone().filter(|work| !self.is_finished(&work.source))
+    }
+
+    /// Whether the newest order leaves `source` to be read.
+    fn goes_on(&mut self, source: &Source) -> bool {
+        match self.newest_order() {
+            Some(TranscoderOrder::Transcode { source: next, .. }) => next.session == source.session,
+            Some(TranscoderOrder::Wait | TranscoderOrder::Stop { .. }) => true,
+            Some(TranscoderOrder::Fenced) | None => false,
+        }
     }
 
     /// Reads one run of the source, if there is one.
     async fn read(&mut self, source: &Source, settings: &TranscodeSettings) -> Result<Worked, TaskError> {
-        let opened = tokio::select! {
-            opened = self.client.open(source, self.author.after(&source.session)) => opened,
-            () = self.task.leave.cancelled() => return Ok(Worked::Exit(Exit::Left)),
-            _ = self.orders.changed() => return Ok(Worked::Again),
+        let client = self.client.clone();
+        let opening = client.open(source, self.author.after(&source.session));
+        tokio::pin!(opening);
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened,
+                () = self.task.leave.cancelled() => return Ok(Worked::Exit(Exit::Left)),
+                () = reached(self.drain_until) => return Ok(Worked::Exit(Exit::Over)),
+                changed = self.orders.changed() => {
+                    if changed.is_err() {
+                        return Ok(Worked::Exit(Exit::Fenced));
+                    }
+                    // Most orders only renew the token: no reason to ask again.
+                    if !self.goes_on(source) {
+                        return Ok(Worked::Again);
+                    }
+                }
+            }
         };
         match opened {
             Ok(Opened::Run(head, body)) => {
@@ -273,134 +310,12 @@ where
             }
         }
     }
-
-    /// Has the engine work on one run, commits what it makes.
-    async fn transcode(
-        &mut self,
-        source: &Source,
-        settings: &TranscodeSettings,
-        head: RunHead,
-        body: Incoming,
-    ) -> Result<Worked, TaskError> {
-        let (queue, pending) = mpsc::channel::<Pending>(MAX_PENDING);
-        let abort = CancellationToken::new();
-        let mirror = settings.mirror && self.task.ports.has_mirror;
-        let committer = Committer {
-            timeline: self.task.ports.timeline.clone(),
-            uploader: Uploader::new(self.task.ports.media.clone(), mirror, self.vitals.clone()),
-            vitals: self.vitals.clone(),
-        };
-        let mut committing = tokio::spawn(committer.run(pending, abort.clone()));
-        let cancel = Cancel::new();
-        let mut engine = {
-            let (mut author, source, cancel) = (self.author.clone(), source.clone(), cancel.clone());
-            let start = author.start(&source.session, head);
-            let input = RunInput { reader: Box::new(reader(body)), first_cursor: head.first_cursor };
-            let engine_settings = super::entry::engine_settings(settings);
-            tokio::task::spawn_blocking(move || {
-                let sink = |segment| {
-                    let (entry, objects) = author.write(segment, &source.session, head);
-                    match queue.blocking_send(Pending { entry, objects, source: source.clone() }) {
-                        Ok(()) => ControlFlow::Continue(()),
-                        Err(_) => ControlFlow::Break(()),
-                    }
-                };
-                let ended = media::run(input, &engine_settings, start, sink, &cancel);
-                (ended, author)
-            })
-        };
-        let mut exit = None;
-        let mut stopped = None;
-        let last_words = tokio::time::sleep(Duration::from_secs(10 * 365 * 86_400));
-        tokio::pin!(last_words);
-        let (ended, author) = loop {
-            tokio::select! {
-                finished = &mut engine => break finished?,
-                outcome = &mut committing, if stopped.is_none() => {
-                    stopped = Some(outcome?);
-                    cancel.abort();
-                }
-                () = self.task.leave.cancelled(), if exit.is_none() => {
-                    exit = Some(Exit::Left);
-                    cancel.finish();
-                }
-                _ = self.orders.changed() => match self.newest_order() {
-                    Some(TranscoderOrder::Fenced) => {
-                        exit = Some(Exit::Fenced);
-                        abort.cancel();
-                        cancel.abort();
-                    }
-                    // The gateway closes the session; what it has of it is read to its end, within limits.
-                    Some(TranscoderOrder::Stop { reason }) => {
-                        self.stopping(&reason);
-                        last_words.as_mut().reset(Instant::now() + DRAIN);
-                    }
-                    Some(TranscoderOrder::Transcode { source: next, .. }) if next.session != source.session => {
-                        last_words.as_mut().reset(Instant::now() + LAST_WORDS);
-                    }
-                    // The publisher is gone: what the gateway has is read to its end, then it says so.
-                    _ => {}
-                },
-                () = &mut last_words, if exit.is_none() => {
-                    tracing::warn!(session = %source.session, "the replaced source does not end; left behind");
-                    last_words.as_mut().reset(Instant::now() + Duration::from_secs(86_400));
-                    cancel.finish();
-                }
-            }
-        };
-        let made_media = author.position() != self.author.position();
-        self.author = author;
-        let stopped = match stopped {
-            Some(stopped) => stopped,
-            None => committing.await?,
-        };
-        match stopped {
-            Stopped::Failed => return Err(TaskError::Timeline),
-            Stopped::Fenced => return Ok(Worked::Exit(Exit::Fenced)),
-            Stopped::Drained => {}
-        }
-        if let Some(exit) = exit {
-            return Ok(Worked::Exit(exit));
-        }
-        self.failures = if made_media { 0 } else { self.failures + 1 };
-        Ok(self.after_run(source, ended))
-    }
-
-    fn after_run(&mut self, source: &Source, ended: Result<RunEnd, MediaError>) -> Worked {
-        match ended {
-            Ok(end) => {
-                let errors = end.stats.video_errors + end.stats.audio_errors;
-                self.vitals.update(|health| health.decode_errors += errors);
-                tracing::info!(reason = ?end.reason, stats = ?end.stats, "a run has ended");
-                match end.reason {
-                    EndReason::Abrupt(error) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
-                        return Worked::Later;
-                    }
-                    EndReason::TracksChanged | EndReason::ParametersChanged => self.author.break_here(true),
-                    EndReason::TimestampJump => self.author.break_here(false),
-                    EndReason::Ended | EndReason::Finished | EndReason::Aborted => {}
-                }
-                self.author.ran_out(end.position.cursor);
-                Worked::Again
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the source cannot be transcoded");
-                self.vitals.announce(|health| health.problem = Some(error.to_string()));
-                if error.kind() == ErrorKind::Source || self.failures >= MAX_ENGINE_FAILURES {
-                    // Asking for the same bytes again would bring the same; a new session may be better.
-                    self.finished = Some(source.session.clone());
-                    self.vitals.source_lost(&source.session, Some(error.to_string()));
-                    return Worked::Done;
-                }
-                Worked::Later
-            }
-        }
-    }
 }
 
-/// Wall clock of a point of a run.
-pub(super) fn wall_time(head: RunHead, offset_ticks: i64, ticks: i64) -> Timestamp {
-    let ms = (ticks - offset_ticks) / 90;
-    Timestamp(head.started_ms.saturating_add_signed(ms))
+/// Waits for `deadline`, for ever if there is none.
+pub(super) async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }

@@ -23,6 +23,8 @@ const MAX_INITS: usize = 64;
 const TRIES: u32 = 3;
 /// Pause before the next try; doubles.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A task that leaves waits so long for mirror copies; a region that is gone must not keep it.
+const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// One object to store.
 #[derive(Debug, Clone)]
@@ -58,9 +60,14 @@ impl<M> Clone for Uploader<M> {
 }
 
 impl<M: PutMedia + 'static> Uploader<M> {
-    pub(super) fn new(media: Arc<M>, mirror: bool, vitals: Vitals) -> Self {
+    pub(super) fn new(media: Arc<M>, vitals: Vitals) -> Self {
         let mirroring = Arc::new(Semaphore::new(MAX_MIRRORING));
-        Self { media, mirror, mirroring, inits: Arc::default(), vitals }
+        Self { media, mirror: false, mirroring, inits: Arc::default(), vitals }
+    }
+
+    /// The same with or without mirror copies; the bound on those under way is one for all.
+    pub(super) fn mirroring(&self, mirror: bool) -> Self {
+        Self { mirror, ..self.clone() }
     }
 
     /// Stores one object in at least one bucket. An initialization section that could not be stored with its first
@@ -135,14 +142,20 @@ impl<M: PutMedia + 'static> Uploader<M> {
     }
 
     fn count_mirroring(&self) {
-        let under_way = MAX_MIRRORING - self.mirroring.available_permits();
-        self.vitals.update(|health| health.mirror_lag = under_way as u64);
+        // Read while the health is held: the last word is the newest.
+        self.vitals.update(|health| health.mirror_lag = self.under_way() as u64);
     }
 
-    /// Waits until no mirror copy is under way.
+    fn under_way(&self) -> usize {
+        MAX_MIRRORING - self.mirroring.available_permits()
+    }
+
+    /// Waits until no mirror copy is under way, within limits.
     pub(super) async fn settle(&self) {
         let all = u32::try_from(MAX_MIRRORING).expect("a small number");
-        let _settled = self.mirroring.acquire_many(all).await;
+        if tokio::time::timeout(SETTLE_WITHIN, self.mirroring.acquire_many(all)).await.is_err() {
+            tracing::warn!(objects = self.under_way(), "left before they were mirrored");
+        }
     }
 }
 

@@ -1,0 +1,63 @@
+//! Sources that cannot be transcoded, or not be read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use headwater_domain::beat::Activity;
+
+use crate::hooks::Say;
+use crate::server::Run;
+use crate::support::{FRAMES, rig, session, source};
+
+#[tokio::test]
+async fn garbage_is_told_and_not_asked_for_again_and_again() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let noise = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8);
+    let mut run = Run::of(source());
+    run.garbage = Some(noise.collect::<Bytes>());
+    rig.source.put(&session(1), vec![run], false);
+    rig.source.put(&session(2), vec![Run::of(source())], true);
+    let running = rig.start(1);
+    let beat = rig.hooks.until(|beat| beat.health.problem.is_some()).await;
+    assert_eq!(beat.health.activity, Activity::Waiting);
+    assert!(beat.health.problem.unwrap().contains("no media"));
+    rig.hooks.more(8).await;
+    assert!(rig.source.reads().len() <= 3, "{:?}", rig.source.reads());
+
+    rig.hooks.say(Say::Transcode(session(2)));
+    rig.read_out(running, &session(2)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+    assert_eq!(rig.hooks.beats().last().unwrap().health.problem, None, "it is over");
+}
+
+#[tokio::test]
+async fn a_barren_run_is_passed_over() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let mut barren = Run::of(source());
+    // A stretch between two IDRs: nothing in it can be decoded.
+    barren.flv =
+        barren.flv.filter(|tag| tag.header || (tag.video && !tag.key && (100..400).contains(&tag.millis)));
+    for tag in barren.flv.tags.iter_mut().filter(|tag| !tag.header) {
+        let end = tag.bytes.len() - 4;
+        tag.bytes[16..end].fill(0);
+    }
+    let good = Run::of(source()).behind(&barren);
+    rig.source.put(&session(1), vec![barren, good], true);
+    rig.read_out(rig.start(1), &session(1)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+}
+
+#[tokio::test]
+async fn a_source_out_of_reach_is_asked_at_leisure() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let running = rig.start(1);
+    rig.hooks.until(|beat| beat.health.problem.as_deref().is_some_and(|told| told.contains("404"))).await;
+    // Not how fast, but how often at most: two a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (reads, beats) = (rig.source.reads().len(), rig.hooks.beats().len());
+    assert!(reads <= 10 && beats <= 30, "{reads} requests, {beats} heartbeats");
+    rig.source.put(&session(1), vec![Run::of(source())], true);
+    rig.timeline.committed(&running.lease, 4).await;
+    rig.read_out(running, &session(1)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+}

@@ -1,0 +1,144 @@
+//! A control plane that orders what the test says, and records every heartbeat.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use headwater_domain::hooks::{
+    GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, Source, TranscoderBeat,
+    TranscoderOrder, UnpublishRequest,
+};
+use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult, ReadTimeline};
+use headwater_domain::stream::TranscodeSettings;
+use headwater_domain::testing::fakes::MemoryTable;
+use headwater_domain::timeline::{ResumePoint, resolve};
+use headwater_domain::{SessionId, Timestamp};
+use tokio::sync::watch;
+
+use crate::support::{PATIENCE, settings};
+
+/// What the next heartbeats are answered with.
+#[derive(Debug, Clone)]
+pub(crate) enum Say {
+    /// Read this session.
+    Transcode(SessionId),
+    Wait,
+    Stop,
+    Fenced,
+    /// An error.
+    Fail,
+    /// No answer at all.
+    Hang,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeHooks {
+    table: MemoryTable,
+    base: String,
+    say: Mutex<Say>,
+    settings: Mutex<TranscodeSettings>,
+    issued: AtomicU64,
+    beats: watch::Sender<Vec<TranscoderBeat>>,
+}
+
+impl FakeHooks {
+    pub(crate) fn new(table: MemoryTable, base: String, say: Say) -> Self {
+        Self {
+            table,
+            base,
+            say: Mutex::new(say),
+            settings: Mutex::new(settings()),
+            issued: AtomicU64::new(0),
+            beats: watch::Sender::default(),
+        }
+    }
+
+    pub(crate) fn say(&self, say: Say) {
+        *self.say.lock().unwrap() = say;
+    }
+
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut TranscodeSettings)) {
+        change(&mut self.settings.lock().unwrap());
+    }
+
+    /// Number of the newest token.
+    pub(crate) fn issued(&self) -> u64 {
+        self.issued.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn beats(&self) -> Vec<TranscoderBeat> {
+        self.beats.borrow().clone()
+    }
+
+    /// Waits for a heartbeat, from now on or before, that is as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&TranscoderBeat) -> bool) -> TranscoderBeat {
+        let mut beats = self.beats.subscribe();
+        let found = beats.wait_for(|beats| beats.iter().any(&wanted));
+        let beats = tokio::time::timeout(PATIENCE, found).await.expect("a heartbeat as wanted").unwrap();
+        beats.iter().find(|beat| wanted(beat)).unwrap().clone()
+    }
+
+    /// Waits for `count` more heartbeats.
+    pub(crate) async fn more(&self, count: usize) {
+        let mut beats = self.beats.subscribe();
+        let enough = beats.borrow().len() + count;
+        let came = beats.wait_for(|beats| beats.len() >= enough);
+        tokio::time::timeout(PATIENCE, came).await.expect("heartbeats").unwrap();
+    }
+
+    async fn transcode(&self, beat: &TranscoderBeat, session: SessionId) -> TranscoderOrder {
+        let resume = match beat.health.segment {
+            Some(_) => None,
+            None => {
+                let all = self.table.all(&beat.broadcast).await.unwrap();
+                let below = all.into_iter().filter(|entry| entry.lease < beat.lease).collect();
+                resolve(below).last().map(|last| Box::new(ResumePoint::after(last)))
+            }
+        };
+        // As the real hooks do: a new token each time.
+        let token = Secret::new((self.issued.fetch_add(1, Ordering::SeqCst) + 1).to_string());
+        let url = format!("{}/sources/{session}", self.base);
+        TranscoderOrder::Transcode {
+            source: Source { session, url, token },
+            settings: Box::new(self.settings.lock().unwrap().clone()),
+            resume,
+            started_at: Timestamp(1),
+        }
+    }
+}
+
+impl Hooks for FakeHooks {
+    async fn publish(&self, _: &PublishRequest) -> PortResult<PublishAnswer> {
+        unreachable!("a task does not publish")
+    }
+
+    async fn unpublish(&self, _: &UnpublishRequest) -> PortResult<()> {
+        unreachable!("a task does not publish")
+    }
+
+    async fn gateway_beat(&self, _: &GatewayBeat) -> PortResult<GatewayOrders> {
+        unreachable!("a task is no gateway")
+    }
+
+    async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+        let mut first = None;
+        self.beats.send_modify(|beats| {
+            beats.push(beat.clone());
+            first = beats.iter().find(|known| known.lease == beat.lease).map(|known| known.boot.clone());
+        });
+        if first.as_ref() != Some(&beat.boot) {
+            return Ok(TranscoderOrder::Fenced);
+        }
+        let say = self.say.lock().unwrap().clone();
+        Ok(match say {
+            Say::Transcode(session) => self.transcode(beat, session).await,
+            Say::Wait => TranscoderOrder::Wait,
+            Say::Stop => TranscoderOrder::Stop { reason: "the test says so".into() },
+            Say::Fenced => TranscoderOrder::Fenced,
+            Say::Fail => {
+                let source = "out of order".into();
+                return Err(PortError { kind: FaultKind::Unavailable, action: "beat", source });
+            }
+            Say::Hang => std::future::pending().await,
+        })
+    }
+}

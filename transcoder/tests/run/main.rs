@@ -1,0 +1,20 @@
+//! One task from outside: scripted orders, a source server on loopback, a timeline and buckets in memory.
+#![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
+
+#[path = "../media_support/check.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
+mod check;
+#[path = "../media_support/flv.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
+mod flv;
+
+mod bad_sources;
+mod hooks;
+mod leases;
+mod orders;
+mod ordinary;
+mod runs;
+mod server;
+mod storage;
+mod stores;
+mod support;

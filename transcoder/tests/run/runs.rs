@@ -1,0 +1,73 @@
+//! Broken connections, new runs and new sessions.
+
+use headwater_domain::Timestamp;
+
+use crate::hooks::Say;
+use crate::server::Run;
+use crate::support::{FIRST_SHOWN, FRAMES, rig, session, source};
+
+#[tokio::test]
+async fn a_broken_connection_loses_and_doubles_nothing() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![Run::of(source()).until(4_700).breaking(5_300)], false);
+    let running = rig.start(1);
+    rig.timeline.committed(&running.lease, 1).await;
+    rig.source.release(&session(1));
+    rig.read_out(running, &session(1)).await.unwrap();
+    let line = rig.line().await;
+    rig.shows(&line, &[FRAMES]);
+    let reads = rig.source.reads();
+    assert_eq!(reads[0], 0);
+    assert!(line.iter().any(|entry| entry.source.cursor == reads[1]), "{reads:?}");
+    assert_eq!(reads.len(), 3, "{reads:?}");
+}
+
+#[tokio::test]
+async fn a_new_run_begins_behind_both_ends_with_one_discontinuity() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let first = Run::of(source());
+    let second = Run::of(source()).behind(&first).started(1_007_500);
+    rig.source.put(&session(1), vec![first, second], true);
+    rig.read_out(rig.start(1), &session(1)).await.unwrap();
+    let line = rig.line().await;
+    rig.shows(&line, &[FRAMES, FRAMES]);
+    let begins = line.iter().find(|entry| entry.discontinuity).unwrap();
+    assert_eq!((begins.source.run, begins.program_date_time), (2, Timestamp(1_007_500 + FIRST_SHOWN)));
+}
+
+#[tokio::test]
+async fn a_new_session_is_a_discontinuity_and_wall_clock_does_not_go_back() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![Run::of(source())], true);
+    // A gateway whose clock is behind that of the first.
+    rig.source.put(&session(2), vec![Run::of(source()).started(1_005_000)], true);
+    let running = rig.start(1);
+    rig.hooks.until(|beat| beat.health.source_lost_since.is_some()).await;
+    rig.hooks.say(Say::Transcode(session(2)));
+    rig.read_out(running, &session(2)).await.unwrap();
+    let line = rig.line().await;
+    rig.shows(&line, &[FRAMES, FRAMES]);
+    let second = line.iter().position(|entry| entry.discontinuity).unwrap();
+    assert_eq!(line[second].program_date_time, line[second - 1].until());
+}
+
+#[tokio::test]
+async fn what_the_gateway_had_to_drop_is_a_discontinuity() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let mut rest = Run::of(source());
+    let kept = rest.flv.tags.iter().find(|tag| tag.key && tag.millis >= 4_700).unwrap().cursor;
+    rest.flv = rest.flv.filter(|tag| tag.header || tag.cursor >= kept);
+    rest.lost = 40;
+    let mut run = Run::of(source()).until(2_900).breaking(3_000);
+    run.then = Some(Box::new(rest.until(2_900)));
+    rig.source.put(&session(1), vec![run], false);
+    let running = rig.start(1);
+    rig.timeline.committed(&running.lease, 1).await;
+    rig.source.release(&session(1));
+    rig.read_out(running, &session(1)).await.unwrap();
+    let line = rig.line().await;
+    assert_eq!(line.iter().map(|entry| entry.discontinuity).collect::<Vec<_>>()[..2], [false, true]);
+    rig.shows(&line, &[50, FRAMES - 120]);
+    let problem = rig.hooks.beats().last().unwrap().health.problem.clone().unwrap();
+    assert!(problem.contains("40 source messages were lost"), "{problem}");
+}
