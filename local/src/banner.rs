@@ -1,5 +1,5 @@
 //! What a person sees on the terminal.
-#![allow(clippy::print_stdout, reason = "this is the program's output")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program's output")]
 
 use std::path::Path;
 
@@ -42,4 +42,9 @@ pub(crate) fn print(endpoints: &Endpoints, data: &Path, has_page: bool) {
 /// Ctrl-C was pressed.
 pub(crate) fn stopping() {
     println!("\nStopping (Ctrl-C again to kill) ...");
+}
+
+/// It cannot go on; every cause, without a backtrace.
+pub(crate) fn failed(error: &anyhow::Error) {
+    eprintln!("headwater-local: {error:#}");
 }
