@@ -141,7 +141,8 @@ start_display() {
 obs_configure() {
   local root=$1/obs-studio profile=$1/obs-studio/basic/profiles/interop
   mkdir -p "$profile" "$root/basic/scenes"
-  # FirstRun: true says that the first run has been; LastVersion 29.0.0 keeps "what is new" away.
+  # FirstRun: true says that the first run has been; LastVersion 29.0.0 keeps "what is new" away; ConfirmOnExit: false lets
+  # SIGINT end it while it streams.
   cat >"$root/global.ini" <<'INI'
 [General]
 FirstRun=true
@@ -152,6 +153,7 @@ Pre24.1Defaults=false
 EnableAutoUpdates=false
 InfoIncrement=1000
 LastVersion=486539264
+ConfirmOnExit=false
 
 [Basic]
 Profile=interop
@@ -214,12 +216,14 @@ start_obs() {
   start "$1" env DISPLAY="$display" HOME="$home" XDG_CONFIG_HOME="$home/config" XDG_RUNTIME_DIR="$home/run" \
     LIBGL_ALWAYS_SOFTWARE=1 obs --multi --startstreaming --minimize-to-tray --disable-missing-files-check
 }
+last_session_ended() { tail -1 "$gateway" | grep -q "ended: $1"; }
 # leave NAME: on SIGINT OBS ends the stream as its button does. The broadcast is stopped too, so that the next case does not
 # fall into its reconnect window.
 leave() {
   end "$1" INT
+  within 5 last_session_ended 'encoder ended the stream'
   check 'OBS ends its stream properly' "$(tail -1 "$gateway" | grep -oE 'ended: .*' | sed 's/ session=.*//')" \
-    eval 'tail -1 "$gateway" | grep -q "ended: encoder ended the stream"'
+    last_session_ended 'encoder ended the stream'
   call POST "/v1/streams/$obs_stream/stop" >/dev/null
   within 10 is "$obs_stream" offline
 }
@@ -251,15 +255,25 @@ play_mpv() {
     test "$code" = 0 -a "${position%.*}" -ge 7 -a "${dropped:-}" = 0+0
 }
 
-# play_gstreamer ELEMENT DEMUXER: twelve seconds; at least eight of them must have been shown.
+# play_gstreamer NAME CASE PIPELINE…: twelve seconds; at least eight of them must have been shown.
 play_gstreamer() {
-  local log=$work/gst-$1.log rendered dropped errors
-  timeout -s INT -k 5 13 gst-launch-1.0 -v "$1" uri="$3" audio-sink=fakesink \
-    video-sink='fpsdisplaysink text-overlay=false video-sink=fakesink fps-update-interval=1000' >"$log" 2>&1 </dev/null
+  local name=$1 case=$2 log=$work/gst-$1.log rendered dropped errors; shift 2
+  timeout -s INT -k 5 13 gst-launch-1.0 -v "$@" >"$log" 2>&1 </dev/null
   read -r rendered dropped < <(grep -aoE 'rendered: [0-9]+, dropped: [0-9]+' "$log" | tail -1 | tr -dc '0-9 \n')
   errors=$(grep -acE '^(ERROR|WARNING)' "$log")
-  check "GStreamer $1 plays ($2)" "${rendered:-0} frames shown, ${dropped:-0} dropped, $errors errors" \
+  check "$case" "${rendered:-0} frames shown, ${dropped:-0} dropped, $errors errors" \
     test "${rendered:-0}" -ge 200 -a "${dropped:-0}" -le 5 -a "$errors" = 0
+}
+play_gstreamer_3() {
+  play_gstreamer playbin3 'GStreamer playbin3 plays (hlsdemux2)' playbin3 uri="$1" audio-sink=fakesink \
+    video-sink='fpsdisplaysink text-overlay=false video-sink=fakesink fps-update-interval=1000'
+}
+# The older demuxer without playbin: gst-launch pauses playbin whenever five seconds are not buffered, which a live stream never
+# has, also with playlists that ffmpeg writes.
+play_gstreamer_hlsdemux() {
+  play_gstreamer hlsdemux 'GStreamer hlsdemux follows' souphttpsrc location="$1" ! hlsdemux name=d \
+    d.src_0 ! queue ! decodebin ! fpsdisplaysink text-overlay=false sync=false video-sink=fakesink fps-update-interval=1000 \
+    d.src_1 ! queue ! decodebin ! fakesink sync=false
 }
 
 play_streamlink() {
@@ -379,8 +393,8 @@ case_players() {
   sleep 8
   decode 'ffmpeg plays' "$playback" 8 25
   play_mpv "$playback"
-  play_gstreamer playbin hlsdemux "$playback"
-  play_gstreamer playbin3 hlsdemux2 "$playback"
+  play_gstreamer_3 "$playback"
+  play_gstreamer_hlsdemux "$playback"
   play_streamlink "$playback"
   play_vlc "$playback"
   check 'the publisher had nothing to complain about' "$(wc -l <"$work/publisher.log") lines" test ! -s "$work/publisher.log"
