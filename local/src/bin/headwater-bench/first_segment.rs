@@ -36,7 +36,8 @@ pub(crate) async fn create(stack: &Stack) -> anyhow::Result<(String, String)> {
     text("/stream_key/value").zip(text("/playback_url")).context("the stream was not created")
 }
 
-fn encoder(url: &str) -> anyhow::Result<Child> {
+/// An encoder in real time.
+pub(crate) fn encoder(url: &str) -> anyhow::Result<Child> {
     let mut command = Command::new("ffmpeg");
     command.args(["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30"]);
     command.args(["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-c:v", "libx264"]);
