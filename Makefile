@@ -8,10 +8,11 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: help setup run demo test check all-tests unit e2e browser interop bench fuzz licenses fmt clean
+.PHONY: help setup run demo test check all-tests unit e2e browser interop bench fuzz licenses fmt clean \
+  build deploy delete validate deploy-local-proof
 
 help: ## Print this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing on this machine (run, test)
 	@scripts/setup.sh test
@@ -48,6 +49,25 @@ browser: ## Tests of the player page in Chromium
 	cd web && npm test --silent
 	cd tests/browser && npm test --silent
 
+build: ## Build the functions for deployment (ARCHITECTURE=arm64|x86_64)
+	@scripts/setup.sh page
+	sam build
+
+deploy: ## Deploy both regions (PRIMARY, SECONDARY, IMAGE_TAG, ARCHITECTURE, PARAMETERS; see scripts/deploy.sh)
+	@scripts/deploy.sh
+
+delete: ## Delete both stacks, the secondary first (PRIMARY, SECONDARY)
+	@scripts/delete.sh
+
+validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-lint, checkov, tests/deploy
+	@scripts/setup.sh deploy
+	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" tests/deploy/validate.sh
+
+deploy-local-proof: ## Deploy both regions into an emulator and use them: real functions, gateway, transcoder
+	@scripts/setup.sh deploy
+	cargo build --workspace --bins
+	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" python3 tests/deploy/proof.py
+
 interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink and VLC
 	@scripts/setup.sh test
 	cargo build --workspace --bins
@@ -64,6 +84,10 @@ fuzz: ## Fuzz the RTMP parsers for a minute each (needs a nightly toolchain and 
 licenses: ## Check licences, advisories and duplicates of dependencies (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
+
+# What `sam build` calls for each function of template.yaml (BuildMethod: makefile).
+build-%Function:
+	@scripts/build-function.sh "$$(echo $* | tr A-Z a-z)"
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -1,22 +1,29 @@
 #!/usr/bin/env bash
 # Installs what the project needs on a new Debian or Ubuntu machine. Quick when nothing is missing.
-# Usage: scripts/setup.sh [run|test|bench]   (each includes the ones before it)
+# Usage: scripts/setup.sh [page|run|deploy|test|bench]   (each includes the ones before it; page installs no packages)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 level=${1:-test}
 
 run_packages=(build-essential clang libclang-dev lld pkg-config ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev
   libswresample-dev libswscale-dev fonts-dejavu-core nginx-light util-linux nodejs)
+deploy_packages=(python3 python3-venv binutils)
 test_packages=(chromium gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl curl jq)
 bench_packages=(libnginx-mod-rtmp python3-pip)
 
-packages=("${run_packages[@]}")
-[ "$level" = run ] || packages+=("${test_packages[@]}")
-[ "$level" != bench ] || packages+=("${bench_packages[@]}")
+packages=()
+case $level in
+  bench) packages+=("${bench_packages[@]}") ;&
+  test) packages+=("${test_packages[@]}") ;&
+  deploy) packages+=("${deploy_packages[@]}") ;&
+  run) packages+=("${run_packages[@]}") ;&
+  page) ;;
+  *) echo "setup: no such level: $level" >&2; exit 1 ;;
+esac
 
 missing=()
-for package in "${packages[@]}"; do
+for package in ${packages[@]+"${packages[@]}"}; do
   # A program that is there by other means than its package (node from elsewhere) is as good.
   [ "$package" = nodejs ] && command -v node >/dev/null && continue
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -43,4 +50,4 @@ node_install web
 if [ ! -e web/dist/index.html ] || [ -n "$(find web/src web/build.mjs web/package-lock.json -newer web/dist/index.html 2>/dev/null | head -1)" ]; then
   (cd web && npm run --silent build)
 fi
-[ "$level" = run ] || node_install tests/browser
+case $level in test | bench) node_install tests/browser ;; esac

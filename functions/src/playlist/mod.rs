@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/live/<stream>/index.m3u8` | multivariant playlist of the running broadcast |
 //! | `/<region>/playlists/<broadcast>/<rendition>.m3u8` | live media playlist; ENDLIST after the end |
+//! | `/<region>/low-latency/<broadcast>/<rendition>.m3u8` | the same, on origins that wait longer for an answer |
 //! | `/<region>/playlists/<broadcast>/index.m3u8` | multivariant playlist of a finished broadcast |
 //! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
 //! | `/live/index.json` | listed streams that are live |
@@ -73,7 +74,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
             [_, "playlists", broadcast, "vod", file] => {
                 self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?).await
             }
-            [_, "playlists", broadcast, file] => {
+            [_, "playlists" | "low-latency", broadcast, file] => {
                 self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first_try(request)).await
             }
             _ => Err(Problem::not_found("page")),

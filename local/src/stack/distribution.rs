@@ -12,20 +12,26 @@ use crate::s3::OAC_HEADER;
 const PLAYLIST_FAILOVER: [u16; 4] = [500, 502, 503, 504];
 /// A media group fails over for a missing object as well (403 with origin access control): the mirror may have it.
 const MEDIA_FAILOVER: [u16; 6] = [500, 502, 503, 504, 403, 404];
+/// What an HLS client can ask of a playlist (RFC 8216bis section 6.2.5); everything else in a query is ignored.
+const HLS_QUESTIONS: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
 /// A region that does not answer in time is asked no longer; the other one is.
 const PLAYLIST_TIMEOUT: Duration = Duration::from_secs(2);
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(3);
+/// Low-latency playlists are held for up to 4 s until there is something new in them.
+const LOW_LATENCY_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Everything the edge serves.
 pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option<PathBuf>) -> Distribution {
     let mut distribution = Distribution { static_root: web, ..Distribution::default() };
     for (region, label) in regions.iter().zip(["a", "b"]) {
-        for attempt in ["1", "2"] {
-            let origin = Origin::new(region.api.addr())
-                .header("x-headwater-try", attempt)
-                .header("x-headwater-origin", secrets.origin_secret.clone())
-                .response_timeout(PLAYLIST_TIMEOUT);
-            distribution.origins.insert(format!("api-{label}-try-{attempt}"), origin);
+        for (kind, timeout) in [("", PLAYLIST_TIMEOUT), ("-low", LOW_LATENCY_TIMEOUT)] {
+            for attempt in ["1", "2"] {
+                let origin = Origin::new(region.api.addr())
+                    .header("x-headwater-try", attempt)
+                    .header("x-headwater-origin", secrets.origin_secret.clone())
+                    .response_timeout(timeout);
+                distribution.origins.insert(format!("api-{label}{kind}-try-{attempt}"), origin);
+            }
         }
         let origin = Origin::new(region.s3.addr())
             .path(format!("/{}", bucket(region.name())))
@@ -33,14 +39,15 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
             .response_timeout(MEDIA_TIMEOUT);
         distribution.origins.insert(format!("s3-{label}"), origin);
     }
-    let playlists = |pattern: &str, first: &str, second: &str| {
-        let (first, second) = (format!("api-{first}-try-1"), format!("api-{second}-try-2"));
-        Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER)
+    let playlists = |pattern: &str, kind: &str, first: &str, second: &str| {
+        let (first, second) = (format!("api-{first}{kind}-try-1"), format!("api-{second}{kind}-try-2"));
+        Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER).query_keys(&HLS_QUESTIONS)
     };
-    distribution.behaviors.push(playlists("/live/*", "a", "b"));
+    distribution.behaviors.push(playlists("/live/*", "", "a", "b"));
     for (region, first, second) in [(&regions[0], "a", "b"), (&regions[1], "b", "a")] {
         let name = region.name();
-        distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), first, second));
+        distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), "", first, second));
+        distribution.behaviors.push(playlists(&format!("/{name}/low-latency/*"), "-low", first, second));
         let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
         let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER)
             .response_header("Access-Control-Allow-Origin", "*")

@@ -16,9 +16,11 @@ pub(super) fn routes() -> Vec<Route> {
         "GET /live/index.json",
         "GET /live/{stream}/index.m3u8",
         "GET /{region}/playlists/{proxy+}",
+        "GET /{region}/low-latency/{proxy+}",
         "HEAD /live/index.json",
         "HEAD /live/{stream}/index.m3u8",
         "HEAD /{region}/playlists/{proxy+}",
+        "HEAD /{region}/low-latency/{proxy+}",
     ] {
         routes.push(Route::open(key, "playlist"));
     }
