@@ -2,7 +2,8 @@
 # Deploys Headwater: primary, secondary, then the primary again so that it knows the secondary.
 # The functions must be built (make build), the image pushed to both regions (make push).
 #   PRIMARY=us-east-1 SECONDARY=eu-west-1   regions; SECONDARY= (empty) for one region
-#   STACK=headwater DEPLOYMENT=headwater    names
+#   STACK=headwater DEPLOYMENT=headwater    names; the secondary's stack is $STACK-secondary, so that its roles, which
+#                                           are the whole account's, can be told from the primary's
 #   ARCHITECTURE=arm64 IMAGE_TAG=0.1.0      what runs
 #   PARAMETERS="GatewayMinTasks=2 …"        more parameters of template.yaml, for both stacks
 #   PRIMARY_PARAMETERS, SECONDARY_PARAMETERS  for one of them
@@ -22,10 +23,10 @@ command -v sam >/dev/null || { echo "the SAM CLI is missing: https://docs.aws.am
 [ "$primary" != "$secondary" ] || { echo "PRIMARY and SECONDARY are both $primary; a deployment has two different regions, or SECONDARY= for one" >&2; exit 1; }
 
 deploy() {
-  local region=$1
-  shift
-  echo "== $region: $*"
-  sam deploy --stack-name "$stack" --region "$region" --capabilities CAPABILITY_IAM --resolve-s3 --no-confirm-changeset \
+  local region=$1 name=$2
+  shift 2
+  echo "== $region, $name: $*"
+  sam deploy --stack-name "$name" --region "$region" --capabilities CAPABILITY_IAM --resolve-s3 --no-confirm-changeset \
     --no-fail-on-empty-changeset --no-progressbar --parameter-overrides "$@" "${common[@]}" ${more[@]+"${more[@]}"}
 }
 
@@ -36,12 +37,12 @@ if [ -n "$secondary" ]; then
 fi
 
 if [ -z "$secondary" ]; then
-  deploy "$primary" Role=primary ${for_primary[@]+"${for_primary[@]}"}
+  deploy "$primary" "$stack" Role=primary ${for_primary[@]+"${for_primary[@]}"}
 else
-  deploy "$primary" Role=primary "PeerRegion=$secondary" "PeerJoined=$joined" ${for_primary[@]+"${for_primary[@]}"}
-  deploy "$secondary" Role=secondary "PeerRegion=$primary" ${for_secondary[@]+"${for_secondary[@]}"}
+  deploy "$primary" "$stack" Role=primary "PeerRegion=$secondary" "PeerJoined=$joined" ${for_primary[@]+"${for_primary[@]}"}
+  deploy "$secondary" "$stack-secondary" Role=secondary "PeerRegion=$primary" ${for_secondary[@]+"${for_secondary[@]}"}
   if [ "$joined" = false ]; then
-    deploy "$primary" Role=primary "PeerRegion=$secondary" PeerJoined=true ${for_primary[@]+"${for_primary[@]}"}
+    deploy "$primary" "$stack" Role=primary "PeerRegion=$secondary" PeerJoined=true ${for_primary[@]+"${for_primary[@]}"}
   fi
 fi
 sam list stack-outputs --stack-name "$stack" --region "$primary" --output json |

@@ -163,7 +163,7 @@ def test_what_is_dear_outlives_the_stack_and_is_named():
     assert retained == {"Table", "MediaBucket", "KeyPepper"}
     assert all(stack.resources[name]["UpdateReplacePolicy"] == "Retain" for name in retained)
     named = {value for name, value in stack.outputs.items() if name.startswith("Retained")}
-    assert named == {"<Table>", "<MediaBucket>", "<KeyPepper>"}
+    assert named == {"<Table>", "<MediaBucket>", "<KeyPepper.Id>"}
 
 
 def test_bucket_is_private_and_read_by_the_edge_only(stack):
@@ -460,7 +460,7 @@ def test_origins_tell_the_try_and_prove_the_edge(joined):
             headers = {header["HeaderName"]: header["HeaderValue"] for header in origin["OriginCustomHeaders"]}
             assert headers == {
                 "X-Headwater-Try": attempt,
-                "X-Headwater-Origin": "{{resolve:secretsmanager:<OriginSecret>:SecretString}}",
+                "X-Headwater-Origin": "{{resolve:secretsmanager:<OriginSecret.Id>:SecretString}}",
             }
             assert origin["DomainName"] == hosts[region]
             assert origin["CustomOriginConfig"]["OriginReadTimeout"] == (6 if low else 2)
