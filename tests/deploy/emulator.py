@@ -34,11 +34,10 @@ def wait_for(condition, seconds, what):
     raise AssertionError(f"waited {seconds} s for {what}; last: {last}")
 
 
-def run(words, cwd, env):
-    """A command; unless `check=False` is among the environment, its failure is ours."""
-    must_succeed = env.pop("check", True)
+def run(words, cwd, env, check):
+    """A command and what it printed."""
     result = subprocess.run(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if must_succeed and result.returncode != 0:
+    if check and result.returncode != 0:
         raise AssertionError(f"{' '.join(words)} ended with {result.returncode}:\n{result.stdout[-6000:]}")
     return result
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import signal
-import subprocess
+import socket
 import sys
 import tempfile
 import time
@@ -85,8 +85,8 @@ class Proof:
     def assume(self, role):
         return self.client("sts", PRIMARY).assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
 
-    def command(self, *words, **more):
-        return run([str(word) for word in words], cwd=ROOT, env={**self.environment, **more})
+    def command(self, *words, check=True, **more):
+        return run([str(word) for word in words], cwd=ROOT, env={**self.environment, **more}, check=check)
 
     # ------------------------------------------------------------------------------------------ what was deployed
 
@@ -268,7 +268,7 @@ def publish(proof, stack, stream):
         "sine=frequency=440:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50", "-c:a", "aac",
         "-t", "120", "-f", "flv", f"{url}/{stream['stream_key']['value']}",
     ]  # fmt: skip
-    wait_for(lambda: __import__("socket").create_connection(("127.0.0.1", rtmp), 1).close() is None, 30, "the gateway's port")
+    wait_for(lambda: socket.create_connection(("127.0.0.1", rtmp), 1).close() is None, 30, "the gateway's port")
     stack.enter_context(running(*encoder, env=os.environ, log=ARTIFACTS / "encoder.log"))
 
     ecs = proof.client("ecs", PRIMARY)
