@@ -11,5 +11,6 @@ mod services {
     mod process;
     mod replication;
     mod s3;
+    mod secrets_manager;
     mod support;
 }

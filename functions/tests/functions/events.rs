@@ -56,7 +56,7 @@ async fn send(world: &World, name: &str) -> crate::support::Answer {
         "api" => world.ask(&event).await,
         "hooks" => world.hook(&event).await,
         "playlist" => {
-            let function = world.playlist(Some("example-origin-secret"));
+            let function = world.playlist(&["example-origin-secret"]);
             crate::support::Answer::of(function.handle(event.request()).await)
         }
         other => panic!("{other}"),
