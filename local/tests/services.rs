@@ -12,5 +12,6 @@ mod services {
     mod replication;
     mod s3;
     mod secrets_manager;
+    mod site;
     mod support;
 }

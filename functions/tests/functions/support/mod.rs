@@ -1,5 +1,6 @@
 //! One deployment in memory: its table, its cluster, its functions, a clock that tests move.
 
+pub mod deployment;
 mod event;
 mod logs;
 mod shim;
