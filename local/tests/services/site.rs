@@ -45,7 +45,9 @@ async fn a_file_is_stored_with_its_headers_replaced_and_deleted() {
     let gone = get(s3.addr(), &format!("/{BUCKET}/web/index.html"), &[(OAC_HEADER, SECRET)]).await;
     assert_eq!(gone.status.as_u16(), 403);
 
-    let missing = site.put_file("no-such-bucket", "web/index.html", file("x")).await.unwrap_err();
-    assert_eq!(missing.kind, FaultKind::Refused);
-    assert!(missing.source.to_string().starts_with("NoSuchBucket: "), "{}", missing.source);
+    let stranger = Credentials::new("AKIALOCAL", "another-secret", None, None, "tests");
+    let site = Site::new(&fixed_config("us-east-1", &format!("http://{}", s3.addr()), stranger));
+    let refused = site.put_file(BUCKET, "web/index.html", file("x")).await.unwrap_err();
+    assert_eq!(refused.kind, FaultKind::Refused);
+    assert!(refused.source.to_string().starts_with("SignatureDoesNotMatch: "), "{}", refused.source);
 }
