@@ -14,6 +14,7 @@ pub mod listen;
 pub mod ports;
 pub mod process;
 pub mod s3;
+pub mod secrets_manager;
 pub mod stack;
 
 mod clock;

@@ -11,5 +11,7 @@ mod services {
     mod process;
     mod replication;
     mod s3;
+    mod secrets_manager;
+    mod site;
     mod support;
 }

@@ -23,6 +23,23 @@ where
     move |error| PortError { kind: kind_of(&error), action, source: Box::new(error) }
 }
 
+/// What went wrong, for people: the service's own words, or else the chain of causes. Never an answer's body.
+pub(crate) fn described<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let service = error.as_service_error();
+    if let Some(code) = service.and_then(ProvideErrorMetadata::code) {
+        let message = service.and_then(ProvideErrorMetadata::message).unwrap_or("(no message)");
+        return format!("{code}: {message}");
+    }
+    if let Some(answer) = error.raw_response() {
+        return format!("an answer with status {} that says no more", answer.status());
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> FaultKind {
     match error {
         SdkError::ServiceError(context) => {

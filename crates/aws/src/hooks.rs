@@ -17,13 +17,10 @@ use headwater_domain::hooks::{
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult};
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::https::{self, HttpsClient};
 use crate::settings::{self, SettingError};
 
 /// Longest answer we read; ours have a few kilobytes.
@@ -41,7 +38,7 @@ struct Api {
 /// Calls the hooks, in this region or else in the peer's.
 #[derive(Debug, Clone)]
 pub struct HookClient {
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: HttpsClient,
     credentials: SharedCredentialsProvider,
     apis: Vec<Api>,
 }
@@ -55,20 +52,7 @@ impl HookClient {
         }
         let credentials =
             config.credentials_provider().ok_or_else(|| settings::missing("AWS credentials"))?;
-        let provider = rustls::crypto::ring::default_provider();
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(Duration::from_secs(1)));
-        connector.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(provider)
-            .map_err(|error| settings::invalid("SSL_CERT_FILE", &error))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let http =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(20)).build(https);
-        Ok(Self { http, credentials, apis })
+        Ok(Self { http: https::client()?, credentials, apis })
     }
 
     /// Asks one API after the other until one answers.

@@ -1,13 +1,19 @@
 //! The only user of aws-sdk-*: adapters for the ports of the domain.
 //!
 //! [`table::Table`] is the single DynamoDB table, [`media::Buckets`] the media buckets of both regions,
-//! [`tasks::Cluster`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it. Environment variables
-//! are read in [`settings`] only.
+//! [`tasks::Clusters`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it, [`secrets::Secrets`]
+//! what functions must not have in their environment. For the deployment itself: [`apis::Apis`] finds the other region,
+//! [`site::Site`] keeps the player page, [`callback::Callback`] answers CloudFormation. Environment variables are read in [`settings`] only.
 
+pub mod apis;
+pub mod callback;
 mod error;
 pub mod hooks;
+mod https;
 pub mod media;
 pub mod schema;
+pub mod secrets;
 pub mod settings;
+pub mod site;
 pub mod table;
 pub mod tasks;

@@ -44,7 +44,7 @@ impl Buckets {
     }
 }
 
-fn client(config: &SdkConfig, region: Option<&Region>, endpoint: Option<String>) -> Client {
+pub(crate) fn client(config: &SdkConfig, region: Option<&Region>, endpoint: Option<String>) -> Client {
     let mut builder = aws_sdk_s3::config::Builder::from(config)
         // The SDK's own checksum would be a second pass over every segment; TLS and the payload hash cover it.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);

@@ -2,6 +2,7 @@
 //!
 //! Every port has a fake in [`crate::testing`] and one conformance suite that the fake and the real adapter both pass.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use bytes::Bytes;
@@ -261,6 +262,53 @@ pub trait PutMedia: Send + Sync {
         content_type: &'static str,
         body: Bytes,
     ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// An HTTP API, as its region lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedApi {
+    /// Its id.
+    pub id: String,
+    /// Its URL.
+    pub endpoint: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Reads the HTTP APIs of any region of the account.
+pub trait ReadApis: Send + Sync {
+    /// All of a region.
+    fn apis(&self, region: &Region) -> impl Future<Output = PortResult<Vec<ListedApi>>> + Send;
+    /// The tags of an API's stage `$default`.
+    fn stage_tags(
+        &self,
+        region: &Region,
+        api: &str,
+    ) -> impl Future<Output = PortResult<BTreeMap<String, String>>> + Send;
+}
+
+/// A file of the player page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteFile {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its Content-Type.
+    pub content_type: &'static str,
+    /// Its Cache-Control.
+    pub cache_control: &'static str,
+}
+
+/// Puts the player page into a bucket and takes it out.
+pub trait WriteSite: Send + Sync {
+    /// Stores a file in place of what is there.
+    fn put_file(
+        &self,
+        bucket: &str,
+        key: &str,
+        file: SiteFile,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// Deletes a file; one that is not there is no error.
+    fn delete_file(&self, bucket: &str, key: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The control plane, as gateway and transcoder see it.

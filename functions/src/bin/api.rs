@@ -1,8 +1,8 @@
 //! The REST API as a Lambda function.
 
+use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
 use headwater_aws::table::Table;
-use headwater_domain::hooks::Secret;
 use headwater_domain::key::Pepper;
 use headwater_functions::api::{ApiFunction, Places};
 use headwater_functions::startup;
@@ -13,10 +13,11 @@ async fn main() -> Result<(), Error> {
     startup::logging();
     let list =
         |name| settings::optional(name).iter().flat_map(|urls| urls.split(',')).map(str::to_owned).collect();
+    let sdk = settings::sdk_config().await;
     let function = ApiFunction {
         context: startup::context()?,
-        table: Table::new(&settings::sdk_config().await, settings::required("TABLE_NAME")?),
-        pepper: Pepper::new(Secret::new(settings::required("KEY_PEPPER")?)),
+        table: Table::new(&sdk, settings::required("TABLE_NAME")?),
+        pepper: Pepper::new(Secrets::new(&sdk).current("KEY_PEPPER_ARN").await?),
         places: Places {
             rtmp: list("INGEST_RTMP"),
             rtmps: list("INGEST_RTMPS"),

@@ -1,7 +1,7 @@
 //! The API's authorizer as a Lambda function.
 
+use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
-use headwater_domain::hooks::Secret;
 use headwater_functions::authorizer::{AuthorizerFunction, Event};
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -9,7 +9,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     startup::logging();
-    let function = AuthorizerFunction { token: Secret::new(settings::required("ADMIN_TOKEN")?) };
+    let secrets = Secrets::new(&settings::sdk_config().await);
+    let function = AuthorizerFunction { token: secrets.current("ADMIN_TOKEN_ARN").await? };
     let function = &function;
     run(service_fn(
         |event: LambdaEvent<Event>| async move { Ok::<_, Error>(function.handle(&event.payload)) },

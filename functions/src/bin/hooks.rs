@@ -1,9 +1,9 @@
 //! The hooks that gateway and transcoder call, as a Lambda function.
 
+use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
-use headwater_domain::hooks::Secret;
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::hooks::HooksFunction;
@@ -14,12 +14,15 @@ use lambda_http::{Error, Request, run, service_fn};
 async fn main() -> Result<(), Error> {
     startup::logging();
     let sdk = settings::sdk_config().await;
+    let secrets = Secrets::new(&sdk);
+    let (pepper, signing) =
+        tokio::try_join!(secrets.current("KEY_PEPPER_ARN"), secrets.current("SIGNING_KEY_ARN"))?;
     let function = HooksFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
         tasks: Clusters::from_env(&sdk)?,
-        pepper: Pepper::new(Secret::new(settings::required("KEY_PEPPER")?)),
-        signing: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
+        pepper: Pepper::new(pepper),
+        signing: SigningKey::new(signing),
     };
     run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
 }

@@ -25,7 +25,7 @@ use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::{BroadcastId, StreamId};
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::context::Context;
 use crate::reply::{Problem, path};
@@ -44,8 +44,9 @@ pub struct PlaylistFunction<T> {
     pub context: Context,
     /// The table; it can only be read.
     pub table: T,
-    /// What the edge proves itself with, if it must.
-    pub origin_secret: Option<Secret>,
+    /// What the edge proves itself with; empty: it need not. More than one while the secret is being rotated: CloudFront
+    /// takes minutes to send a new header from everywhere.
+    pub origin_secrets: Vec<Secret>,
 }
 
 impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
@@ -82,9 +83,12 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
     }
 
     fn check_origin(&self, request: &Request) -> Result<(), Problem> {
-        let Some(secret) = &self.origin_secret else { return Ok(()) };
         let given = request.headers().get(ORIGIN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
-        if bool::from(given.ct_eq(secret.expose().as_bytes())) {
+        let right = self
+            .origin_secrets
+            .iter()
+            .fold(Choice::from(0), |right, secret| right | given.ct_eq(secret.expose().as_bytes()));
+        if self.origin_secrets.is_empty() || bool::from(right) {
             return Ok(());
         }
         let detail = "playlists are served at the playback URL, not here";

@@ -6,6 +6,8 @@ use headwater_domain::hooks::Secret;
 use headwater_functions::authorizer::AuthorizerFunction;
 use serde_json::Value;
 
+use crate::deployment_site;
+use crate::support::deployment::{CloudFormation, account, peers};
 use crate::support::{Event, World, folder, later, sample};
 
 /// Function, event, status.
@@ -56,7 +58,7 @@ async fn send(world: &World, name: &str) -> crate::support::Answer {
         "api" => world.ask(&event).await,
         "hooks" => world.hook(&event).await,
         "playlist" => {
-            let function = world.playlist(Some("example-origin-secret"));
+            let function = world.playlist(&["example-origin-secret"]);
             crate::support::Answer::of(function.handle(event.request()).await)
         }
         other => panic!("{other}"),
@@ -91,6 +93,19 @@ async fn every_sample_event_is_understood_in_the_story_of_one_broadcast() {
         assert_eq!(report.failed, 0, "{name}");
         used.insert(name.to_owned());
     }
+    for (name, region) in [
+        ("deployment-peer-create", "eu-west-1"),
+        ("deployment-peer-update", "us-east-1"),
+        ("deployment-peer-delete", "eu-west-1"),
+    ] {
+        let mut cloudformation = CloudFormation::start().await;
+        let answer = cloudformation.ask(&peers(region, &account()), &sample(name)).await;
+        assert_eq!(answer["Status"], "SUCCESS", "{name}: {answer}");
+        used.insert(name.to_owned());
+    }
+    let site = deployment_site::from_a_package(sample("deployment-site-create")).await;
+    assert_eq!(site["Status"], "SUCCESS", "{site}");
+    used.insert("deployment-site-create".to_owned());
     let authorizer = AuthorizerFunction { token: Secret::new("example-admin-token") };
     let event = serde_json::from_value(sample("authorizer-request")).unwrap();
     assert!(authorizer.handle(&event).is_authorized);

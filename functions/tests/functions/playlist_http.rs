@@ -124,7 +124,7 @@ async fn the_first_try_does_not_fail_over_for_what_ought_to_be_silent() {
 #[tokio::test]
 async fn only_the_edge_is_answered_if_there_is_a_secret() {
     let (world, _) = live().await;
-    let function = world.playlist(Some("example-origin-secret"));
+    let function = world.playlist(&["example-origin-secret"]);
     for name in ["playlist-multivariant", "playlist-media", "playlist-listing"] {
         let event = Event::sample(name);
         assert_eq!(function.handle(event.request()).await.status().as_u16(), 200);
@@ -136,6 +136,21 @@ async fn only_the_edge_is_answered_if_there_is_a_secret() {
         }
         let answer = Answer::of(function.handle(event.without_header("x-headwater-origin").request()).await);
         answer.problem(403, "not-the-edge");
+    }
+}
+
+#[tokio::test]
+async fn while_the_origin_secret_is_rotated_the_old_one_is_good_as_well() {
+    let (world, _) = live().await;
+    let function = world.playlist(&["new-secret", "example-origin-secret"]);
+    let ask = async |secret: &str| {
+        let event = Event::sample("playlist-media").header("x-headwater-origin", secret);
+        function.handle(event.request()).await.status().as_u16()
+    };
+    assert_eq!(ask("new-secret").await, 200);
+    assert_eq!(ask("example-origin-secret").await, 200);
+    for wrong in ["", "older-secret", "new-secretexample-origin-secret"] {
+        assert_eq!(ask(wrong).await, 403, "{wrong}");
     }
 }
 

@@ -3,8 +3,8 @@
 //! | | default | with `PORT_BASE=n` |
 //! |---|---|---|
 //! | edge | 8080 | n |
-//! | region A: API, DynamoDB, S3, ECS, Lambda, source link | 8081 … 8086 | n+1 … n+6 |
-//! | region B: the same | 8091 … 8096 | n+11 … n+16 |
+//! | region A: API, DynamoDB, S3, ECS, Lambda, source link, Secrets Manager | 8081 … 8087 | n+1 … n+7 |
+//! | region B: the same | 8091 … 8097 | n+11 … n+17 |
 //! | RTMP of region A, B | 1935, 1936 | n+20, n+21 |
 
 use anyhow::{Context as _, ensure};
@@ -31,11 +31,12 @@ pub(super) struct RegionPorts {
     pub(super) ecs: u16,
     pub(super) lambda: u16,
     pub(super) source: u16,
+    pub(super) secrets: u16,
     pub(super) rtmp: u16,
 }
 
 impl RegionPorts {
-    fn named(&self) -> [(u16, &'static str); 7] {
+    fn named(&self) -> [(u16, &'static str); 8] {
         [
             (self.api, "the API"),
             (self.dynamodb, "DynamoDB"),
@@ -43,6 +44,7 @@ impl RegionPorts {
             (self.ecs, "ECS"),
             (self.lambda, "Lambda"),
             (self.source, "the gateway's source link"),
+            (self.secrets, "Secrets Manager"),
             (self.rtmp, "RTMP"),
         ]
     }
@@ -84,6 +86,7 @@ fn at(base: u16, rtmp: [u16; 2]) -> Plan {
         ecs: base + 4,
         lambda: base + 5,
         source: base + 6,
+        secrets: base + 7,
         rtmp,
     };
     Plan { edge: base, regions: [region(base, rtmp[0]), region(base + 10, rtmp[1])] }
@@ -91,9 +94,9 @@ fn at(base: u16, rtmp: [u16; 2]) -> Plan {
 
 /// Free ports. All are held until all are known, so that they differ.
 fn free() -> anyhow::Result<Plan> {
-    let held = ports::free(15)?;
+    let held = ports::free(17)?;
     let mut numbers = held.iter().map(Reserved::port);
-    let mut next = || numbers.next().context("15 ports were asked for");
+    let mut next = || numbers.next().context("17 ports were asked for");
     let mut region = || -> anyhow::Result<RegionPorts> {
         Ok(RegionPorts {
             api: next()?,
@@ -102,6 +105,7 @@ fn free() -> anyhow::Result<Plan> {
             ecs: next()?,
             lambda: next()?,
             source: next()?,
+            secrets: next()?,
             rtmp: next()?,
         })
     };

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::binaries::{Binaries, FUNCTIONS};
 use super::endpoints::RegionEndpoints;
 use super::layout::{Plan, RegionPorts};
-use super::secrets::Secrets;
+use super::secrets::{self, Secrets};
 use super::table::{self, TABLE};
 use super::{REGIONS, StackConfig, events, routes};
 use crate::credentials::LocalCredentials;
@@ -22,6 +22,7 @@ use crate::http_api::{HttpApi, HttpApiConfig};
 use crate::lambda::{FunctionConfig, Lambda, LambdaConfig};
 use crate::process::{Launch, Running, Spawner};
 use crate::s3::{S3, S3Config};
+use crate::secrets_manager::{SecretsManager, SecretsManagerConfig};
 
 /// Task events that may wait for the lifecycle function.
 const EVENTS: usize = 64;
@@ -49,6 +50,8 @@ pub struct Region {
     pub s3: S3,
     /// Its tasks.
     pub ecs: Ecs,
+    /// Its secrets.
+    pub secrets_manager: SecretsManager,
     /// Its functions.
     pub lambda: Lambda,
     functions: Vec<FunctionConfig>,
@@ -89,6 +92,9 @@ impl Region {
         });
         let (dynamodb, s3) = (dynamodb.await?, s3.await?);
         s3.create_bucket(&bucket(name))?;
+        let secrets_manager =
+            SecretsManager::start(SecretsManagerConfig { region: name.into(), port: own.secrets })?;
+        let function_env = environment.function(&setup.secrets.arns(&secrets_manager));
         let (events_in, events) = mpsc::channel(EVENTS);
         let transcoder = TaskDefinition {
             family: "transcoder".into(),
@@ -116,7 +122,7 @@ impl Region {
             idle_after: Duration::from_secs(300),
         };
         let lambda = Lambda::start(lambda, setup.spawner.clone())?;
-        let functions = functions(&setup.config.binaries, &environment.function());
+        let functions = functions(&setup.config.binaries, &function_env);
         functions.iter().for_each(|function| lambda.register(function.clone()));
         let api = HttpApiConfig {
             region: name.into(),
@@ -136,6 +142,7 @@ impl Region {
             dynamodb,
             s3,
             ecs,
+            secrets_manager,
             lambda,
             functions,
             api,
@@ -257,6 +264,7 @@ impl Region {
         self.api.stop().await;
         self.lambda.stop().await;
         self.ecs.stop().await;
+        self.secrets_manager.stop().await;
         self.s3.stop().await;
         self.dynamodb.stop().await;
     }
@@ -294,16 +302,15 @@ impl Environment<'_> {
         env
     }
 
-    fn function(&self) -> BTreeMap<String, String> {
-        let secrets = self.setup.secrets;
+    fn function(&self, arns: &secrets::Arns) -> BTreeMap<String, String> {
         let rtmp = |port| format!("rtmp://127.0.0.1:{port}/live");
         let mut env = self.common();
         env.extend(
             [
-                ("ADMIN_TOKEN", secrets.admin_token.clone()),
-                ("KEY_PEPPER", secrets.key_pepper.clone()),
-                ("SIGNING_KEY", secrets.signing_key.clone()),
-                ("ORIGIN_SECRET", secrets.origin_secret.clone()),
+                ("ADMIN_TOKEN_ARN", arns.admin_token.clone()),
+                ("KEY_PEPPER_ARN", arns.key_pepper.clone()),
+                ("SIGNING_KEY_ARN", arns.signing_key.clone()),
+                ("ORIGIN_SECRET_ARN", arns.origin_secret.clone()),
                 ("INGEST_RTMP", format!("{},{}", rtmp(self.own.rtmp), rtmp(self.peer.rtmp))),
                 ("INGEST_RTMPS", String::new()),
                 ("EDGE_URL", url(self.setup.plans.edge)),
@@ -315,6 +322,7 @@ impl Environment<'_> {
                 ("PEER_ECS_TASK_DEFINITION", "transcoder".into()),
                 ("PEER_ECS_SUBNETS", "subnet-local".into()),
                 ("PEER_ECS_SECURITY_GROUPS", "sg-local".into()),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(self.own.secrets)),
                 ("AWS_ENDPOINT_URL_ECS", url(self.own.ecs)),
                 ("PEER_AWS_ENDPOINT_URL_ECS", url(self.peer.ecs)),
             ]

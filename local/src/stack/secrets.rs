@@ -1,4 +1,5 @@
-//! The deployment's secrets: made once, kept in the data folder (on AWS: Secrets Manager, replicated).
+//! The deployment's secrets: made once, kept in the data folder. Each region's Secrets Manager holds those that functions
+//! read, under the same names: replicas.
 
 use std::fmt;
 use std::io::Write as _;
@@ -7,6 +8,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+
+use crate::secrets_manager::SecretsManager;
 
 /// The secrets of a deployment. `Debug` hides them.
 #[derive(Clone, Serialize, Deserialize)]
@@ -23,6 +26,15 @@ pub struct Secrets {
     pub oac_secret: String,
     /// The one AWS secret key of the local stack.
     pub aws_secret_key: String,
+}
+
+/// Where functions of one region read them.
+#[derive(Debug)]
+pub(super) struct Arns {
+    pub(super) admin_token: String,
+    pub(super) key_pepper: String,
+    pub(super) signing_key: String,
+    pub(super) origin_secret: String,
 }
 
 impl fmt::Debug for Secrets {
@@ -46,6 +58,16 @@ impl Secrets {
                 Ok(secrets)
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Puts them into a region's Secrets Manager.
+    pub(super) fn arns(&self, manager: &SecretsManager) -> Arns {
+        Arns {
+            admin_token: manager.create("headwater/admin-token", "hwlc01", &self.admin_token),
+            key_pepper: manager.create("headwater/key-pepper", "hwlc02", &self.key_pepper),
+            signing_key: manager.create("headwater/signing-key", "hwlc03", &self.signing_key),
+            origin_secret: manager.create("headwater/origin-secret", "hwlc04", &self.origin_secret),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One deployment in memory: its table, its cluster, its functions, a clock that tests move.
 
+pub mod deployment;
 mod event;
 mod logs;
 mod shim;
@@ -129,9 +130,9 @@ impl World {
         HooksFunction { context: self.context(), table, tasks, pepper: pepper(), signing: signing() }
     }
 
-    pub fn playlist(&self, origin_secret: Option<&str>) -> PlaylistFunction<MemoryTable> {
-        let origin_secret = origin_secret.map(Secret::new);
-        PlaylistFunction { context: self.context(), table: self.table.clone(), origin_secret }
+    pub fn playlist(&self, origin_secrets: &[&str]) -> PlaylistFunction<MemoryTable> {
+        let origin_secrets = origin_secrets.iter().copied().map(Secret::new).collect();
+        PlaylistFunction { context: self.context(), table: self.table.clone(), origin_secrets }
     }
 
     pub fn lifecycle<T>(&self, table: T) -> LifecycleFunction<T, FakeCluster> {
@@ -151,7 +152,7 @@ impl World {
 
     /// Asks for a playlist.
     pub async fn view(&self, event: &Event) -> Answer {
-        Answer::of(self.playlist(None).handle(event.request()).await)
+        Answer::of(self.playlist(&[]).handle(event.request()).await)
     }
 
     /// Runs the lifecycle function.

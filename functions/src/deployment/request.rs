@@ -1,0 +1,112 @@
+//! A custom resource's request, read leniently: whatever is wrong with it, it must be answered (CloudFormation user
+//! guide, "Custom resource request objects"). Must not know what the resources do.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::{peer, site};
+
+/// What is to happen to the resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Create,
+    Update,
+    Delete,
+    Unknown(String),
+}
+
+/// A request; fields that it lacks are empty.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) kind: Kind,
+    /// Where the answer goes. A credential.
+    pub(super) url: String,
+    pub(super) stack: String,
+    pub(super) request: String,
+    pub(super) logical: String,
+    pub(super) physical: Option<String>,
+    pub(super) resource_type: String,
+    pub(super) properties: Properties,
+    pub(super) old_properties: Properties,
+}
+
+/// For the log: no URL, no properties.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} {} of {}", self.kind, self.resource_type, self.logical, self.stack)
+    }
+}
+
+impl Request {
+    /// `None`: it does not say where to answer.
+    pub(super) fn read(event: &Value) -> Option<Self> {
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        let properties = |name: &str| Properties(event[name].as_object().cloned().unwrap_or_default());
+        let url = text("ResponseURL");
+        let kind = match text("RequestType").as_str() {
+            "Create" => Kind::Create,
+            "Update" => Kind::Update,
+            "Delete" => Kind::Delete,
+            other => Kind::Unknown(other.to_owned()),
+        };
+        (!url.is_empty()).then(|| Self {
+            kind,
+            url,
+            stack: text("StackId"),
+            request: text("RequestId"),
+            logical: text("LogicalResourceId"),
+            physical: event["PhysicalResourceId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
+            resource_type: text("ResourceType"),
+            properties: properties("ResourceProperties"),
+            old_properties: properties("OldResourceProperties"),
+        })
+    }
+
+    /// The resource's id in the answer. An id that changes makes CloudFormation delete what had the old one, so it
+    /// stays unless the resource is to be another one, and that was made.
+    pub(super) fn physical_id(&self, made: bool) -> String {
+        let identity = |properties: &Properties| match self.resource_type.as_str() {
+            peer::TYPE => peer::physical_id(properties),
+            site::TYPE => site::physical_id(properties),
+            _ => None,
+        };
+        let wanted = identity(&self.properties);
+        let old = identity(&self.old_properties);
+        let is_another = made && self.kind == Kind::Update && old.is_some() && wanted != old;
+        let given = self.physical.clone().filter(|_| !is_another);
+        given.or(wanted).unwrap_or_else(|| format!("{}/none", self.logical))
+    }
+}
+
+/// A property is missing or wrong.
+#[derive(Debug, Error)]
+pub(super) enum PropertyError {
+    #[error("property {0} is missing or no text")]
+    Missing(&'static str),
+    #[error("property {name} is '{value}'; it must be {wanted}")]
+    Wrong { name: &'static str, value: String, wanted: &'static str },
+}
+
+/// A resource's properties.
+#[derive(Debug, Default)]
+pub(super) struct Properties(Map<String, Value>);
+
+impl Properties {
+    /// A property that may be empty.
+    pub(super) fn text(&self, name: &'static str) -> Result<&str, PropertyError> {
+        self.0.get(name).and_then(Value::as_str).ok_or(PropertyError::Missing(name))
+    }
+
+    /// A property that `read` makes a value of; `wanted` says of which.
+    pub(super) fn parse<T>(
+        &self,
+        name: &'static str,
+        wanted: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, PropertyError> {
+        let value = self.text(name)?;
+        read(value).ok_or_else(|| PropertyError::Wrong { name, value: value.to_owned(), wanted })
+    }
+}
