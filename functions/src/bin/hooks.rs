@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
         tasks: Clusters::from_env(&sdk)?,
         pepper: Pepper::new(Secret::new(settings::required("KEY_PEPPER")?)),
         signing: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
+        revision: settings::optional("GATEWAY_REVISION"),
     };
     run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
 }
