@@ -4,6 +4,7 @@
 //! binaries and the real AWS SDK work against it unchanged. They do not know what a stream or a broadcast is;
 //! what is started with which settings is decided by the wiring in [`stack`].
 
+pub mod calls;
 pub mod credentials;
 pub mod dynamodb;
 pub mod ecs;

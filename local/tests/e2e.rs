@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod e2e {
+    mod access;
     mod browser;
     mod cli;
     mod failures;

@@ -1,15 +1,18 @@
 //! From environment variables to running commands.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
-use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_aws::{metrics, settings};
 use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
-use headwater_transcoder::gateway::{self, GatewayConfig, Limits, RtmpsConfig};
+use headwater_transcoder::ecs::{self, Agent};
+use headwater_transcoder::gateway::{self, GatewayConfig, Limits, Protection, RtmpsConfig};
 use headwater_transcoder::run::{Ports, Task, new_boot};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +59,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
             has_mirror: buckets.has_mirror(),
             media: Arc::new(buckets),
         },
+        metrics: metrics::from_env()?,
         leave,
     };
     tracing::info!(broadcast = %task.broadcast, lease = %task.lease, "task starts");
@@ -76,18 +80,36 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
             private_key: settings::required("RTMPS_PRIVATE_KEY")?.into(),
         }),
     };
+    let source_listen = settings::parsed("SOURCE_LISTEN")?;
     let config = GatewayConfig {
         rtmp: settings::parsed("RTMP_LISTEN")?,
         rtmps,
-        source_listen: settings::parsed("SOURCE_LISTEN")?,
-        source_url: settings::required("SOURCE_URL")?,
+        source_listen,
+        source_url: source_url(source_listen).await?,
         region: settings::region()?,
         spool_dir: settings::required("SPOOL_DIR")?.into(),
         signing_key: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
         limits: Limits::default(),
+        revision: settings::optional("GATEWAY_REVISION"),
+        protection: settings::optional("ECS_AGENT_URI").map(|uri| Protection::new(Agent::new(&uri))),
+        metrics: metrics::from_env()?,
     };
-    tracing::info!(rtmp = %config.rtmp, source = %config.source_listen, "gateway starts");
+    tracing::info!(rtmp = %config.rtmp, source = %config.source_url, "gateway starts");
     gateway::run(config, Arc::new(HookClient::from_env(&sdk)?), leave).await?;
     tracing::info!("gateway ends");
     Ok(())
+}
+
+/// Where transcoders of the region reach the source link: `SOURCE_URL`, or else the address that ECS gave the task.
+async fn source_url(listen: SocketAddr) -> anyhow::Result<String> {
+    if let Some(url) = settings::optional("SOURCE_URL") {
+        return Ok(url);
+    }
+    let metadata = settings::optional("ECS_CONTAINER_METADATA_URI_V4").context(
+        "set SOURCE_URL to the address at which transcoders reach this gateway; only in an ECS task is it known without",
+    )?;
+    let address = ecs::private_address(&metadata)
+        .await
+        .context("cannot learn the task's address (or set SOURCE_URL)")?;
+    Ok(format!("http://{}", SocketAddr::from((address, listen.port()))))
 }

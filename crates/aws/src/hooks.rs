@@ -15,7 +15,7 @@ use headwater_domain::hooks::{
     UnpublishRequest,
 };
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult};
-use http::{Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +41,7 @@ pub struct HookClient {
     http: HttpsClient,
     credentials: SharedCredentialsProvider,
     apis: Vec<Api>,
+    user_agent: HeaderValue,
 }
 
 impl HookClient {
@@ -52,7 +53,7 @@ impl HookClient {
         }
         let credentials =
             config.credentials_provider().ok_or_else(|| settings::missing("AWS credentials"))?;
-        Ok(Self { http: https::client()?, credentials, apis })
+        Ok(Self { http: https::client()?, credentials, apis, user_agent: user_agent(config)? })
     }
 
     /// Asks one API after the other until one answers.
@@ -87,6 +88,7 @@ impl HookClient {
             .map_err(|error: http::uri::InvalidUri| refused(error.into()))?;
         let mut request = Request::post(&uri)
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, self.user_agent.clone())
             .header(header::HOST, uri.authority().map(ToString::to_string).unwrap_or_default())
             .body(Full::new(body.clone()))
             .map_err(|error| refused(error.into()))?;
@@ -131,6 +133,13 @@ impl HookClient {
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
+}
+
+/// Who calls, as the SDK says it of itself: access logs show which program it was (`AWS_SDK_UA_APP_ID`).
+fn user_agent(config: &SdkConfig) -> Result<HeaderValue, SettingError> {
+    let app = config.app_name().map(|name| format!(" app/{name}")).unwrap_or_default();
+    HeaderValue::try_from(concat!("headwater/", env!("CARGO_PKG_VERSION")).to_owned() + &app)
+        .map_err(|error| settings::invalid("AWS_SDK_UA_APP_ID", &error))
 }
 
 fn fault(

@@ -3,7 +3,8 @@
 //! [`table::Table`] is the single DynamoDB table, [`media::Buckets`] the media buckets of both regions,
 //! [`tasks::Clusters`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it, [`secrets::Secrets`]
 //! what functions must not have in their environment. For the deployment itself: [`apis::Apis`] finds the other region,
-//! [`site::Site`] keeps the player page, [`callback::Callback`] answers CloudFormation. Environment variables are read in [`settings`] only.
+//! [`site::Site`] keeps the player page, [`callback::Callback`] answers CloudFormation. Environment variables are read
+//! in [`settings`] only; [`metrics`] says where measurements go.
 
 pub mod apis;
 pub mod callback;
@@ -11,6 +12,7 @@ mod error;
 pub mod hooks;
 mod https;
 pub mod media;
+pub mod metrics;
 pub mod schema;
 pub mod secrets;
 pub mod settings;

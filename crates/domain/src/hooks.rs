@@ -139,13 +139,16 @@ pub enum Heartbeat {
     Transcoder(TranscoderBeat),
 }
 
-/// A gateway asks whether its sessions may go on. It writes nothing.
+/// A gateway asks whether its sessions may go on. It writes nothing. A gateway without sessions has nothing to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayBeat {
     /// Who asks.
     pub gateway: Gateway,
     /// Its sessions, at most [`MAX_SESSIONS_PER_BEAT`].
     pub sessions: Vec<SessionRef>,
+    /// Which deployment of the gateway it is; the control plane of the same deployment has the same text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// Sessions in one gateway heartbeat; each costs the hook one or two reads, and it has 30 s.
@@ -169,6 +172,10 @@ pub enum SessionOrder {
 pub struct GatewayOrders {
     /// One order for each session asked for.
     pub sessions: BTreeMap<SessionId, SessionOrder>,
+    /// Whether a deployment has replaced this gateway, so that it should no longer hold out against being stopped.
+    /// `None`: whoever answers cannot tell (the peer's control plane, or a revision is not known), so it is as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<bool>,
 }
 
 /// A transcoder says that it lives and how it fares.

@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod ids;
 pub mod key;
 pub mod live;
+pub mod metrics;
 pub mod ports;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]

@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
         tasks: Clusters::from_env(&sdk)?,
         pepper: Pepper::new(pepper),
         signing: SigningKey::new(signing),
+        revision: settings::optional("GATEWAY_REVISION"),
     };
     run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
 }

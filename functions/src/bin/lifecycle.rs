@@ -1,9 +1,9 @@
 //! Stopped tasks and the minute sweep, as a Lambda function behind EventBridge.
 #![recursion_limit = "256"] // the type of the whole future, down to the SDK, is deeper than the default
 
-use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
+use headwater_aws::{metrics, settings};
 use headwater_functions::lifecycle::LifecycleFunction;
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
         tasks: Clusters::from_env(&sdk)?,
+        metrics: metrics::from_env()?,
     };
     // An error makes EventBridge's asynchronous invocation try again.
     run(service_fn(|event: LambdaEvent<Value>| async {

@@ -41,7 +41,14 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         };
         let orders =
             stream::iter(beat.sessions.iter().cloned()).map(order_of).buffer_unordered(READS_AT_ONCE);
-        Ok(GatewayOrders { sessions: orders.try_collect().await? })
+        Ok(GatewayOrders { sessions: orders.try_collect().await?, superseded: self.superseded(beat) })
+    }
+
+    /// Whether the gateway is of another deployment than this function. The other region is deployed by itself, so only
+    /// the gateway's own region can tell.
+    fn superseded(&self, beat: &GatewayBeat) -> Option<bool> {
+        let own = self.revision.as_ref().filter(|_| beat.gateway.region == self.context.region)?;
+        Some(beat.revision.as_ref()? != own)
     }
 
     pub(super) async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {

@@ -46,6 +46,8 @@ pub struct HooksFunction<T, C> {
     pub pepper: Pepper,
     /// Makes source tokens.
     pub signing: SigningKey,
+    /// Which deployment of the gateway belongs to this one.
+    pub revision: Option<String>,
 }
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {

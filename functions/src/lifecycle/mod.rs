@@ -2,9 +2,12 @@
 //!
 //! Two triggers from EventBridge: "ECS Task State Change" with `lastStatus: STOPPED`, and a schedule every minute.
 
+use std::collections::BTreeSet;
+
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
 use headwater_domain::live::Situation;
 use headwater_domain::live::decide::Occasion;
+use headwater_domain::metrics::{Metric, Metrics};
 use headwater_domain::ports::{PortResult, ReadLive, StartTasks, WriteBroadcasts, WriteLive};
 use headwater_domain::{BroadcastId, Lease, StreamId};
 use serde::Deserialize;
@@ -22,6 +25,8 @@ pub struct LifecycleFunction<T, C> {
     pub table: T,
     /// Starts tasks.
     pub tasks: C,
+    /// Takes the figures of each sweep.
+    pub metrics: Option<Metrics>,
 }
 
 /// What one invocation did, for its log and for who invokes it by hand.
@@ -35,12 +40,26 @@ pub struct Report {
     pub failed: usize,
 }
 
+impl Report {
+    /// Of a sweep.
+    fn figures(&self) -> [Metric; 2] {
+        let count = |name, value| Metric::count(name, u64::try_from(value).unwrap_or(u64::MAX));
+        [count("ActiveStreams", self.seen), count("SweepFailures", self.failed)]
+    }
+}
+
 impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction<T, C> {
     /// Handles one EventBridge event.
     pub async fn handle(&self, event: Value) -> PortResult<Report> {
         match event.get("detail-type").and_then(Value::as_str) {
             Some("ECS Task State Change") => self.task_stopped(&event).await,
-            Some("Scheduled Event") => Ok(self.sweep().await),
+            Some("Scheduled Event") => {
+                let report = self.sweep().await;
+                if let Some(metrics) = &self.metrics {
+                    metrics.write(self.context.now(), &report.figures());
+                }
+                Ok(report)
+            }
             other => {
                 tracing::warn!(detail_type = ?other, "an event that is not for us");
                 Ok(Report::default())
@@ -63,8 +82,9 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
     /// Looks at every stream that either region holds for active. One failing stream does not keep the others waiting.
     async fn sweep(&self) -> Report {
         let mut report = Report::default();
+        let mut seen = BTreeSet::new();
         for region in self.context.regions() {
-            let streams = match self.table.active(region).await {
+            let mut streams = match self.table.active(region).await {
                 Ok(streams) => streams,
                 Err(error) => {
                     tracing::error!(%region, error = &error as &dyn std::error::Error, "cannot list active streams");
@@ -72,8 +92,8 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
                     continue;
                 }
             };
+            streams.retain(|stream| seen.insert(stream.clone()));
             for stream in streams {
-                report.seen += 1;
                 match self.sweep_one(&stream).await {
                     Ok(acted) => report.acted += usize::from(acted),
                     Err(error) => {
@@ -83,6 +103,7 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
                 }
             }
         }
+        report.seen = seen.len();
         tracing::info!(?report, "swept");
         report
     }

@@ -1,13 +1,13 @@
 //! The heartbeat hook: what gateways and transcoders are told to do, in one region and across both.
 
 use headwater_domain::beat::{Activity, Health};
-use headwater_domain::hooks::{Secret, SessionOrder, TranscoderOrder};
+use headwater_domain::hooks::{GatewayOrders, Secret, SessionOrder, TranscoderOrder};
 use headwater_domain::live::State;
 use headwater_domain::testing::samples;
 use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber};
 use serde_json::json;
 
-use crate::support::{Event, World, flowing, later, now, read_out, signing};
+use crate::support::{Event, REVISION, World, flowing, later, now, read_out, signing};
 
 fn stopped(order: SessionOrder) -> String {
     match order {
@@ -26,9 +26,41 @@ async fn a_gateway_hears_of_all_its_sessions_at_once() {
     let sessions = &answer["sessions"];
     assert_eq!(sessions[first.session.as_str()]["action"], "stop");
     assert_eq!(sessions[second.session.as_str()], json!({ "action": "continue" }));
+    assert_eq!(answer.get("superseded"), None, "a body without revision");
     let none = json!({ "from": "gateway", "gateway": world.gateway(), "sessions": [] });
     let answer = world.hook(&Event::sample("hooks-heartbeat-gateway").body(&none)).await.expect(200);
     assert_eq!(answer, json!({ "sessions": {} }));
+}
+
+#[tokio::test]
+async fn a_gateway_learns_from_its_own_region_that_a_deployment_replaced_it() {
+    let world = World::seeded().await;
+    let told = async |by: &World, revision: Option<&str>| {
+        let mut body = json!({ "from": "gateway", "gateway": world.gateway(), "sessions": [] });
+        if let Some(revision) = revision {
+            body["revision"] = json!(revision);
+        }
+        let answer = by.hook(&Event::sample("hooks-heartbeat-gateway").body(&body)).await.expect(200);
+        let text = answer.to_string();
+        (serde_json::from_value::<GatewayOrders>(answer).unwrap().superseded, text)
+    };
+    assert_eq!(told(&world, Some(REVISION)).await.0, Some(false));
+    assert_eq!(told(&world, Some("2023-11-13")).await.0, Some(true));
+    // Not known: an older gateway does not say, and the other region is deployed by itself.
+    assert_eq!(told(&world, None).await.0, None);
+    let (superseded, text) = told(&world.other_region(), Some("2023-11-13")).await;
+    assert_eq!(superseded, None);
+    assert_eq!(text, r#"{"sessions":{}}"#, "an older gateway reads it, too");
+}
+
+#[tokio::test]
+async fn a_control_plane_without_a_revision_supersedes_nobody() {
+    let world = World::seeded().await;
+    let mut function = world.hooks(world.table.clone(), world.cluster.clone());
+    function.revision = None;
+    let event = Event::sample("hooks-heartbeat-gateway");
+    let answer = crate::support::Answer::of(function.handle(event.request()).await).expect(200);
+    assert_eq!(answer.get("superseded"), None);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use headwater_domain::{Lease, LeaseNumber, StreamId};
 use headwater_functions::lifecycle::Report;
 use serde_json::{Value, json};
 
-use crate::support::{Event, Shim, World, flowing, later, sample};
+use crate::support::{Event, Shim, World, flowing, later, metric_lines, sample};
 
 fn stopped(lease: &Lease) -> Value {
     let mut event = sample("lifecycle-task-stopped");
@@ -44,6 +44,34 @@ async fn a_stopped_task_is_replaced_once() {
     assert_eq!(world.lease().await, second);
     let started: Vec<_> = world.cluster.started().into_iter().map(|task| task.lease).collect();
     assert_eq!(started, [first, second]);
+}
+
+#[tokio::test]
+async fn a_sweep_writes_its_figures_and_a_stopped_task_does_not() {
+    let world = World::seeded().await;
+    world.allowed(1).await;
+    // Both regions hold the stream for active; it is one stream.
+    world.table.mark_active(&samples::stream_id(), &world.other_region().region).await.unwrap();
+    world.lifecycle_event(sample("lifecycle-task-stopped")).await;
+    assert_eq!(metric_lines(), [""; 0]);
+    assert_eq!(world.sweep().await.seen, 1);
+    let expected = json!({
+        "Deployment": "headwater",
+        "ActiveStreams": 1,
+        "SweepFailures": 0,
+        "_aws": {
+            "Timestamp": crate::support::T0,
+            "CloudWatchMetrics": [{
+                "Namespace": "Headwater",
+                "Dimensions": [["Deployment"]],
+                "Metrics": [
+                    { "Name": "ActiveStreams", "Unit": "Count" },
+                    { "Name": "SweepFailures", "Unit": "Count" },
+                ],
+            }],
+        },
+    });
+    assert_eq!(metric_lines(), [expected.to_string()]);
 }
 
 #[tokio::test]

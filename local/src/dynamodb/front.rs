@@ -4,7 +4,9 @@
 use super::changes::Changes;
 use super::engine::{Engine, EngineError};
 use super::journal::Entry;
+use super::leading_keys::leading_keys;
 use super::writes::{Effect, Touched, effect};
+use crate::calls::{Call, CallLog};
 use crate::listen::Handler;
 use axum::body::Body;
 use bytes::Bytes;
@@ -18,11 +20,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// DynamoDB's own limit on a request body, in bytes (BatchWriteItem: 16 MB).
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
+/// The account id in every ARN of the local stack.
+const ACCOUNT: &str = "000000000000";
+
 /// The request side of one region.
 #[derive(Debug)]
 pub(super) struct Front {
     engine: Engine,
     changes: Changes,
+    region: String,
+    calls: CallLog,
+    /// Names of the tables' partition keys: they never change.
+    hash_keys: Mutex<HashMap<String, String>>,
     operations: Mutex<BTreeMap<String, u64>>,
     tables: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -50,8 +59,16 @@ impl Handler for Front {
 }
 
 impl Front {
-    pub(super) fn new(engine: Engine, changes: Changes) -> Self {
-        Self { engine, changes, operations: Mutex::default(), tables: Mutex::default() }
+    pub(super) fn new(engine: Engine, changes: Changes, region: String, calls: CallLog) -> Self {
+        Self {
+            engine,
+            changes,
+            region,
+            calls,
+            hash_keys: Mutex::default(),
+            operations: Mutex::default(),
+            tables: Mutex::default(),
+        }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -81,6 +98,7 @@ impl Front {
         self.count(&operation);
         let effect = match serde_json::from_slice::<Value>(&body) {
             Ok(request) => {
+                self.calls.record(self.call(&headers, &operation, &request));
                 effect(&operation, &request, |table| self.engine.key_names(table).unwrap_or_default())
             }
             Err(_) => Effect::Reads, // not JSON: the engine words the refusal
@@ -140,6 +158,29 @@ impl Front {
         if let Err(error) = settled {
             tracing::error!(error, "a write is not replicated until the next start");
         }
+    }
+
+    fn call(&self, headers: &HeaderMap, operation: &str, request: &Value) -> Call {
+        let table = request["TableName"].as_str().unwrap_or("*");
+        let mut arn = format!("arn:aws:dynamodb:{}:{ACCOUNT}:table/{table}", self.region);
+        if let Some(index) = request["IndexName"].as_str() {
+            arn.push_str(&format!("/index/{index}"));
+        }
+        let call = Call::new(headers, format!("dynamodb:{operation}"), arn);
+        let keys =
+            self.hash_key(table).map(|hash| leading_keys(operation, request, &hash)).unwrap_or_default();
+        if keys.is_empty() { call } else { call.condition("dynamodb:LeadingKeys", keys) }
+    }
+
+    fn hash_key(&self, table: &str) -> Option<String> {
+        let mut known = self.hash_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = known.get(table) {
+            return Some(name.clone());
+        }
+        // The partition key is the first of the schema (API reference, KeySchemaElement).
+        let name = self.engine.key_names(table).ok()?.into_iter().next()?;
+        known.insert(table.to_owned(), name.clone());
+        Some(name)
     }
 
     fn count(&self, operation: &str) {

@@ -9,11 +9,13 @@ mod changes;
 mod engine;
 mod front;
 mod journal;
+mod leading_keys;
 pub mod replication;
 mod writes;
 
 pub use replication::Replication;
 
+use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
 use changes::Changes;
 use engine::{Engine, EngineError};
@@ -53,6 +55,8 @@ pub struct DynamoDbConfig {
     pub port: u16,
     /// Folder for its data; created if missing.
     pub folder: PathBuf,
+    /// Notes who calls what.
+    pub calls: CallLog,
 }
 
 /// A running DynamoDB. Dropping it closes the listener; the data stays in the folder.
@@ -74,7 +78,7 @@ impl DynamoDb {
             let image = engine.read(&change.table, &change.key)?;
             changes.resume(change, image);
         }
-        let front = Arc::new(Front::new(engine, changes));
+        let front = Arc::new(Front::new(engine, changes, config.region.clone(), config.calls));
         let server = Server::start(&format!("dynamodb {}", config.region), config.port, front.clone())?;
         Ok(Self { server, front })
     }

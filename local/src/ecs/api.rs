@@ -2,10 +2,11 @@
 
 use super::cluster::{Cluster, Ran};
 use super::task::{Status, Task, Times};
+use crate::calls::{Call, CallLog};
 use crate::listen::Handler;
 use axum::body::Body;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ struct Refusal {
 #[derive(Debug)]
 pub(super) struct Api {
     cluster: Arc<Cluster>,
+    calls: CallLog,
 }
 
 impl Handler for Api {
@@ -60,7 +62,10 @@ impl Handler for Api {
             let operation = target.and_then(|target| target.strip_prefix(TARGET)).unwrap_or_default();
             let body = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
             let answer = match serde_json::from_slice(&body) {
-                Ok(request) => self.answer(operation, request),
+                Ok(request) => {
+                    self.calls.record(self.call(&parts.headers, operation, &request));
+                    self.answer(operation, request)
+                }
                 Err(_) => Err(refusal("SerializationException", "the request is not JSON")),
             };
             match answer {
@@ -72,8 +77,17 @@ impl Handler for Api {
 }
 
 impl Api {
-    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster }
+    pub(super) fn new(cluster: Arc<Cluster>, calls: CallLog) -> Self {
+        Self { cluster, calls }
+    }
+
+    /// Under the cluster as condition; its own resource only where that is a task definition.
+    fn call(&self, headers: &HeaderMap, operation: &str, request: &Value) -> Call {
+        let definition = request["taskDefinition"].as_str().and_then(|name| self.cluster.definition(name));
+        let definition = definition.map(|definition| self.cluster.definition_arn(definition));
+        let resource = definition.unwrap_or_else(|| self.cluster.arn());
+        Call::new(headers, format!("ecs:{operation}"), resource)
+            .condition("ecs:cluster", [self.cluster.arn()])
     }
 
     fn answer(&self, operation: &str, request: Value) -> Result<Value, Refusal> {

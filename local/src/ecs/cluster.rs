@@ -161,7 +161,12 @@ impl Cluster {
         }
     }
 
-    fn arn(&self) -> String {
+    /// ARN of a definition; each has one revision.
+    pub(super) fn definition_arn(&self, definition: &TaskDefinition) -> String {
+        format!("arn:aws:ecs:{}:{ACCOUNT}:task-definition/{}:1", self.config.region, definition.family)
+    }
+
+    pub(super) fn arn(&self) -> String {
         format!("arn:aws:ecs:{}:{ACCOUNT}:cluster/{}", self.config.region, self.config.cluster)
     }
 

@@ -8,6 +8,7 @@ mod task;
 
 pub use task::{Status, TaskDefinition};
 
+use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
 use crate::process::{Signal, Spawner};
 use cluster::Cluster;
@@ -40,6 +41,8 @@ pub struct EcsConfig {
     pub logs: PathBuf,
     /// What can be run.
     pub definitions: Vec<TaskDefinition>,
+    /// Notes who calls what.
+    pub calls: CallLog,
 }
 
 /// A running ECS. Dropping it closes the listener and kills the tasks.
@@ -54,8 +57,9 @@ impl Ecs {
     /// holds the task's next step up, nothing is dropped.
     pub fn start(config: EcsConfig, spawner: Spawner, events: mpsc::Sender<Value>) -> Result<Self, EcsError> {
         let (name, port) = (format!("ecs {}", config.region), config.port);
+        let calls = config.calls.clone();
         let cluster = Arc::new(Cluster::new(config, spawner, events));
-        let server = Server::start(&name, port, Arc::new(api::Api::new(cluster.clone())))?;
+        let server = Server::start(&name, port, Arc::new(api::Api::new(cluster.clone(), calls)))?;
         Ok(Self { server, cluster })
     }
 

@@ -4,6 +4,7 @@ use super::config::{Authorizer, HttpApiConfig};
 use super::event::{ACCOUNT, Inbound, Matched};
 use super::response::Own;
 use super::sigv4;
+use crate::calls::Call;
 use crate::lambda::{InvokeError, Lambda};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -52,6 +53,8 @@ impl Authorizers {
                         Own::Forbidden
                     },
                 )?;
+                let call = Call::new(&request.headers, "execute-api:Invoke", request.arn(route));
+                api.calls.record(call);
                 Ok(Some(json!({ "iam": identity(&api.credentials.access_key_id) })))
             }
             Authorizer::Lambda { function, cache_for } => {

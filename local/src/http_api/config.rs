@@ -1,5 +1,6 @@
 //! What an HTTP API is configured with. Data only.
 
+use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct HttpApiConfig {
     pub access_log: PathBuf,
     /// How long a function may take; API Gateway allows at most 30 s and that is the default there.
     pub integration_timeout: Duration,
+    /// Notes who calls IAM routes.
+    pub calls: CallLog,
 }
 
 /// One route and what it invokes.

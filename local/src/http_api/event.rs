@@ -54,12 +54,16 @@ impl Inbound {
         Value::Object(event)
     }
 
+    /// ARN of what is called.
+    pub(super) fn arn(&self, route: &Matched<'_>) -> String {
+        let Matched { api_id, region, .. } = route;
+        format!("arn:aws:execute-api:{region}:{ACCOUNT}:{api_id}/$default/{}{}", self.method, self.path)
+    }
+
     /// The event for a REQUEST authorizer.
     pub(super) fn authorization(&self, route: &Matched<'_>, identity: &str) -> Value {
         let mut event = self.common(route);
-        let Matched { api_id, region, .. } = route;
-        let arn =
-            format!("arn:aws:execute-api:{region}:{ACCOUNT}:{api_id}/$default/{}{}", self.method, self.path);
+        let arn = self.arn(route);
         event.insert("version".to_owned(), json!("2.0"));
         event.insert("type".to_owned(), json!("REQUEST"));
         event.insert("routeArn".to_owned(), json!(arn));

@@ -5,9 +5,11 @@
 //! else may do nothing. The edge has no `ListBucket`, so a missing key is 403 for it, not 404 (S3 API reference,
 //! GetObject, "Permissions").
 
+mod action;
 mod conditional;
 mod paths;
 
+use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
 use crate::listen::{Faults, Handler, ListenError, Server};
 use axum::body::Body;
@@ -65,6 +67,8 @@ pub struct S3Config {
     pub credentials: LocalCredentials,
     /// Value of [`OAC_HEADER`] that lets the edge read objects.
     pub oac_secret: String,
+    /// Notes who calls what.
+    pub calls: CallLog,
 }
 
 /// A running S3. Dropping it closes the listener; the data stays in the folder.
@@ -80,6 +84,7 @@ struct Front {
     /// Checks nothing; gets only object reads by the edge.
     open: S3Service,
     oac_secret: String,
+    calls: CallLog,
     paths: Paths,
 }
 
@@ -101,8 +106,13 @@ impl S3 {
         let LocalCredentials { access_key_id, secret_access_key } = config.credentials;
         signed.set_auth(SimpleAuth::from_single(access_key_id, secret_access_key));
         let open = S3ServiceBuilder::new(store()?).build();
-        let front =
-            Front { signed: signed.build(), open, oac_secret: config.oac_secret, paths: Paths::default() };
+        let front = Front {
+            signed: signed.build(),
+            open,
+            oac_secret: config.oac_secret,
+            calls: config.calls,
+            paths: Paths::default(),
+        };
         let server = Server::start(&format!("s3 {}", config.region), config.port, Arc::new(front))?;
         Ok(Self { server, folder })
     }
@@ -138,7 +148,10 @@ impl Handler for Front {
             let asked = conditional::Asked::of(&request);
             let answered = match self.caller(&request) {
                 Caller::Anonymous => denied(),
-                Caller::Signed => self.call(&self.signed, request).await,
+                Caller::Signed => {
+                    self.calls.record(action::call(request.method(), request.uri(), request.headers()));
+                    self.call(&self.signed, request).await
+                }
                 Caller::Edge => match object_read(request) {
                     Some(request) => hide_missing(self.call(&self.open, request).await),
                     None => denied(),

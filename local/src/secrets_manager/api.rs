@@ -1,6 +1,7 @@
 //! The Secrets Manager JSON 1.1 protocol: reads requests, words answers and errors. Must not know how secrets are kept.
 
 use super::store::Store;
+use crate::calls::{Call, CallLog};
 use crate::listen::Handler;
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -25,6 +26,7 @@ type Refusal = (&'static str, String);
 #[derive(Debug)]
 pub(super) struct Api {
     store: Arc<Store>,
+    calls: CallLog,
 }
 
 impl Handler for Api {
@@ -36,7 +38,14 @@ impl Handler for Api {
             let body = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
             let answer = match (operation, serde_json::from_slice::<Value>(&body)) {
                 (_, Err(_)) => Err(("SerializationException", "the request is not JSON".to_owned())),
-                ("GetSecretValue", Ok(request)) => self.get_secret_value(&request),
+                ("GetSecretValue", Ok(request)) => {
+                    let answer = self.get_secret_value(&request);
+                    if let Ok(found) = &answer {
+                        let arn = found["ARN"].as_str().unwrap_or_default();
+                        self.calls.record(Call::new(&parts.headers, "secretsmanager:GetSecretValue", arn));
+                    }
+                    answer
+                }
                 _ => Err(("UnknownOperationException", "not offered by the local stack".to_owned())),
             };
             match answer {
@@ -50,8 +59,8 @@ impl Handler for Api {
 }
 
 impl Api {
-    pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    pub(super) fn new(store: Arc<Store>, calls: CallLog) -> Self {
+        Self { store, calls }
     }
 
     fn get_secret_value(&self, request: &Value) -> Result<Value, Refusal> {

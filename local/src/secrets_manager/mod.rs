@@ -4,6 +4,7 @@
 mod api;
 mod store;
 
+use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct SecretsManagerConfig {
     pub region: String,
     /// Port to listen on; 0 for any free one.
     pub port: u16,
+    /// Notes who calls what.
+    pub calls: CallLog,
 }
 
 /// A running Secrets Manager. Dropping it closes the listener.
@@ -30,7 +33,8 @@ impl SecretsManager {
     pub fn start(config: SecretsManagerConfig) -> Result<Self, ListenError> {
         let name = format!("secrets manager {}", config.region);
         let store = Arc::new(Store::new(config.region));
-        let server = Server::start(&name, config.port, Arc::new(api::Api::new(store.clone())))?;
+        let api = Arc::new(api::Api::new(store.clone(), config.calls));
+        let server = Server::start(&name, config.port, api)?;
         Ok(Self { server, store })
     }
 

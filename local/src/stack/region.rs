@@ -15,6 +15,7 @@ use super::layout::{Plan, RegionPorts};
 use super::secrets::{self, Secrets};
 use super::table::{self, TABLE};
 use super::{REGIONS, StackConfig, events, routes};
+use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
 use crate::dynamodb::{DynamoDb, DynamoDbConfig};
 use crate::ecs::{Ecs, EcsConfig, TaskDefinition};
@@ -57,6 +58,8 @@ pub struct Region {
     functions: Vec<FunctionConfig>,
     /// Its HTTP API.
     pub api: HttpApi,
+    /// Who called what of it.
+    pub calls: CallLog,
     rtmp: u16,
     launch_gateway: Launch,
     gateway: tokio::sync::Mutex<Option<Running>>,
@@ -78,10 +81,12 @@ impl Region {
         let environment = Environment { name, peer_name: REGIONS[1 - setup.index], own, peer, setup: &setup };
         let folder = setup.data.join(name);
         let logs = setup.data.join("logs").join(name);
+        let calls = CallLog::open(&logs.join("calls.jsonl"))?;
         let dynamodb = DynamoDb::start(DynamoDbConfig {
             region: name.into(),
             port: own.dynamodb,
             folder: folder.join("dynamodb"),
+            calls: calls.clone(),
         });
         let s3 = S3::start(S3Config {
             region: name.into(),
@@ -89,12 +94,16 @@ impl Region {
             folder: folder.join("s3"),
             credentials: setup.credentials.clone(),
             oac_secret: setup.secrets.oac_secret.clone(),
+            calls: calls.clone(),
         });
         let (dynamodb, s3) = (dynamodb.await?, s3.await?);
         s3.create_bucket(&bucket(name))?;
-        let secrets_manager =
-            SecretsManager::start(SecretsManagerConfig { region: name.into(), port: own.secrets })?;
-        let function_env = environment.function(&setup.secrets.arns(&secrets_manager));
+        let secrets_manager = SecretsManager::start(SecretsManagerConfig {
+            region: name.into(),
+            port: own.secrets,
+            calls: calls.clone(),
+        })?;
+        let arns = setup.secrets.arns(&secrets_manager);
         let (events_in, events) = mpsc::channel(EVENTS);
         let transcoder = TaskDefinition {
             family: "transcoder".into(),
@@ -110,6 +119,7 @@ impl Region {
             cluster: "headwater".into(),
             logs: logs.join("tasks"),
             definitions: vec![transcoder],
+            calls: calls.clone(),
         };
         let ecs = Ecs::start(ecs, setup.spawner.clone(), events_in)?;
         ecs.set_start_delay(setup.config.task_start_delay);
@@ -122,7 +132,7 @@ impl Region {
             idle_after: Duration::from_secs(300),
         };
         let lambda = Lambda::start(lambda, setup.spawner.clone())?;
-        let functions = functions(&setup.config.binaries, &function_env);
+        let functions = functions(&setup.config.binaries, &environment, &arns);
         functions.iter().for_each(|function| lambda.register(function.clone()));
         let api = HttpApiConfig {
             region: name.into(),
@@ -132,6 +142,7 @@ impl Region {
             credentials: setup.credentials.clone(),
             access_log: logs.join("api-access.log"),
             integration_timeout: Duration::from_secs(30),
+            calls: calls.clone(),
         };
         let api = HttpApi::start(api, lambda.clone())?;
         let launch_gateway = Launch::new(setup.config.binaries.transcoder(), logs.join("gateway.log"))
@@ -146,6 +157,7 @@ impl Region {
             lambda,
             functions,
             api,
+            calls,
             rtmp: own.rtmp,
             launch_gateway,
             gateway: tokio::sync::Mutex::new(None),
@@ -270,9 +282,15 @@ impl Region {
     }
 }
 
-fn functions(binaries: &Binaries, env: &BTreeMap<String, String>) -> Vec<FunctionConfig> {
-    let function =
-        |name| FunctionConfig { env: env.clone(), ..FunctionConfig::new(name, binaries.function(name)) };
+fn functions(
+    binaries: &Binaries,
+    environment: &Environment<'_>,
+    arns: &secrets::Arns,
+) -> Vec<FunctionConfig> {
+    let function = |name| {
+        let env = environment.function(name, arns);
+        FunctionConfig { env, ..FunctionConfig::new(name, binaries.function(name)) }
+    };
     FUNCTIONS.into_iter().map(function).collect()
 }
 
@@ -290,10 +308,13 @@ fn url(port: u16) -> String {
 }
 
 impl Environment<'_> {
-    fn common(&self) -> BTreeMap<String, String> {
+    /// `app`: how the program names itself to AWS. The region is in it because the stand-ins have one account and key
+    /// for both, where AWS shows the role.
+    fn common(&self, app: &str) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
             ("TABLE_NAME".to_owned(), TABLE.to_owned()),
             ("PEER_REGION".into(), self.peer_name.into()),
+            ("AWS_SDK_UA_APP_ID".into(), format!("{app}.{}", self.name)),
             ("AWS_ENDPOINT_URL_DYNAMODB".into(), url(self.own.dynamodb)),
             ("RUST_LOG".into(), "info".into()),
         ]);
@@ -302,9 +323,9 @@ impl Environment<'_> {
         env
     }
 
-    fn function(&self, arns: &secrets::Arns) -> BTreeMap<String, String> {
+    fn function(&self, name: &str, arns: &secrets::Arns) -> BTreeMap<String, String> {
         let rtmp = |port| format!("rtmp://127.0.0.1:{port}/live");
-        let mut env = self.common();
+        let mut env = self.common(name);
         env.extend(
             [
                 ("ADMIN_TOKEN_ARN", arns.admin_token.clone()),
@@ -331,8 +352,8 @@ impl Environment<'_> {
         env
     }
 
-    fn media(&self) -> BTreeMap<String, String> {
-        let mut env = self.common();
+    fn media(&self, app: &str) -> BTreeMap<String, String> {
+        let mut env = self.common(app);
         env.extend(self.setup.credentials.environment(self.name));
         env.insert("API_URL".into(), url(self.own.api));
         env.insert("PEER_API_URL".into(), url(self.peer.api));
@@ -340,7 +361,7 @@ impl Environment<'_> {
     }
 
     fn task(&self) -> BTreeMap<String, String> {
-        let mut env = self.media();
+        let mut env = self.media("transcoder");
         env.extend(
             [
                 ("MEDIA_BUCKET", bucket(self.name)),
@@ -354,7 +375,7 @@ impl Environment<'_> {
     }
 
     fn gateway(&self, spool: &Path) -> BTreeMap<String, String> {
-        let mut env = self.media();
+        let mut env = self.media("gateway");
         env.extend(
             [
                 ("RTMP_LISTEN", format!("127.0.0.1:{}", self.own.rtmp)),

@@ -6,15 +6,21 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, PutRequest,
     ScalarAttributeType, WriteRequest,
 };
+use headwater_local::calls::CallLog;
 use headwater_local::dynamodb::{DynamoDb, DynamoDbConfig};
 use std::path::Path;
 
 pub(super) const TABLE: &str = "items";
 
 pub(super) async fn start(folder: &Path, region: &str, port: u16) -> DynamoDb {
-    DynamoDb::start(DynamoDbConfig { region: region.to_owned(), port, folder: folder.join(region) })
-        .await
-        .unwrap()
+    DynamoDb::start(DynamoDbConfig {
+        region: region.to_owned(),
+        port,
+        folder: folder.join(region),
+        calls: CallLog::default(),
+    })
+    .await
+    .unwrap()
 }
 
 pub(super) fn client(db: &DynamoDb) -> Client {

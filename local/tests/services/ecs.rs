@@ -3,6 +3,7 @@
 use super::support::{REGION, sdk_config};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerOverride, DesiredStatus, KeyValuePair, TaskOverride};
+use headwater_local::calls::CallLog;
 use headwater_local::ecs::{Ecs, EcsConfig, Status, TaskDefinition};
 use headwater_local::process::{Signal, Spawner};
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ fn start(logs: &Path, definition: TaskDefinition) -> (Ecs, Client, mpsc::Receive
         cluster: CLUSTER.to_owned(),
         logs: logs.to_owned(),
         definitions: vec![definition],
+        calls: CallLog::default(),
     };
     let ecs = Ecs::start(config, Spawner::new().unwrap(), events).unwrap();
     let client = Client::from_conf(sdk_config!(aws_sdk_ecs, ecs.addr()).build());

@@ -3,6 +3,7 @@
 use super::support::{Answer, credentials, get, send};
 use axum::body::Body;
 use futures::future::BoxFuture;
+use headwater_local::calls::CallLog;
 use headwater_local::edge::{Behavior, Distribution, Edge, EdgeConfig, EdgeError, Origin};
 use headwater_local::listen::{Handler, Server};
 use headwater_local::process::Spawner;
@@ -233,6 +234,7 @@ async fn objects_come_from_the_second_bucket_when_the_first_has_none() {
             folder: folder.path().join(region),
             credentials: credentials(),
             oac_secret: "oac".to_owned(),
+            calls: CallLog::default(),
         };
         let s3 = S3::start(config).await.unwrap();
         s3.create_bucket("media-bucket").unwrap();

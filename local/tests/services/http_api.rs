@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::body::Body;
+use headwater_local::calls::CallLog;
 use headwater_local::http_api::{Authorizer, HttpApi, HttpApiConfig, Route};
 use headwater_local::lambda::Lambda;
 use http::{Request, StatusCode};
@@ -22,6 +23,7 @@ fn start(folder: &Path, lambda: &Lambda, routes: Vec<Route>, timeout: Duration) 
         credentials: credentials(),
         access_log: folder.join("access.log"),
         integration_timeout: timeout,
+        calls: CallLog::default(),
     };
     HttpApi::start(config, lambda.clone()).unwrap()
 }

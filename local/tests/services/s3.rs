@@ -4,6 +4,7 @@ use super::support::{credentials, get, sdk_config, send};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use axum::body::Body;
+use headwater_local::calls::CallLog;
 use headwater_local::s3::{OAC_HEADER, S3, S3Config};
 use http::{Request, StatusCode};
 use std::path::Path;
@@ -19,6 +20,7 @@ async fn start(folder: &Path, port: u16) -> S3 {
         folder: folder.join("s3"),
         credentials: credentials(),
         oac_secret: SECRET.to_owned(),
+        calls: CallLog::default(),
     });
     let s3 = s3.await.unwrap();
     s3.create_bucket(BUCKET).unwrap();

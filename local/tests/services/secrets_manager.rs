@@ -12,7 +12,12 @@ use std::error::Error as _;
 const VARIABLE: &str = "ORIGIN_SECRET_ARN";
 
 fn start() -> SecretsManager {
-    SecretsManager::start(SecretsManagerConfig { region: REGION.to_owned(), port: 0 }).unwrap()
+    SecretsManager::start(SecretsManagerConfig {
+        region: REGION.to_owned(),
+        port: 0,
+        calls: headwater_local::calls::CallLog::default(),
+    })
+    .unwrap()
 }
 
 fn client(manager: &SecretsManager) -> Client {

@@ -17,6 +17,7 @@ const SECRET: &str = "edge-secret";
 async fn a_file_is_stored_with_its_headers_replaced_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let config = S3Config {
+        calls: headwater_local::calls::CallLog::default(),
         region: "us-east-1".to_owned(),
         port: 0,
         folder: folder.path().join("s3"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use headwater_domain::hooks::{Gateway, GatewayBeat, MAX_SESSIONS_PER_BEAT, SessionOrder};
 use headwater_domain::ports::Hooks;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,11 +18,24 @@ const BEAT_EVERY: Duration = Duration::from_secs(2);
 /// For one heartbeat; the next one asks the same.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gives signs of life until `stop`.
+/// How the gateway names itself.
+#[derive(Debug)]
+pub struct Name {
+    /// Who it is.
+    pub gateway: Gateway,
+    /// Which deployment it is of.
+    pub revision: Option<String>,
+}
+
+/// Gives signs of life until `stop`; whether the gateway has been replaced is noted in `superseded`.
+///
+/// Without sessions there is nothing to ask: what is held for them (protection, too) is let go of anyway, and a gateway
+/// that idles for a month would call a function a million times.
 pub async fn beat_until<H: Hooks>(
-    gateway: Gateway,
+    name: Name,
     hooks: Arc<H>,
     registry: Arc<Registry>,
+    superseded: watch::Sender<bool>,
     stop: CancellationToken,
 ) {
     let mut ticks = interval(BEAT_EVERY);
@@ -29,7 +43,8 @@ pub async fn beat_until<H: Hooks>(
     let mut failing = false;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let sessions = registry.live();
-        let batches = sessions.chunks(MAX_SESSIONS_PER_BEAT).map(|batch| beat(&gateway, &*hooks, batch));
+        let batches =
+            sessions.chunks(MAX_SESSIONS_PER_BEAT).map(|batch| beat(&name, &*hooks, batch, &superseded));
         let Some(answered) = stop.run_until_cancelled(join_all(batches)).await else { return };
         if sessions.is_empty() || failing == answered.contains(&false) {
             continue;
@@ -43,11 +58,21 @@ pub async fn beat_until<H: Hooks>(
     }
 }
 
-async fn beat<H: Hooks>(gateway: &Gateway, hooks: &H, sessions: &[Arc<Session>]) -> bool {
+async fn beat<H: Hooks>(
+    name: &Name,
+    hooks: &H,
+    sessions: &[Arc<Session>],
+    superseded: &watch::Sender<bool>,
+) -> bool {
     let names = sessions.iter().map(|session| session.names.clone()).collect();
-    let beat = GatewayBeat { gateway: gateway.clone(), sessions: names };
+    let Name { gateway, revision } = name;
+    let beat = GatewayBeat { gateway: gateway.clone(), sessions: names, revision: revision.clone() };
     match timeout(BEAT_TIMEOUT, hooks.gateway_beat(&beat)).await {
         Ok(Ok(orders)) => {
+            if let Some(now) = orders.superseded {
+                // Taken back if the control plane does: a deployment may reach it after the gateway, or be undone.
+                superseded.send_if_modified(|before| std::mem::replace(before, now) != now);
+            }
             for session in sessions {
                 if let Some(SessionOrder::Stop { reason }) = orders.sessions.get(session.id()) {
                     session.wish(Wish::Stop(StopReason::Ordered(reason.clone())));

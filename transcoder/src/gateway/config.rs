@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use headwater_domain::Region;
 use headwater_domain::hooks;
+use headwater_domain::metrics::Metrics;
 use headwater_domain::tokens::SigningKey;
+
+use super::protection::Protection;
 
 /// Settings of a gateway. Ports may be 0: [`super::Gateway`] tells which were taken.
 #[derive(Debug, Clone)]
@@ -27,6 +30,12 @@ pub struct GatewayConfig {
     pub signing_key: SigningKey,
     /// What peers may make the gateway do.
     pub limits: Limits,
+    /// Which deployment it is of.
+    pub revision: Option<String>,
+    /// Its protection from being stopped, if ECS offers that.
+    pub protection: Option<Protection>,
+    /// Takes its figures.
+    pub metrics: Option<Metrics>,
 }
 
 impl GatewayConfig {

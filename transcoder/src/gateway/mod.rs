@@ -4,7 +4,8 @@
 //! It relays bytes and decodes nothing. [`Gateway::start`] wires it: [`listener`] takes connections, [`connection`]
 //! brings each to its publish request, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
 //! through [`intake`] (what may come in, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
-//! [`farewell`] talk to the control plane about the sessions in the [`registry`].
+//! [`farewell`] talk to the control plane about the sessions in the [`registry`], [`protection`] to ECS; [`figures`] are
+//! for the autoscaler.
 //!
 //! Everything here knows the control plane only as [`headwater_domain::ports::Hooks`].
 
@@ -15,9 +16,11 @@ pub mod connection;
 pub mod context;
 pub mod error;
 pub mod farewell;
+pub mod figures;
 pub mod guests;
 pub mod intake;
 pub mod listener;
+pub mod protection;
 pub mod rate;
 pub mod registry;
 pub mod relay;
@@ -31,6 +34,7 @@ pub mod wire;
 
 pub use config::{GatewayConfig, Limits, RtmpsConfig};
 pub use error::GatewayError;
+pub use protection::Protection;
 pub use server::{Gateway, run};
 
 use std::time::SystemTime;

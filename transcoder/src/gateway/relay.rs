@@ -79,6 +79,7 @@ where
     wishes.mark_changed();
     let mut read = Ok(0);
     loop {
+        session.note_received(*read.as_ref().unwrap_or(&0));
         // What came before an error still counts.
         let taken = take_events(wire, &mut intake);
         session.spool.announce();

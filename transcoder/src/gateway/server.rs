@@ -7,23 +7,27 @@ use std::time::Duration;
 use futures::future::join_all;
 use headwater_domain::ports::Hooks;
 use tokio::select;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::beats::beat_until;
+use super::beats::{Name, beat_until};
 use super::config::GatewayConfig;
 use super::context::Context;
 use super::error::GatewayError;
+use super::figures::Figures;
 use super::guests::Guests;
 use super::listener::{bind, take_encoders};
+use super::protection::protect_until;
 use super::registry::Registry;
 use super::session::{StopReason, Wish};
 use super::source_link::SourceLink;
 use super::source_link::serve::serve_until;
 use super::spool::chunks::clear_leftovers;
 use super::tls;
+use crate::metrics::write_until;
 
 /// When the gateway leaves: for connections to end after they were told to, and for the control plane to be told.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +79,12 @@ impl Gateway {
         }
         let link = SourceLink { registry: registry.clone(), guests, key: config.signing_key };
         loops.spawn(serve_until(source_listener, link.router(), done.clone()));
-        loops.spawn(beat_until(identity, hooks, registry.clone(), done.clone()));
+        let (superseded_in, superseded) = watch::channel(false);
+        let name = Name { gateway: identity, revision: config.revision };
+        loops.spawn(beat_until(name, hooks, registry.clone(), superseded_in, done.clone()));
+        loops.spawn(protect_until(config.protection, registry.clone(), superseded, done.clone()));
+        let mut figures = Figures::new(registry.clone());
+        loops.spawn(write_until(config.metrics, move || figures.take(), done.clone()));
         loops.spawn(registry.keep_house_until(done.clone()));
 
         tracing::info!(%rtmp, rtmps = ?rtmps, %source, "gateway listens");

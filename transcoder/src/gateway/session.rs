@@ -1,7 +1,7 @@
 //! One accepted publisher: its names, its media, and the ways in which it is told to end.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -54,6 +54,7 @@ pub struct Session {
     pub spool: Arc<Spool>,
     wish: watch::Sender<Wish>,
     ended: OnceLock<Instant>,
+    received: AtomicU64,
     readers: AtomicUsize,
     read_out: AtomicBool,
 }
@@ -66,6 +67,7 @@ impl Session {
             spool: Arc::new(spool),
             wish: watch::Sender::new(Wish::GoOn),
             ended: OnceLock::new(),
+            received: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
             read_out: AtomicBool::new(false),
         }
@@ -101,6 +103,16 @@ impl Session {
     /// Since when it has ended.
     pub fn ended(&self) -> Option<Instant> {
         self.ended.get().copied()
+    }
+
+    /// Counts bytes that came from the encoder.
+    pub fn note_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes that came from the encoder.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Whether a reader had everything to the very end.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headwater_domain::beat::Activity;
 use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
+use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::timeline::ResumePoint;
@@ -19,6 +20,7 @@ use super::entry::Author;
 use super::source::{Opened, SourceClient};
 use super::upload::Uploader;
 use super::vitals::Vitals;
+use crate::metrics::write_until;
 
 /// A source that was replaced by another may say what it still has for so long.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -62,6 +64,8 @@ pub struct Task<H, T, M> {
     pub boot: Secret,
     /// Hooks, timeline, buckets.
     pub ports: Ports<H, T, M>,
+    /// Takes its figures.
+    pub metrics: Option<Metrics>,
     /// Asked to leave (SIGTERM).
     pub leave: CancellationToken,
 }
@@ -112,6 +116,7 @@ where
             vitals: vitals.clone(),
         };
         let beating = tokio::spawn(beats.run(order_in, done.clone()));
+        let measuring = tokio::spawn(write_until(self.metrics.clone(), vitals.figures(), done.clone()));
         let mut worker = Worker {
             orders,
             client: SourceClient::new(),
@@ -133,6 +138,7 @@ where
         }
         done.cancel();
         beating.await?;
+        measuring.await?;
         exit
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use headwater_domain::beat::{Activity, Health};
+use headwater_domain::metrics::Metric;
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::Notify;
 
@@ -67,6 +68,22 @@ impl Vitals {
         });
     }
 
+    /// Finds the figures of the moment; errors are counted since the last time.
+    pub(super) fn figures(&self) -> impl FnMut() -> Vec<Metric> + use<> {
+        let (vitals, mut errors_before) = (self.clone(), 0);
+        move || {
+            let health = vitals.read();
+            let errors = health.decode_errors - std::mem::replace(&mut errors_before, health.decode_errors);
+            let mut figures =
+                vec![Metric::count("MirrorLag", health.mirror_lag), Metric::count("DecodeErrors", errors)];
+            // Without a source nothing is due.
+            if let (Activity::Transcoding, Some(until)) = (health.activity, health.media_until) {
+                figures.push(Metric::seconds("Backlog", wall_clock().since(until)));
+            }
+            figures
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Health> {
         // A poisoned lock holds a whole value: every update is a plain assignment.
         self.health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -77,4 +94,25 @@ impl Vitals {
 pub(super) fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_once_and_a_backlog_while_there_is_a_source() {
+        let vitals = Vitals::new();
+        let mut figures = vitals.figures();
+        let expected = |errors| vec![Metric::count("MirrorLag", 2), Metric::count("DecodeErrors", errors)];
+        vitals.update(|health| (health.decode_errors, health.mirror_lag) = (3, 2));
+        assert_eq!(figures(), expected(3));
+        vitals.update(|health| health.decode_errors = 4);
+        assert_eq!(figures(), expected(1));
+        // A clock ahead of ours is no backlog.
+        vitals.source_found(&SessionId::from_random(1));
+        vitals.update(|health| health.media_until = Some(wall_clock() + std::time::Duration::from_secs(60)));
+        let backlog = Metric::seconds("Backlog", std::time::Duration::ZERO);
+        assert_eq!(figures(), [expected(0), vec![backlog]].concat());
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) struct FakeHooks {
     policy: Mutex<Policy>,
     stops: Mutex<BTreeMap<SessionId, String>>,
     outage: Mutex<bool>,
+    superseded: Mutex<Option<bool>>,
     record: watch::Sender<Record>,
 }
 
@@ -44,12 +45,18 @@ impl FakeHooks {
             policy: Mutex::new(policy),
             stops: Mutex::default(),
             outage: Mutex::new(false),
+            superseded: Mutex::new(None),
             record: watch::Sender::default(),
         }
     }
 
     pub(crate) fn set_outage(&self, outage: bool) {
         *self.outage.lock().unwrap() = outage;
+    }
+
+    /// What the gateway is told of its deployment from now on.
+    pub(crate) fn set_superseded(&self, superseded: Option<bool>) {
+        *self.superseded.lock().unwrap() = superseded;
     }
 
     pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
@@ -128,7 +135,7 @@ impl Hooks for FakeHooks {
         };
         let sessions =
             beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
-        Ok(GatewayOrders { sessions })
+        Ok(GatewayOrders { sessions, superseded: *self.superseded.lock().unwrap() })
     }
 
     async fn transcoder_beat(&self, _: &TranscoderBeat) -> PortResult<TranscoderOrder> {

@@ -5,6 +5,8 @@
 mod cost;
 mod ends;
 mod hooks;
+mod program;
+mod protection;
 mod publish;
 mod refusals;
 mod resume;

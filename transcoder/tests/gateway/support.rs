@@ -57,20 +57,32 @@ pub(crate) async fn rig_with(policy: Policy, change: impl FnOnce(&mut Limits)) -
 }
 
 pub(crate) async fn rig_of(policy: Policy, limits: Limits, rtmps: Option<RtmpsConfig>, dir: TempDir) -> Rig {
+    rig_configured(policy, dir, |config| (config.limits, config.rtmps) = (limits, rtmps)).await
+}
+
+pub(crate) async fn rig_configured(
+    policy: Policy,
+    dir: TempDir,
+    change: impl FnOnce(&mut GatewayConfig),
+) -> Rig {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let key = SigningKey::new(Secret::new("signing"));
     let hooks = Arc::new(FakeHooks::new(policy));
     let shutdown = CancellationToken::new();
-    let config = GatewayConfig {
+    let mut config = GatewayConfig {
         rtmp: any,
-        rtmps,
+        rtmps: None,
         source_listen: any,
         source_url: "http://10.0.1.5:8936".to_owned(),
         region: "eu-west-1".parse().unwrap(),
         spool_dir: dir.path().join("spool"),
         signing_key: key.clone(),
-        limits,
+        limits: Limits::default(),
+        revision: Some("r2".to_owned()),
+        protection: None,
+        metrics: None,
     };
+    change(&mut config);
     let gateway = Gateway::start(config, hooks.clone(), shutdown.clone()).await.unwrap();
     let http = Client::builder(TokioExecutor::new()).build_http();
     Rig { hooks, gateway, key, dir, shutdown, http }

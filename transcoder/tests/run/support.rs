@@ -91,6 +91,7 @@ impl Rig {
                 media: self.buckets.clone(),
                 has_mirror: true,
             },
+            metrics: None,
             leave: leave.clone(),
         };
         Running { lease, leave, task: tokio::spawn(task.run()) }

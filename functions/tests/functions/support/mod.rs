@@ -5,7 +5,7 @@ mod event;
 mod logs;
 mod shim;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use headwater_domain::beat::{Activity, Health};
 use headwater_domain::hooks::{
@@ -13,6 +13,7 @@ use headwater_domain::hooks::{
 };
 use headwater_domain::key::{KeyRecord, Pepper, StreamKey};
 use headwater_domain::live::State;
+use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{ReadLive, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::fakes::{FakeCluster, MemoryTable};
@@ -30,10 +31,14 @@ pub use event::{Answer, Event, folder, sample};
 pub use logs::Logs;
 pub use shim::Shim;
 
+/// The deployment that the sample events come from.
+pub const REVISION: &str = "2023-11-14";
+
 /// When every test begins; the sample broadcast begins then, too.
 pub const T0: u64 = 1_700_000_000_000;
 
 thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<u64> = const { Cell::new(T0) };
     static ROLLS: Cell<u128> = const { Cell::new(0) };
 }
@@ -46,6 +51,15 @@ fn clock() -> Timestamp {
 fn random() -> u128 {
     ROLLS.set(ROLLS.get() + 1);
     ROLLS.get()
+}
+
+fn keep_line(line: &str) {
+    LINES.with_borrow_mut(|lines| lines.push(line.to_owned()));
+}
+
+/// The metrics that this test's functions have written, a line each.
+pub fn metric_lines() -> Vec<String> {
+    LINES.take()
 }
 
 /// Moves the clock.
@@ -127,7 +141,15 @@ impl World {
     }
 
     pub fn hooks<T: HookTable, C: StartTasks>(&self, table: T, tasks: C) -> HooksFunction<T, C> {
-        HooksFunction { context: self.context(), table, tasks, pepper: pepper(), signing: signing() }
+        let revision = Some(REVISION.to_owned());
+        HooksFunction {
+            context: self.context(),
+            table,
+            tasks,
+            pepper: pepper(),
+            signing: signing(),
+            revision,
+        }
     }
 
     pub fn playlist(&self, origin_secrets: &[&str]) -> PlaylistFunction<MemoryTable> {
@@ -136,7 +158,10 @@ impl World {
     }
 
     pub fn lifecycle<T>(&self, table: T) -> LifecycleFunction<T, FakeCluster> {
-        LifecycleFunction { context: self.context(), table, tasks: self.cluster.clone() }
+        let metrics =
+            Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print: keep_line };
+        let metrics = Some(metrics);
+        LifecycleFunction { context: self.context(), table, tasks: self.cluster.clone(), metrics }
     }
 
     /// Asks the API.

@@ -1,0 +1,90 @@
+//! The gateway's figures, for the autoscaler and the dashboard.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use headwater_domain::SessionId;
+use headwater_domain::metrics::Metric;
+
+use super::registry::Registry;
+
+/// What a session has counted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    received: u64,
+    lost: u64,
+}
+
+/// Finds the figures, each time since the last time.
+///
+/// A session is kept in the registry for minutes after its end, longer than lines are apart, so its last counts are seen.
+#[derive(Debug)]
+pub struct Figures {
+    registry: Arc<Registry>,
+    before: HashMap<SessionId, Counted>,
+}
+
+impl Figures {
+    /// From nothing on.
+    pub fn new(registry: Arc<Registry>) -> Self {
+        Self { registry, before: HashMap::new() }
+    }
+
+    /// The figures now.
+    pub fn take(&mut self) -> Vec<Metric> {
+        let (mut live, mut fresh) = (0, Counted::default());
+        let mut counts = HashMap::new();
+        for session in self.registry.all() {
+            let now = Counted { received: session.received(), lost: session.spool.lost() };
+            let before = self.before.get(session.id()).copied().unwrap_or_default();
+            fresh.received += now.received - before.received;
+            fresh.lost += now.lost - before.lost;
+            live += u64::from(session.ended().is_none());
+            counts.insert(session.id().clone(), now);
+        }
+        self.before = counts;
+        vec![
+            Metric::count("Sessions", live),
+            Metric::bytes("IngestBytes", fresh.received),
+            Metric::bytes("BufferedBytes", self.registry.held()),
+            Metric::count("LostMessages", fresh.lost),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_domain::hooks::SessionRef;
+    use headwater_domain::{BroadcastId, StreamId};
+
+    use super::*;
+    use crate::gateway::Limits;
+
+    #[test]
+    fn what_is_counted_is_counted_once_and_what_is_now_is_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Arc::new(Registry::new(folder.path().to_owned(), Limits::default()));
+        let mut figures = Figures::new(registry.clone());
+        let stream = StreamId::from_random(1);
+        let broadcast = BroadcastId::new(&stream, 1_000, 7);
+        let open = |order| {
+            let session = SessionId::from_random(order);
+            let (stream, broadcast) = (stream.clone(), broadcast.clone());
+            registry.open(SessionRef { session, stream, broadcast, order: 1 }).unwrap()
+        };
+        let expected = |sessions, ingest| {
+            let (sessions, ingest) =
+                (Metric::count("Sessions", sessions), Metric::bytes("IngestBytes", ingest));
+            [sessions, ingest, Metric::bytes("BufferedBytes", 0), Metric::count("LostMessages", 0)]
+        };
+        assert_eq!(figures.take(), expected(0, 0));
+        let (first, second) = (open(1), open(2));
+        first.note_received(70);
+        second.note_received(7);
+        assert_eq!(figures.take(), expected(2, 77));
+        second.note_received(5);
+        first.end();
+        assert_eq!(figures.take(), expected(1, 5));
+        assert_eq!(figures.take(), expected(1, 0));
+    }
+}
