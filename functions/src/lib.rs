@@ -6,6 +6,7 @@ pub mod api;
 pub mod authorizer;
 mod commit;
 pub mod context;
+mod date;
 pub mod deployment;
 pub mod hooks;
 pub mod lifecycle;

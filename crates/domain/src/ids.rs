@@ -162,6 +162,11 @@ impl BroadcastId {
     pub fn stream(&self) -> StreamId {
         StreamId(self.0[..STREAM_ID_LEN].to_owned())
     }
+
+    /// What is behind the stream's id and the hyphen: its place among the stream's broadcasts.
+    pub fn tail(&self) -> &str {
+        &self.0[STREAM_ID_LEN + 1..]
+    }
 }
 
 /// Counts the leases of one broadcast, from 1.

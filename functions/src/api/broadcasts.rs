@@ -14,15 +14,16 @@ impl<T: ApiTable> ApiFunction<T> {
         stream: &StreamId,
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
-        let of_this = |text: &str| text.parse().ok().filter(|id: &BroadcastId| id.stream() == *stream);
-        let (limit, after) = input::page(request, of_this)?;
+        let (limit, after) =
+            input::page(request, |tail| format!("{stream}-{tail}").parse::<BroadcastId>().ok())?;
         self.find(stream).await?;
         let situation = self.table.situation(stream).await?;
         let page = self.table.broadcasts(stream, after.as_ref(), limit).await?;
         let (now, region) = (self.context.now(), &self.context.region);
         let show = |record| view::broadcast(record, &situation, region, &self.places, now);
         let broadcasts: Vec<_> = page.items.iter().map(show).collect();
-        let next = page.items.last().filter(|_| page.more).map(|record| &record.id);
+        // The stream is in the path already, so a cursor cannot name another one.
+        let next = page.items.last().filter(|_| page.more).map(|record| record.id.tail());
         Ok(json(StatusCode::OK, &json!({ "broadcasts": broadcasts, "next": next })))
     }
 }

@@ -23,6 +23,11 @@ pub(super) struct Origin {
     pub(super) at: Timestamp,
 }
 
+/// `HeaderValue::to_str` lets tabs through.
+fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 impl Origin {
     /// Of this request; `scope` keeps equal keys for different resources apart.
     pub(super) async fn of(
@@ -36,7 +41,7 @@ impl Origin {
         let Some(header) = request.headers().get("idempotency-key") else {
             return Ok(Self { seed, pepper: pepper.clone(), at: now });
         };
-        let key = header.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len())).ok_or_else(|| {
+        let key = header.to_str().ok().filter(|key| is_key(key)).ok_or_else(|| {
             let detail =
                 format!("Idempotency-Key is 1 to {MAX_KEY} printable ASCII characters, such as a UUID");
             Problem::new(StatusCode::BAD_REQUEST, "bad-idempotency-key", "Bad Idempotency-Key", detail)

@@ -5,6 +5,7 @@ use http::{StatusCode, header};
 use lambda_http::{Request, RequestExt};
 use serde::de::DeserializeOwned;
 
+use super::object::Object;
 use crate::reply::Problem;
 
 /// Longest request body; the largest sensible one has a few hundred bytes.
@@ -36,7 +37,7 @@ pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem>
             detail,
         ));
     }
-    serde_json::from_slice(bytes).map_err(|error| invalid(&error))
+    serde_json::from_slice(bytes).map(|Object(body)| body).map_err(|error| invalid(&error))
 }
 
 fn invalid(error: &serde_json::Error) -> Problem {
@@ -66,19 +67,28 @@ pub(super) fn page<P>(
     parse: impl Fn(&str) -> Option<P>,
 ) -> Result<(usize, Option<P>), Problem> {
     let query = request.query_string_parameters();
-    let limit = match query.first("limit") {
-        None => DEFAULT_PAGE,
-        Some(text) => text.parse().ok().filter(|limit| PAGE.contains(limit)).ok_or_else(|| {
-            let detail = format!("limit is a number from {} to {}", PAGE.start(), PAGE.end());
-            Problem::new(StatusCode::BAD_REQUEST, "bad-limit", "Bad limit", detail)
-        })?,
+    let bad_limit = || {
+        let detail = format!("limit is one number from {} to {}", PAGE.start(), PAGE.end());
+        Problem::new(StatusCode::BAD_REQUEST, "bad-limit", "Bad limit", detail)
     };
-    let cursor = match query.first("cursor") {
-        None | Some("") => None,
-        Some(text) => Some(parse(text).ok_or_else(|| {
-            let detail = "cursor is the value of `next` from the page before, unchanged";
-            Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "Bad cursor", detail)
-        })?),
+    let bad_cursor = || {
+        let detail = "cursor is the value of `next` from the page before, once and unchanged";
+        Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "Bad cursor", detail)
+    };
+    let limit = match query.all("limit").as_deref() {
+        None => DEFAULT_PAGE,
+        Some([text]) => number(text).filter(|limit| PAGE.contains(limit)).ok_or_else(bad_limit)?,
+        Some(_) => return Err(bad_limit()),
+    };
+    let cursor = match query.all("cursor").as_deref() {
+        None | Some([""]) => None,
+        Some([text]) => Some(parse(text).ok_or_else(bad_cursor)?),
+        Some(_) => return Err(bad_cursor()),
     };
     Ok((limit, cursor))
+}
+
+/// Decimal digits as a number writes them: `str::parse` takes `+1` and `01` as well.
+pub(super) fn number<N: std::str::FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
 }

@@ -2,7 +2,8 @@
 
 use headwater_domain::key::{KeyRecord, StreamKey};
 use headwater_domain::live::decide;
-use headwater_domain::{KeyId, StreamId};
+use headwater_domain::stream::BadSetting;
+use headwater_domain::{KeyId, StreamId, Timestamp};
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::idempotency::Origin;
 use super::{ApiFunction, ApiTable, input, streams, view};
 use crate::commit::write_seat;
+use crate::date::parse_date;
 use crate::reply::{Problem, json};
 
 /// Keys of one stream, revoked ones not counted.
@@ -26,6 +28,20 @@ struct Create {
     expires_at: Option<String>,
 }
 
+fn check_label(label: &str) -> Result<(), BadSetting> {
+    if label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(BadSetting { field: "label", problem: format!("is at most {MAX_LABEL_CHARS} visible characters") })
+}
+
+fn future(text: &str, now: Timestamp) -> Result<Timestamp, BadSetting> {
+    parse_date(text).filter(|at| *at > now).ok_or_else(|| BadSetting {
+        field: "expires_at",
+        problem: "is a time in the future such as 2030-01-31T12:00:00Z".into(),
+    })
+}
+
 impl<T: ApiTable> ApiFunction<T> {
     pub(super) async fn create_key(
         &self,
@@ -33,26 +49,9 @@ impl<T: ApiTable> ApiFunction<T> {
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
         let asked: Create = input::body(request)?;
-        if asked.label.as_ref().is_some_and(|label| {
-            label.chars().count() > MAX_LABEL_CHARS || label.chars().any(char::is_control)
-        }) {
-            let detail = format!("label: is at most {MAX_LABEL_CHARS} visible characters");
-            return Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid-value",
-                "Invalid value",
-                detail,
-            ));
-        }
-        let expires_at = match asked.expires_at.as_deref() {
-            None => None,
-            Some(text) => {
-                Some(view::parse_date(text).filter(|at| *at > self.context.now()).ok_or_else(|| {
-                    let detail = "expires_at: is a time in the future such as 2030-01-31T12:00:00Z";
-                    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-value", "Invalid value", detail)
-                })?)
-            }
-        };
+        asked.label.as_deref().map(check_label).transpose()?;
+        let expires_at =
+            asked.expires_at.as_deref().map(|text| future(text, self.context.now())).transpose()?;
         self.find(stream).await?;
         let scope = format!("keys of {stream}");
         let origin = Origin::of(request, &scope, &self.table, &self.pepper, &self.context).await?;

@@ -1,9 +1,11 @@
-//! The REST API: streams and their keys. Who may call it is the authorizer's business.
+//! The REST API: streams and their keys, as `openapi.json` describes it. Who may call it is the authorizer's business.
 
 mod broadcasts;
 mod idempotency;
 mod input;
 mod keys;
+mod object;
+mod openapi;
 mod streams;
 mod view;
 
@@ -85,6 +87,10 @@ impl<T: ApiTable> ApiFunction<T> {
                 Method::GET => {
                     Ok(json(StatusCode::OK, &json!({"status": "ok", "region": self.context.region})))
                 }
+                _ => Err(Problem::method_not_allowed("GET")),
+            },
+            ["v1", "openapi.json"] => match *method {
+                Method::GET => Ok(openapi::answer(request.headers())),
                 _ => Err(Problem::method_not_allowed("GET")),
             },
             ["v1", "streams"] => match *method {

@@ -11,47 +11,58 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::idempotency::Origin;
+use super::object::{Object, present, word};
 use super::{ApiFunction, ApiTable, input, not_found, view};
 use crate::commit::write_seat;
 use crate::reply::{Problem, json};
 
 /// Lost races for one document before we give up.
 const MAX_RACES: usize = 5;
+/// Latest time in a cursor, in milliseconds: nineteen digits, so that a pattern can say what a cursor is.
+const MAX_CURSOR: u64 = 9_999_999_999_999_999_999;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Create {
     name: String,
     #[serde(default)]
-    settings: StreamSettings,
+    settings: Object<SettingsChange>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Patch {
+    #[serde(default, deserialize_with = "present")]
     name: Option<String>,
-    settings: Option<PatchSettings>,
+    #[serde(default)]
+    settings: Object<SettingsChange>,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct PatchSettings {
-    ladder: Option<Vec<Rung>>,
+#[serde(deny_unknown_fields)]
+struct SettingsChange {
+    #[serde(default, deserialize_with = "present")]
+    ladder: Option<Vec<Object<Rung>>>,
+    #[serde(default, deserialize_with = "word")]
     publish_policy: Option<PublishPolicy>,
+    #[serde(default, deserialize_with = "present")]
     reconnect_window_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
     dvr_window_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
     listed: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
     mirror: Option<bool>,
 }
 
-impl PatchSettings {
+impl SettingsChange {
     fn apply(self, to: &mut StreamSettings) {
         fn set<T>(to: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *to = value;
             }
         }
-        set(&mut to.ladder, self.ladder);
+        set(&mut to.ladder, self.ladder.map(|rungs| rungs.into_iter().map(|Object(rung)| rung).collect()));
         set(&mut to.publish_policy, self.publish_policy);
         set(&mut to.reconnect_window_seconds, self.reconnect_window_seconds);
         set(&mut to.dvr_window_seconds, self.dvr_window_seconds);
@@ -62,19 +73,21 @@ impl PatchSettings {
 
 impl<T: ApiTable> ApiFunction<T> {
     pub(super) async fn create_stream(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let asked: Create = input::body(request)?;
-        check_name(&asked.name)?;
-        asked.settings.check()?;
+        let Create { name, settings: Object(asked) } = input::body(request)?;
+        check_name(&name)?;
+        let mut settings = StreamSettings::default();
+        asked.apply(&mut settings);
+        settings.check()?;
         let origin = Origin::of(request, "streams", &self.table, &self.pepper, &self.context).await?;
         let document = StreamDocument {
             id: origin.stream_id(),
             region: self.context.region.clone(),
             version: 1,
-            name: asked.name,
+            name,
             created_at: origin.at,
             updated_at: origin.at,
             deleted_at: None,
-            settings: asked.settings,
+            settings,
         };
         let key = StreamKey::from_random(document.id.clone(), origin.key_id(), origin.key_secret());
         let record = KeyRecord {
@@ -131,13 +144,13 @@ impl<T: ApiTable> ApiFunction<T> {
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
         for _ in 0..MAX_RACES {
-            let Patch { name, settings } = input::body(request)?;
+            let Patch { name, settings: Object(settings) } = input::body(request)?;
             let mut next = self.find(id).await?.successor(&self.context.region, self.context.now());
             if let Some(name) = name {
                 check_name(&name)?;
                 next.name = name;
             }
-            settings.unwrap_or_default().apply(&mut next.settings);
+            settings.apply(&mut next.settings);
             next.settings.check()?;
             if self.table.put_stream(&next).await? == Write::Stored {
                 return Ok(json(StatusCode::OK, &self.show(&next).await?));
@@ -205,5 +218,6 @@ fn show_place(place: &StreamPlace) -> String {
 
 fn parse_place(text: &str) -> Option<StreamPlace> {
     let (created_at, id) = text.split_once('-')?;
-    Some(StreamPlace { created_at: Timestamp(created_at.parse().ok()?), id: id.parse().ok()? })
+    let created_at = Timestamp(input::number(created_at).filter(|at| *at <= MAX_CURSOR)?);
+    Some(StreamPlace { created_at, id: id.parse().ok()? })
 }

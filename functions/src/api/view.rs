@@ -7,23 +7,9 @@ use headwater_domain::stream::StreamDocument;
 use headwater_domain::timeline::playlist_path;
 use headwater_domain::{Region, Timestamp};
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Places;
-
-/// RFC 3339, UTC.
-pub(super) fn date(at: Timestamp) -> String {
-    let nanos = i128::from(at.0) * 1_000_000;
-    let date = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    date.format(&Rfc3339).unwrap_or_default()
-}
-
-/// Reads RFC 3339.
-pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
-    let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(date.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp)
-}
+use crate::date::date;
 
 /// A stream; `offline` if nothing of it is live.
 pub(super) fn stream(

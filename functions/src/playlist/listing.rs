@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::PlaylistFunction;
 use super::output::Reply;
+use crate::date::date;
 use crate::reply::Problem;
 
 /// Streams looked at for one listing; the page is a showcase, not a directory.
@@ -25,8 +26,7 @@ struct Listed {
     id: StreamId,
     name: String,
     state: State,
-    /// Unix milliseconds.
-    started_at: u64,
+    started_at: String,
     playback_url: String,
 }
 
@@ -57,7 +57,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
             playback_url: format!("/live/{id}/index.m3u8"),
             name: document.name,
             state,
-            started_at: session.started_at.0,
+            started_at: date(session.started_at),
             id,
         }))
     }

@@ -9,7 +9,7 @@ use headwater_domain::ports::{FaultKind, ReadStreams, WriteStreams};
 use headwater_domain::testing::samples;
 use serde_json::json;
 
-use crate::support::{Answer, Event, Shim, World, now};
+use crate::support::{Event, Shim, World, now};
 
 #[tokio::test]
 async fn a_patch_that_loses_a_race_is_applied_to_what_won() {
@@ -24,8 +24,7 @@ async fn a_patch_that_loses_a_race_is_applied_to_what_won() {
         }
         None
     });
-    let patched = world.api(shim).handle(Event::sample("api-patch-stream").request()).await;
-    let patched = Answer::of(patched).expect(200);
+    let patched = world.ask_over(shim, &Event::sample("api-patch-stream")).await.expect(200);
     assert_eq!(patched["name"], "Evening service");
     assert_eq!(patched["settings"]["listed"], true, "the winner's change is not lost");
 }
@@ -42,7 +41,7 @@ async fn a_request_that_loses_every_race_says_to_try_again() {
         None
     });
     for name in ["api-patch-stream", "api-delete-stream"] {
-        let answer = Answer::of(world.api(shim.clone()).handle(Event::sample(name).request()).await);
+        let answer = world.ask_over(shim.clone(), &Event::sample(name)).await;
         answer.problem(429, "throttled");
     }
     world.ask(&Event::sample("api-get-stream")).await.expect(200);
@@ -55,7 +54,7 @@ async fn a_creation_that_died_anywhere_is_completed_by_its_repetition() {
         let shim =
             Shim::new(&world.table, move |action, _| (action == dies_at).then_some(FaultKind::Unavailable));
         let event = Event::sample("api-create-stream");
-        Answer::of(world.api(shim).handle(event.request()).await).problem(503, "unavailable");
+        world.ask_over(shim, &event).await.problem(503, "unavailable");
         let made = world.ask(&event).await.expect(201);
         let listed = world.ask(&Event::sample("api-list-streams")).await.expect(200);
         assert_eq!(listed["streams"].as_array().unwrap().len(), 1, "{dies_at}");
@@ -75,10 +74,9 @@ async fn a_deletion_that_died_anywhere_is_completed_by_its_repetition() {
             (action == dies_at && count.fetch_add(1, Ordering::Relaxed) == 0)
                 .then_some(FaultKind::Unavailable)
         });
-        let function = world.api(shim);
         let event = Event::sample("api-delete-stream");
-        Answer::of(function.handle(event.request()).await).problem(503, "unavailable");
-        let again = Answer::of(function.handle(event.request()).await);
+        world.ask_over(shim.clone(), &event).await.problem(503, "unavailable");
+        let again = world.ask_over(shim, &event).await;
         assert!([204, 404].contains(&again.status.as_u16()), "{dies_at}: {}", again.text());
         assert_eq!(failed.load(Ordering::Relaxed) > 1, dies_at != "record_end", "{dies_at} is tried again");
 
@@ -100,8 +98,8 @@ async fn a_stop_that_loses_a_race_to_a_new_publisher_stops_that_one() {
         }
         None
     });
-    let answer = world.api(shim).handle(Event::sample("api-stop-stream").request()).await;
-    assert_eq!(Answer::of(answer).expect(202), json!({ "stopped": true }));
+    let answer = world.ask_over(shim, &Event::sample("api-stop-stream")).await;
+    assert_eq!(answer.expect(202), json!({ "stopped": true }));
     let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!(shown["status"], "offline");
 }

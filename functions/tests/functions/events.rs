@@ -16,6 +16,7 @@ const HTTP: &[(&str, &[(&str, u16)])] = &[
         "before",
         &[
             ("api-health", 200),
+            ("api-openapi", 200),
             ("api-list-streams", 200),
             ("api-get-stream", 200),
             ("api-patch-stream", 200),
@@ -32,6 +33,9 @@ const HTTP: &[(&str, &[(&str, u16)])] = &[
             ("playlist-multivariant", 200),
             ("playlist-media", 200),
             ("playlist-listing", 200),
+            ("playlist-head-multivariant", 200),
+            ("playlist-head-media", 200),
+            ("playlist-head-listing", 200),
             ("playlist-recording", 404),
             ("api-list-broadcasts", 200),
             ("api-create-key", 201),
@@ -57,10 +61,7 @@ async fn send(world: &World, name: &str) -> crate::support::Answer {
     match name.split_once('-').unwrap().0 {
         "api" => world.ask(&event).await,
         "hooks" => world.hook(&event).await,
-        "playlist" => {
-            let function = world.playlist(&["example-origin-secret"]);
-            crate::support::Answer::of(function.handle(event.request()).await)
-        }
+        "playlist" => world.view_with(&["example-origin-secret"], &event).await,
         other => panic!("{other}"),
     }
 }

@@ -20,6 +20,8 @@ mod hooks_hostile;
 mod hooks_orders;
 mod hooks_publish;
 mod lifecycle;
+mod openapi;
+mod openapi_bodies;
 mod playlist_http;
 mod playlist_media;
 mod playlist_monotone;

@@ -1,5 +1,6 @@
 //! One deployment in memory: its table, its cluster, its functions, a clock that tests move.
 
+mod contract;
 pub mod deployment;
 mod event;
 mod logs;
@@ -27,6 +28,7 @@ use headwater_functions::lifecycle::{LifecycleFunction, Report};
 use headwater_functions::playlist::PlaylistFunction;
 use serde_json::json;
 
+pub use contract::{METHODS, contract};
 pub use event::{Answer, Event, folder, sample};
 pub use logs::Logs;
 pub use shim::Shim;
@@ -166,7 +168,14 @@ impl World {
 
     /// Asks the API.
     pub async fn ask(&self, event: &Event) -> Answer {
-        Answer::of(self.api(self.table.clone()).handle(event.request()).await)
+        self.ask_over(self.table.clone(), event).await
+    }
+
+    /// Asks the API over a table of the test's own.
+    pub async fn ask_over<T: ApiTable>(&self, table: T, event: &Event) -> Answer {
+        let answer = Answer::of(self.api(table).handle(event.request()).await);
+        contract().check(&event.request(), &answer);
+        answer
     }
 
     /// Calls a hook.
@@ -177,7 +186,14 @@ impl World {
 
     /// Asks for a playlist.
     pub async fn view(&self, event: &Event) -> Answer {
-        Answer::of(self.playlist(&[]).handle(event.request()).await)
+        self.view_with(&[], event).await
+    }
+
+    /// Asks for a playlist where the edge must prove itself.
+    pub async fn view_with(&self, origin_secrets: &[&str], event: &Event) -> Answer {
+        let answer = Answer::of(self.playlist(origin_secrets).handle(event.request()).await);
+        contract().check(&event.request(), &answer);
+        answer
     }
 
     /// Runs the lifecycle function.
