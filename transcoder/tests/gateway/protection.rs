@@ -75,6 +75,8 @@ async fn rig_protected(protection: Protection) -> Rig {
         config.protection = Some(protection);
         config.limits.drain_timeout = Duration::ZERO;
         config.limits.move_timeout = Duration::ZERO;
+        // Publishers here say nothing while heartbeats are waited for.
+        config.limits.silence_timeout = PATIENCE;
     })
     .await
 }
