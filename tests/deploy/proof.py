@@ -55,6 +55,7 @@ class Proof:
 
     def __init__(self, emulator):
         self.emulator = emulator
+        self.trusting = set()
         self.environment = {
             **os.environ,
             "AWS_ENDPOINT_URL": emulator.url,
@@ -83,6 +84,14 @@ class Proof:
         )
 
     def assume(self, role):
+        """ECS's part: it assumes a task's roles for it. They trust nobody else, so their trust is widened for the proof."""
+        iam, name = self.client("iam", PRIMARY), role.rsplit("/", 1)[1]
+        if role not in self.trusting:
+            trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+            assert trust["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}, trust
+            trust["Statement"].append({"Effect": "Allow", "Principal": {"AWS": role.split(":role/")[0] + ":root"}, "Action": "sts:AssumeRole"})
+            iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+            self.trusting.add(role)
         return self.client("sts", PRIMARY).assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
 
     def command(self, *words, check=True, **more):
@@ -344,13 +353,13 @@ def watch(proof, token, stream, broadcast):
 
 
 def hostile_transcoder(proof, broadcast):
-    """What the transcoder's role may not do, though it parses hostile media."""
+    """What the transcoder's role may not do, though it parses hostile media. The emulator knows no dynamodb:LeadingKeys;
+    that it may write TIMELINE# only is seen on the template (test_policies.py)."""
     role = proof.role(PRIMARY, "TranscoderRole")
     table, bucket = proof.outputs(PRIMARY)["RetainedTable"], proof.outputs(PRIMARY)["RetainedBucket"]
     dynamodb, s3 = proof.client("dynamodb", PRIMARY, role), proof.client("s3", PRIMARY, role)
     item = lambda pk: {"PK": {"S": pk}, "SK": {"S": "x"}}
     attempts = {
-        "write a stream": lambda: dynamodb.put_item(TableName=table, Item=item("STREAM#x")),
         "read the timeline": lambda: dynamodb.query(TableName=table, KeyConditionExpression="PK = :p", ExpressionAttributeValues={":p": {"S": f"TIMELINE#{broadcast}"}}),
         "delete from it": lambda: dynamodb.delete_item(TableName=table, Key=item("TIMELINE#x")),
         "read media": lambda: s3.get_object(Bucket=bucket, Key=f"{PRIMARY}/media/x"),

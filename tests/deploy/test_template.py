@@ -228,6 +228,14 @@ def test_secondary_uses_the_primary_s_table_and_secrets():
     assert variables("Api")["EDGE_URL"] == "<Peer.EdgeUrl>"
 
 
+def test_only_an_emulator_is_spared_what_it_cannot_do():
+    """AwsEndpointUrl takes out the TLS-only rules and ecs:cluster; without it they are all there."""
+    real, emulated = (json.dumps(Stack(dict(SCENARIOS["joined"], **more)).resources) for more in ({}, {"AwsEndpointUrl": "http://127.0.0.1:1"}))
+    for text, there in (("aws:SecureTransport", 2), ("ecs:cluster", 3)):
+        assert (real.count(text), emulated.count(text)) == (there, 0), text
+    assert "AWS_ENDPOINT_URL" not in real
+
+
 # ---------------------------------------------------------------------------------------------- functions and API
 
 
@@ -611,7 +619,5 @@ def test_transcoder_may_put_entries_and_objects_and_beat(stack):
     assert statements["Timeline"]["Action"] == "dynamodb:PutItem"
     prefix = re.search(r'TIMELINE_PREFIX: &str = "(.*)"', read("crates", "aws", "src", "schema.rs"))[1]
     assert statements["Timeline"]["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": [f"{prefix}*"]}
-    # ForAllValues holds for a request without the key as well; this does not.
-    assert statements["Timeline"]["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
     assert all(re.fullmatch(rf".*/{stack.region}/media/\*", r) for r in listed(statements["Media"]["Resource"]))
     assert all(r.endswith("/$default/POST/hooks/heartbeat") for r in listed(statements["SignsOfLife"]["Resource"]))
