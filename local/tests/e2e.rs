@@ -5,6 +5,7 @@
 mod e2e {
     mod browser;
     mod cli;
+    mod events;
     mod failures;
     mod hls;
     mod ingest;
