@@ -151,3 +151,44 @@ proptest! {
         agree("createKey", "api-create-key", &body)?;
     }
 }
+
+/// On both sides of every limit that the document names, so that none can be off by one.
+#[test]
+fn limits_are_the_code_s() {
+    let schemas = &contract().document["components"]["schemas"];
+    let around = |schema: &Value, least: &str, most: &str, step: i64| -> Vec<i64> {
+        let (least, most) = (schema[least].as_i64().unwrap(), schema[most].as_i64().unwrap());
+        vec![least - step, least, most, most + step]
+    };
+    let mut settings = Vec::new();
+    for (member, schema) in
+        [("reconnect_window_seconds", "ReconnectWindow"), ("dvr_window_seconds", "DvrWindow")]
+    {
+        let values = around(&schemas[schema], "minimum", "maximum", 1).into_iter();
+        settings.extend(values.map(|value| json!({ (member): value })));
+    }
+    let rung = &schemas["Rung"]["properties"];
+    let heights = around(&rung["height"], "minimum", "maximum", 2).into_iter().map(|height| (height, 800));
+    let rates = around(&rung["kbps"], "minimum", "maximum", 1).into_iter().map(|kbps| (360, kbps));
+    for (height, kbps) in heights.chain(rates).chain([(361, 800)]) {
+        settings.push(json!({ "ladder": [{ "height": height, "kbps": kbps }] }));
+    }
+    for count in around(&schemas["Ladder"], "minItems", "maxItems", 1) {
+        let rungs = (0..count).rev().map(|place| json!({ "height": 100 + 2 * place, "kbps": 100 }));
+        settings.push(json!({ "ladder": rungs.collect::<Vec<_>>() }));
+    }
+    let policies = schemas["PublishPolicy"]["enum"].as_array().unwrap().iter();
+    settings.extend(policies.map(|policy| json!({ "publish_policy": policy })));
+    let settings = settings.into_iter().map(|settings| json!({ "name": "x", "settings": settings }));
+    let text = |length: i64| "é".repeat(usize::try_from(length).unwrap());
+    let names =
+        around(&schemas["Name"], "minLength", "maxLength", 1).into_iter().map(|n| json!({ "name": text(n) }));
+    for body in settings.chain(names) {
+        agree("createStream", "api-create-stream", &body).unwrap();
+        agree("changeStream", "api-patch-stream", &body).unwrap();
+    }
+    let longest = schemas["NewKey"]["properties"]["label"]["maxLength"].as_i64().unwrap();
+    for length in [0, longest, longest + 1] {
+        agree("createKey", "api-create-key", &json!({ "label": text(length) })).unwrap();
+    }
+}
