@@ -8,8 +8,12 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
+<<<<<<< HEAD
 .PHONY: help setup run demo test check all-tests unit e2e browser interop bench fuzz licenses fmt clean \
   build deploy delete validate deploy-local-proof
+=======
+.PHONY: help setup run demo test check all-tests unit e2e browser interop api-test bench fuzz licenses fmt clean
+>>>>>>> openapi
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +76,11 @@ interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink and V
 	@scripts/setup.sh test
 	cargo build --workspace --bins
 	scripts/interop.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
+
+api-test: ## Property-based test of the REST API against the running stack
+	@scripts/setup.sh test
+	cargo build --workspace --bins
+	tests/api/run.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
 
 bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md and target/bench/report.json
 	@scripts/setup.sh bench

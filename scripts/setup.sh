@@ -9,7 +9,7 @@ run_packages=(build-essential clang libclang-dev lld pkg-config ffmpeg libavcode
   libswresample-dev libswscale-dev fonts-dejavu-core nginx-light util-linux nodejs)
 deploy_packages=(python3 python3-venv binutils)
 test_packages=(chromium gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-  gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl curl jq)
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl curl jq python3-venv)
 bench_packages=(libnginx-mod-rtmp python3-pip)
 
 packages=()

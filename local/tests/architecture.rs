@@ -1,4 +1,5 @@
-//! The repository's claims about itself: which way dependencies point, and that the core stays pure.
+//! The repository's claims about itself: which way dependencies point, that the core stays pure, and that the sample
+//! events are those of the routes.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -78,4 +79,35 @@ fn the_core_is_pure_and_aws_and_ffmpeg_have_one_room_each() {
             }
         }
     }
+}
+
+#[test]
+fn every_route_has_a_sample_event_and_every_sample_event_its_route() {
+    let routes: BTreeSet<String> =
+        headwater_local::stack::routes().into_iter().map(|route| route.key).collect();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("events");
+    let mut with_event = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let event: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let Some(key) = event["routeKey"].as_str() else { continue };
+        assert!(routes.contains(key), "{name}: there is no route {key}");
+        assert_eq!(event["requestContext"]["routeKey"], key, "{name}");
+        let (method, template) = key.split_once(' ').unwrap();
+        let http = &event["requestContext"]["http"];
+        assert!(method == "ANY" || http["method"] == method, "{name}");
+        assert_eq!(http["path"], event["rawPath"], "{name}");
+        // The path is the route's, with what the event calls its variables in their places.
+        let variables = event["pathParameters"].as_object().cloned().unwrap_or_default();
+        let filled = variables.iter().fold(template.replace("+}", "}"), |path, (name, value)| {
+            path.replace(&format!("{{{name}}}"), value.as_str().unwrap())
+        });
+        // The event of an authorizer on such a route is no event of the route's function; it has no variables filled in.
+        if event["type"] != "REQUEST" {
+            assert_eq!(event["rawPath"], filled, "{name}");
+            with_event.insert(key.to_owned());
+        }
+    }
+    assert_eq!(with_event, routes);
 }

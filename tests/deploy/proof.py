@@ -285,7 +285,8 @@ def publish(proof, stack, stream):
 
     environment, container, definition = proof.container_environment(PRIMARY, "headwater-gateway")
     signing = proof.client("secretsmanager", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
-    (secret,) = container["secrets"]
+    # The emulator keeps CloudFormation's spelling here.
+    (secret,) = ({name[0].lower() + name[1:]: value for name, value in entry.items()} for entry in container["secrets"])
     gateway = emulated(environment) | proof.role_environment(definition["taskRoleArn"]) | {
         secret["name"]: signing.get_secret_value(SecretId=secret["valueFrom"])["SecretString"],
         "RTMP_LISTEN": f"127.0.0.1:{rtmp}",

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::idempotency::Origin;
-use super::object::{Object, present, word};
+use super::object::{Object, Whole, present, word};
 use super::{ApiFunction, ApiTable, input, not_found, view};
 use crate::commit::write_seat;
 use crate::reply::{Problem, json};
@@ -42,17 +42,24 @@ struct Patch {
 #[serde(deny_unknown_fields)]
 struct SettingsChange {
     #[serde(default, deserialize_with = "present")]
-    ladder: Option<Vec<Object<Rung>>>,
+    ladder: Option<Vec<Object<RungChange>>>,
     #[serde(default, deserialize_with = "word")]
     publish_policy: Option<PublishPolicy>,
     #[serde(default, deserialize_with = "present")]
-    reconnect_window_seconds: Option<u32>,
+    reconnect_window_seconds: Option<Whole>,
     #[serde(default, deserialize_with = "present")]
-    dvr_window_seconds: Option<u32>,
+    dvr_window_seconds: Option<Whole>,
     #[serde(default, deserialize_with = "present")]
     listed: Option<bool>,
     #[serde(default, deserialize_with = "present")]
     mirror: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RungChange {
+    height: Whole,
+    kbps: Whole,
 }
 
 impl SettingsChange {
@@ -62,10 +69,11 @@ impl SettingsChange {
                 *to = value;
             }
         }
-        set(&mut to.ladder, self.ladder.map(|rungs| rungs.into_iter().map(|Object(rung)| rung).collect()));
+        let rung = |Object(rung): Object<RungChange>| Rung { height: rung.height.0, kbps: rung.kbps.0 };
+        set(&mut to.ladder, self.ladder.map(|rungs| rungs.into_iter().map(rung).collect()));
         set(&mut to.publish_policy, self.publish_policy);
-        set(&mut to.reconnect_window_seconds, self.reconnect_window_seconds);
-        set(&mut to.dvr_window_seconds, self.dvr_window_seconds);
+        set(&mut to.reconnect_window_seconds, self.reconnect_window_seconds.map(|Whole(seconds)| seconds));
+        set(&mut to.dvr_window_seconds, self.dvr_window_seconds.map(|Whole(seconds)| seconds));
         set(&mut to.listed, self.listed);
         set(&mut to.mirror, self.mirror);
     }

@@ -51,7 +51,7 @@ fn integer(edges: &'static [i64]) -> BoxedStrategy<Value> {
     prop_oneof![
         4 => prop::sample::select(edges).prop_map(|number| json!(number)),
         1 => any::<i64>().prop_map(|number| json!(number)),
-        1 => Just(json!(60.5)),
+        1 => prop::sample::select(vec![60.5, 60.0, 6e1, -0.0, 720.0, 1e300]).prop_map(|number| json!(number)),
     ]
     .boxed()
 }
@@ -95,7 +95,7 @@ fn rung() -> BoxedStrategy<Value> {
 
 fn settings() -> BoxedStrategy<Value> {
     let sorted = |mut rungs: Vec<Value>| {
-        rungs.sort_by_key(|rung| std::cmp::Reverse(rung["height"].as_i64()));
+        rungs.sort_by_key(|rung| std::cmp::Reverse(rung["height"].as_f64().map(|height| height as i64)));
         json!(rungs)
     };
     object(vec![
@@ -116,7 +116,7 @@ fn settings() -> BoxedStrategy<Value> {
 /// The one rule of bodies that JSON Schema cannot say, but for "in the future", of which all times here are.
 fn has_each_height_once(body: &Value) -> bool {
     let heights =
-        body["settings"]["ladder"].as_array().into_iter().flatten().map(|rung| rung["height"].as_i64());
+        body["settings"]["ladder"].as_array().into_iter().flatten().map(|rung| rung["height"].as_f64());
     let heights: Vec<_> = heights.collect();
     heights.windows(2).all(|pair| pair[0] != pair[1])
 }
@@ -134,7 +134,7 @@ fn agree(id: &str, event: &str, body: &Value) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn of_new_streams(body in object(vec![("name", text()), ("settings", settings())])) {
@@ -149,5 +149,46 @@ proptest! {
     #[test]
     fn of_new_keys(body in object(vec![("label", text()), ("expires_at", time())])) {
         agree("createKey", "api-create-key", &body)?;
+    }
+}
+
+/// On both sides of every limit that the document names, so that none can be off by one.
+#[test]
+fn limits_are_the_code_s() {
+    let schemas = &contract().document["components"]["schemas"];
+    let around = |schema: &Value, least: &str, most: &str, step: i64| -> Vec<i64> {
+        let (least, most) = (schema[least].as_i64().unwrap(), schema[most].as_i64().unwrap());
+        vec![least - step, least, most, most + step]
+    };
+    let mut settings = Vec::new();
+    for (member, schema) in
+        [("reconnect_window_seconds", "ReconnectWindow"), ("dvr_window_seconds", "DvrWindow")]
+    {
+        let values = around(&schemas[schema], "minimum", "maximum", 1).into_iter();
+        settings.extend(values.map(|value| json!({ (member): value })));
+    }
+    let rung = &schemas["Rung"]["properties"];
+    let heights = around(&rung["height"], "minimum", "maximum", 2).into_iter().map(|height| (height, 800));
+    let rates = around(&rung["kbps"], "minimum", "maximum", 1).into_iter().map(|kbps| (360, kbps));
+    for (height, kbps) in heights.chain(rates).chain([(361, 800)]) {
+        settings.push(json!({ "ladder": [{ "height": height, "kbps": kbps }] }));
+    }
+    for count in around(&schemas["Ladder"], "minItems", "maxItems", 1) {
+        let rungs = (0..count).rev().map(|place| json!({ "height": 100 + 2 * place, "kbps": 100 }));
+        settings.push(json!({ "ladder": rungs.collect::<Vec<_>>() }));
+    }
+    let policies = schemas["PublishPolicy"]["enum"].as_array().unwrap().iter();
+    settings.extend(policies.map(|policy| json!({ "publish_policy": policy })));
+    let settings = settings.into_iter().map(|settings| json!({ "name": "x", "settings": settings }));
+    let text = |length: i64| "é".repeat(usize::try_from(length).unwrap());
+    let names =
+        around(&schemas["Name"], "minLength", "maxLength", 1).into_iter().map(|n| json!({ "name": text(n) }));
+    for body in settings.chain(names) {
+        agree("createStream", "api-create-stream", &body).unwrap();
+        agree("changeStream", "api-patch-stream", &body).unwrap();
+    }
+    let longest = schemas["NewKey"]["properties"]["label"]["maxLength"].as_i64().unwrap();
+    for length in [0, longest, longest + 1] {
+        agree("createKey", "api-create-key", &json!({ "label": text(length) })).unwrap();
     }
 }

@@ -290,9 +290,10 @@ fn socket(folder: &str) -> String {
     format!("{folder}/group.sock")
 }
 
-/// A CloudFront path pattern as an anchored regular expression.
+/// A CloudFront path pattern as an anchored regular expression. CloudFront matches the path as it was sent, nginx with
+/// `%0A` as a line break, which a wildcard must take as well.
 fn pattern(pattern: &str) -> Result<String, RenderError> {
-    let mut out = String::from("^");
+    let mut out = String::from("(?s)^");
     for character in unquoted(pattern)?.chars() {
         match character {
             '*' => out.push_str(".*"),

@@ -22,6 +22,7 @@ pub use binaries::Binaries;
 pub use endpoints::{Demo, Endpoints, RegionEndpoints};
 pub use layout::Ports;
 pub use region::Region;
+pub use routes::routes;
 pub use secrets::Secrets;
 
 use crate::credentials::LocalCredentials;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::http_api::{Authorizer, Route};
 
 /// All routes of one region's API.
-pub(super) fn routes() -> Vec<Route> {
+pub fn routes() -> Vec<Route> {
     let admin = || Authorizer::Lambda { function: "authorizer".into(), cache_for: Duration::ZERO };
     let mut routes = vec![Route::open("GET /health", "api"), Route::open("GET /v1/openapi.json", "api")];
     for key in ["ANY /v1/streams", "ANY /v1/streams/{proxy+}"] {

@@ -121,6 +121,11 @@ async fn caching_follows_cache_control_and_the_query_keys_per_node() {
         assert_eq!(seen(&get(one, "/live/uncached", &[]).await).2, "Miss from edge");
     }
     assert_eq!(a.count(), 5);
+    assert_eq!(
+        seen(&get(one, "/live/%0A/%0D%0Aindex.m3u8", &[]).await).1,
+        "from a",
+        "a wildcard takes line breaks"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
