@@ -8,12 +8,8 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-<<<<<<< HEAD
-.PHONY: help setup run demo test check all-tests unit e2e browser interop bench fuzz licenses fmt clean \
+.PHONY: help setup run demo test check all-tests unit e2e browser interop api-test bench fuzz licenses fmt clean \
   build deploy delete validate deploy-local-proof
-=======
-.PHONY: help setup run demo test check all-tests unit e2e browser interop api-test bench fuzz licenses fmt clean
->>>>>>> openapi
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
