@@ -28,7 +28,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from emulator import Emulator, free_ports, run, running, wait_for
-from stack import PRIMARY, ROOT, SECONDARY
+from stack import PRIMARY, ROOT, SECONDARY, Stack
 
 STACKS = {PRIMARY: "headwater", SECONDARY: "headwater-secondary"}
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.expanduser("~/.cache/headwater/target")) + "/debug"
@@ -285,10 +285,11 @@ def publish(proof, stack, stream):
 
     environment, container, definition = proof.container_environment(PRIMARY, "headwater-gateway")
     signing = proof.client("secretsmanager", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
-    # The emulator keeps CloudFormation's spelling here.
-    (secret,) = ({name[0].lower() + name[1:]: value for name, value in entry.items()} for entry in container["secrets"])
+    # The emulator does not give back which secrets a container has: from the template.
+    (secret,) = Stack.scenario("joined")["GatewayTask"]["ContainerDefinitions"][0]["Secrets"]
+    arn = proof.client("secretsmanager", PRIMARY).describe_secret(SecretId=proof.physical(PRIMARY, secret["ValueFrom"].strip("<>").removesuffix(".Id")))["ARN"]
     gateway = emulated(environment) | proof.role_environment(definition["taskRoleArn"]) | {
-        secret["name"]: signing.get_secret_value(SecretId=secret["valueFrom"])["SecretString"],
+        secret["Name"]: signing.get_secret_value(SecretId=arn)["SecretString"],
         "RTMP_LISTEN": f"127.0.0.1:{rtmp}",
         "SOURCE_LISTEN": f"127.0.0.1:{source}",
         "SOURCE_URL": f"http://127.0.0.1:{source}",
