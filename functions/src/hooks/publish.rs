@@ -52,10 +52,8 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             && let Err(reason) = start_task(&self.tasks, &task).await
         {
             self.withdraw(request, &task, &reason).await?;
-            return Ok(deny(
-                DenyKind::NoCapacity,
-                &format!("no transcoder can be started now ({reason}); try again"),
-            ));
+            // Why is for the operator, in the log and the broadcast's history: it names accounts and roles.
+            return Ok(deny(DenyKind::NoCapacity, "no transcoder can be started now; try again in a moment"));
         }
         // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
         let Err(denied) = self.admit(&key).await? else { return Ok(answer) };
