@@ -25,9 +25,10 @@ run: ## Start both regions on this machine; Ctrl-C stops them (PORT_BASE=n moves
 demo: ## Publish a test picture with clock and tone to the running stack
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" demo
 
-test: ## Everything CI runs: formatting, lints, unit and end-to-end tests, browser
+test: ## Everything CI runs: lints, unit and end-to-end tests, browser, proofs of the deployment
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory check all-tests browser
+	@$(MAKE) --no-print-directory check all-tests browser validate deploy-local-proof
+	@$(MAKE) --no-print-directory api-test EXAMPLES=10
 
 check: ## Formatting and lints
 	cargo fmt --all --check
@@ -61,7 +62,8 @@ delete: ## Delete both stacks, the secondary first (PRIMARY, SECONDARY)
 
 validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-lint, checkov, tests/deploy
 	@scripts/setup.sh deploy
-	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" tests/deploy/validate.sh
+	@[ -e $(ARTIFACTS)/calls.json ] || { cargo build --workspace --bins && HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace --test e2e access; }
+	@HEADWATER_ARTIFACTS=$(ARTIFACTS) PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" tests/deploy/validate.sh
 
 deploy-local-proof: ## Deploy both regions into an emulator and use them: real functions, gateway, transcoder
 	@scripts/setup.sh deploy

@@ -2,6 +2,7 @@
 # Tests the REST API of a running stack against its OpenAPI document: generated requests, valid and not, and chains of
 # them along the document's links. Starts a stack of its own; ends with 1 on any finding. Takes about two minutes.
 # Usage: tests/api/run.sh [path of headwater-local]
+#   EXAMPLES=n        generated cases per operation and phase, instead of those of schemathesis.toml; `make test` runs few
 #   PORT_BASE=23100   first port of the stack (a block of 22)
 #   HEADWATER_ARTIFACTS=folder   put data, logs and reports there instead of a temporary folder
 set -uo pipefail
@@ -16,12 +17,7 @@ fi
 headwater=$(realpath "${1:-${CARGO_TARGET_DIR:-$HOME/.cache/headwater/target}/debug/headwater-local}")
 [ -x "$headwater" ] || { echo "api-test: $headwater is not there; build it with: cargo build --workspace --bins" >&2; exit 2; }
 
-venv=${HEADWATER_CACHE:-$HOME/.cache/headwater}/venv-api
-if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
-  echo "api-test: installing schemathesis"
-  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" || exit 2
-  cp "$here/requirements.txt" "$venv/installed.txt"
-fi
+venv=$("$here/../../scripts/venv.sh" api "$here/requirements.txt") || exit 2
 
 if [ -n "${HEADWATER_ARTIFACTS-}" ]; then
   work=$HEADWATER_ARTIFACTS/api; rm -rf "$work"; mkdir -p "$work"; keep=1
@@ -64,7 +60,7 @@ print(endpoints["regions"][0]["api"], endpoints["edge"], endpoints["token"])' "$
 run() {
   local name=$1 url=$2; shift 2
   (cd "$here" && PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file schemathesis.toml run "$api/v1/openapi.json" \
-    --url "$url" --report junit --report-junit-path "$work/$name.xml" "$@")
+    --url "$url" ${EXAMPLES:+--max-examples "$EXAMPLES"} --report junit --report-junit-path "$work/$name.xml" "$@")
 }
 run api "$api" --header "Authorization: Bearer $token" --exclude-tag Viewing --phases examples,coverage,fuzzing,stateful; of_api=$?
 # Nothing is live here (playing is what interop and e2e test), and no link leads to the edge, so there are no chains.

@@ -10,7 +10,8 @@ def main(path):
     with open(path) as file:
         report = json.load(file)
     problems = [
-        f"{check['resource']}: {check['check_id']} {check['check_name']}" for check in report["results"]["failed_checks"]
+        f"{check['resource']}: {check['check_id']} {check['check_name']}"
+        for check in report["results"]["failed_checks"]
     ]
     used = {(check["resource"].rsplit(".", 1)[1], check["check_id"]) for check in report["results"]["skipped_checks"]}
     for name, resource in source()["Resources"].items():

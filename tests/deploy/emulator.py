@@ -36,7 +36,9 @@ def wait_for(condition, seconds, what):
 
 def run(words, cwd, env, check):
     """A command and what it printed."""
-    result = subprocess.run(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(
+        words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if check and result.returncode != 0:
         raise AssertionError(f"{' '.join(words)} ended with {result.returncode}:\n{result.stdout[-6000:]}")
     return result
@@ -46,7 +48,14 @@ def run(words, cwd, env, check):
 def running(*words, env, log):
     """A process that runs for as long as the block."""
     with open(log, "wb") as output:
-        process = subprocess.Popen(words, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            words,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:

@@ -17,23 +17,14 @@ import socket
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 
-import boto3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.config import Config
-from botocore.credentials import Credentials
-
-from emulator import Emulator, free_ports, run, running, wait_for
+from deployment import ARCHITECTURE, STACKS, Deployment
+from emulator import Emulator, free_ports, running, wait_for
 from stack import PRIMARY, ROOT, SECONDARY, Stack
 
-STACKS = {PRIMARY: "headwater", SECONDARY: "headwater-secondary"}
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.expanduser("~/.cache/headwater/target")) + "/debug"
 ARTIFACTS = ROOT / "test-artifacts" / "deploy-proof"
-ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine]
 #: The whole proof; a stuck deploy must not stall whoever waits for it.
 MAX_SECONDS = 900
 
@@ -50,121 +41,6 @@ def check(condition, text, detail=""):
     say(f"ok  {text}")
 
 
-class Proof:
-    """The deployment under test, and the ways to reach it."""
-
-    def __init__(self, emulator):
-        self.emulator = emulator
-        self.trusting = set()
-        self.environment = {
-            **os.environ,
-            "AWS_ENDPOINT_URL": emulator.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": PRIMARY,
-            "SAM_CLI_TELEMETRY": "0",
-            "ARCHITECTURE": ARCHITECTURE,
-            "IMAGE_TAG": "0.1.0",
-            # Endpoints, and what the emulator has not: autoscaling.
-            "PARAMETERS": f"AwsEndpointUrl={emulator.url} GatewayMaxTasks=1",
-            # The tests' build; a release build differs in speed only.
-            "PROFILE": "dev",
-        }
-
-    def client(self, service, region, role=None):
-        credentials = self.assume(role) if role else None
-        keys = credentials and dict(
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-        )
-        keys = keys or dict(aws_access_key_id="test", aws_secret_access_key="test")
-        return boto3.client(
-            service, region_name=region, endpoint_url=self.emulator.url, config=Config(retries={"total_max_attempts": 2}), **keys
-        )
-
-    def assume(self, role):
-        """ECS's part: it assumes a task's roles for it. They trust nobody else, so their trust is widened for the proof."""
-        iam, name = self.client("iam", PRIMARY), role.rsplit("/", 1)[1]
-        if role not in self.trusting:
-            trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-            assert trust["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}, trust
-            trust["Statement"].append({"Effect": "Allow", "Principal": {"AWS": role.split(":role/")[0] + ":root"}, "Action": "sts:AssumeRole"})
-            iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-            self.trusting.add(role)
-        return self.client("sts", PRIMARY).assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
-
-    def command(self, *words, check=True, **more):
-        return run([str(word) for word in words], cwd=ROOT, env={**self.environment, **more}, check=check)
-
-    # ------------------------------------------------------------------------------------------ what was deployed
-
-    def outputs(self, region):
-        (stack,) = self.client("cloudformation", region).describe_stacks(StackName=STACKS[region])["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-    def status(self, region):
-        try:
-            (stack,) = self.client("cloudformation", region).describe_stacks(StackName=STACKS[region])["Stacks"]
-            return stack["StackStatus"]
-        except self.client("cloudformation", region).exceptions.ClientError:
-            return None
-
-    def physical(self, region, logical):
-        found = self.client("cloudformation", region).describe_stack_resource(StackName=STACKS[region], LogicalResourceId=logical)
-        return found["StackResourceDetail"]["PhysicalResourceId"]
-
-    def role(self, region, logical):
-        return self.client("iam", region).get_role(RoleName=self.physical(region, logical))["Role"]["Arn"]
-
-    def api_url(self, region):
-        """The deployed API. Its own host name is one that only browsers resolve, so by its path at the emulator."""
-        return f"{self.emulator.url}/_aws/execute-api/{self.physical(region, 'HttpApi')}/$default"
-
-    def call(self, region, method, path, body=None, token=None, headers=None):
-        """One request to a region's deployed HTTP API: status, headers, text."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", **(headers or {})}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.api_url(region) + path, data=data, method=method, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, dict(answer.headers), answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, dict(error.headers), error.read().decode()
-
-    def hook(self, region, path, body, role):
-        """A hook call, signed as the holder of a role."""
-        keys = self.assume(role)
-        url = self.api_url(region) + path
-        request = AWSRequest("POST", url, data=json.dumps(body), headers={"Content-Type": "application/json"})
-        credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        SigV4Auth(credentials, "execute-api", region).add_auth(request)
-        plain = urllib.request.Request(url, data=request.body.encode() if isinstance(request.body, str) else request.body, method="POST", headers=dict(request.headers))
-        try:
-            with urllib.request.urlopen(plain, timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def container_environment(self, region, family):
-        definition = self.client("ecs", region).describe_task_definition(taskDefinition=family)["taskDefinition"]
-        (container,) = definition["containerDefinitions"]
-        return {variable["name"]: variable["value"] for variable in container["environment"]}, container, definition
-
-    def role_environment(self, role):
-        keys = self.assume(role)
-        return {
-            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": keys["SessionToken"],
-        }
-
-
-# ---------------------------------------------------------------------------------------------- the steps
-
-
 def build(proof):
     proof.command("sam", "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}")
     say("ok  sam build")
@@ -174,15 +50,26 @@ def refuse_what_is_wrong(proof):
     """Wrong parameters and wrong order: refused at once, with a sentence that says what to do."""
     packaged = ARTIFACTS / "packaged.yaml"
     proof.command("sam", "package", "--resolve-s3", "--region", SECONDARY, "--output-template-file", packaged)
-    always = {"AwsEndpointUrl": proof.emulator.url, "Architecture": ARCHITECTURE, "GatewayMaxTasks": "1", "ImageTag": "0.1.0"}
+    always = {
+        "AwsEndpointUrl": proof.emulator.url,
+        "Architecture": ARCHITECTURE,
+        "GatewayMaxTasks": "1",
+        "ImageTag": "0.1.0",
+    }
     cases = [
         ({"Role": "secondary"}, "A secondary needs PeerRegion"),
         ({"Role": "secondary", "PeerRegion": PRIMARY, "PeerJoined": "true"}, "PeerJoined is for the primary"),
         ({"Role": "primary", "PeerRegion": SECONDARY}, "PeerRegion must be another region"),
         ({"Role": "primary", "PeerJoined": "true"}, "PeerJoined=true needs PeerRegion"),
-        ({"Role": "primary", "PlaybackDomain": "live.example.com"}, "PlaybackDomain and PlaybackCertificateArn belong together"),
+        (
+            {"Role": "primary", "PlaybackDomain": "live.example.com"},
+            "PlaybackDomain and PlaybackCertificateArn belong together",
+        ),
         ({"Role": "primary", "ApiDomain": "api.example.com"}, "ApiDomain and ApiCertificateArn belong together"),
-        ({"Role": "primary", "TranscoderCpu": "8192", "TranscoderMemory": "2048"}, "Fargate does not offer this TranscoderMemory"),
+        (
+            {"Role": "primary", "TranscoderCpu": "8192", "TranscoderMemory": "2048"},
+            "Fargate does not offer this TranscoderMemory",
+        ),
         ({"Role": "primary", "InService": "false"}, "needs HostedZoneId"),
         # CloudFormation answers with the parameter's ConstraintDescription, the emulator with its allowed values.
         ({"Role": "Primary"}, "'Role'"),
@@ -200,7 +87,15 @@ def refuse_what_is_wrong(proof):
                 TemplateURL=f"{proof.emulator.url}/{bucket}/packaged.yaml",
                 Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in {**always, **parameters}.items()],
             )  # fmt: skip
-            described = wait_for(lambda: (c := cloudformation.describe_change_set(StackName="wrong", ChangeSetName="wrong"))["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS") and c, 30, "the change set")
+            described = wait_for(
+                lambda: (
+                    (c := cloudformation.describe_change_set(StackName="wrong", ChangeSetName="wrong"))["Status"]
+                    not in ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+                    and c
+                ),
+                30,
+                "the change set",
+            )
             said = described["Status"] == "FAILED" and described.get("StatusReason", "")
             cloudformation.delete_stack(StackName="wrong")
         except cloudformation.exceptions.ClientError as error:
@@ -211,31 +106,58 @@ def refuse_what_is_wrong(proof):
         "sam", "deploy", "--stack-name", "wrong", "--region", SECONDARY, "--capabilities", "CAPABILITY_IAM", "--resolve-s3", "--parameter-overrides",
         "Role=secondary", f"PeerRegion={PRIMARY}", *(f"{k}={v}" for k, v in always.items()), check=False,
     )  # fmt: skip
-    reasons = [event.get("ResourceStatusReason", "") for event in cloudformation.describe_stack_events(StackName="wrong")["StackEvents"]]
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloudformation.describe_stack_events(StackName="wrong")["StackEvents"]
+    ]
     sentence = f"deploy the primary in {PRIMARY} first"
-    check(result.returncode != 0 and any(sentence in reason for reason in reasons), "refused: the secondary before the primary", reasons)
+    check(
+        result.returncode != 0 and any(sentence in reason for reason in reasons),
+        "refused: the secondary before the primary",
+        reasons,
+    )
     proof.command("sam", "delete", "--stack-name", "wrong", "--region", SECONDARY, "--no-prompts")
 
 
 def deploy(proof):
     proof.command("make", "--no-print-directory", "deploy")
     for region in STACKS:
-        check(proof.status(region) in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), f"{STACKS[region]} is deployed in {region}", proof.status(region))
-    check(proof.outputs(PRIMARY)["PeerState"].startswith("joined with "), "the primary knows the secondary", proof.outputs(PRIMARY))
+        check(
+            proof.status(region) in ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
+            f"{STACKS[region]} is deployed in {region}",
+            proof.status(region),
+        )
+    check(
+        proof.outputs(PRIMARY)["PeerState"].startswith("joined with "),
+        "the primary knows the secondary",
+        proof.outputs(PRIMARY),
+    )
     check(proof.outputs(SECONDARY)["EdgeUrl"] == proof.outputs(PRIMARY)["EdgeUrl"], "both regions name one edge")
     # The emulator ignores the template's replicas; from here on its replication is real.
     table = proof.outputs(PRIMARY)["RetainedTable"]
-    proof.client("dynamodb", PRIMARY).update_table(TableName=table, ReplicaUpdates=[{"Create": {"RegionName": SECONDARY}}])
-    wait_for(lambda: proof.client("dynamodb", SECONDARY).describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE", 60, "the replica")
+    proof.client("dynamodb", PRIMARY).update_table(
+        TableName=table, ReplicaUpdates=[{"Create": {"RegionName": SECONDARY}}]
+    )
+    wait_for(
+        lambda: proof.client("dynamodb", SECONDARY).describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE",
+        60,
+        "the replica",
+    )
 
 
 def rest_api(proof):
     """Create in one region, read in the other; keys; nobody without the token."""
-    token = proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, "AdminToken"))["SecretString"]
+    token = proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, "AdminToken"))[
+        "SecretString"
+    ]
     status, _, text = proof.call(PRIMARY, "POST", "/v1/streams", {"name": "Proof", "settings": {"listed": True}}, token)
     check(status == 201, "a stream is created in the primary", text)
     stream = json.loads(text)
-    status, _, text = wait_for(lambda: (found := proof.call(SECONDARY, "GET", f"/v1/streams/{stream['id']}", token=token))[0] == 200 and found, 30, "the stream in the other region")
+    status, _, text = wait_for(
+        lambda: (found := proof.call(SECONDARY, "GET", f"/v1/streams/{stream['id']}", token=token))[0] == 200 and found,
+        30,
+        "the stream in the other region",
+    )
     check(json.loads(text)["name"] == "Proof", "and read in the secondary, with the same token")
     for bad in (None, "wrong"):
         status, _, text = proof.call(SECONDARY, "GET", "/v1/streams", token=bad)
@@ -253,7 +175,14 @@ def rest_api(proof):
 
 def hooks(proof, revoked):
     """The hooks take signed calls of the roles that may, and nobody else's."""
-    question = {"gateway": {"region": PRIMARY, "source": "http://127.0.0.1:9"}, "session": "0000000000000001", "app": "live", "key": revoked, "address": "203.0.113.7:5000", "query": {}}
+    question = {
+        "gateway": {"region": PRIMARY, "source": "http://127.0.0.1:9"},
+        "session": "0000000000000001",
+        "app": "live",
+        "key": revoked,
+        "address": "203.0.113.7:5000",
+        "query": {},
+    }
     gateway, transcoder = proof.role(PRIMARY, "GatewayRole"), proof.role(PRIMARY, "TranscoderRole")
     status, answer = proof.hook(PRIMARY, "/hooks/publish", question, gateway)
     check(status == 200 and answer["decision"] == "deny", "the publish hook denies a revoked key", answer)
@@ -287,15 +216,23 @@ def publish(proof, stack, stream):
     signing = proof.client("secretsmanager", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
     # The emulator does not give back which secrets a container has: from the template.
     (secret,) = Stack.scenario("joined")["GatewayTask"]["ContainerDefinitions"][0]["Secrets"]
-    arn = proof.client("secretsmanager", PRIMARY).describe_secret(SecretId=proof.physical(PRIMARY, secret["ValueFrom"].strip("<>").removesuffix(".Id")))["ARN"]
-    gateway = emulated(environment) | proof.role_environment(definition["taskRoleArn"]) | {
-        secret["Name"]: signing.get_secret_value(SecretId=arn)["SecretString"],
-        "RTMP_LISTEN": f"127.0.0.1:{rtmp}",
-        "SOURCE_LISTEN": f"127.0.0.1:{source}",
-        "SOURCE_URL": f"http://127.0.0.1:{source}",
-        "SPOOL_DIR": folder,
-    }
-    stack.enter_context(running(f"{TARGET}/transcoder", *container["command"], env=gateway, log=ARTIFACTS / "gateway.log"))
+    arn = proof.client("secretsmanager", PRIMARY).describe_secret(
+        SecretId=proof.physical(PRIMARY, secret["ValueFrom"].strip("<>").removesuffix(".Id"))
+    )["ARN"]
+    gateway = (
+        emulated(environment)
+        | proof.role_environment(definition["taskRoleArn"])
+        | {
+            secret["Name"]: signing.get_secret_value(SecretId=arn)["SecretString"],
+            "RTMP_LISTEN": f"127.0.0.1:{rtmp}",
+            "SOURCE_LISTEN": f"127.0.0.1:{source}",
+            "SOURCE_URL": f"http://127.0.0.1:{source}",
+            "SPOOL_DIR": folder,
+        }
+    )
+    stack.enter_context(
+        running(f"{TARGET}/transcoder", *container["command"], env=gateway, log=ARTIFACTS / "gateway.log")
+    )
     say("ok  the gateway runs with its task definition's environment and role")
     encoder = [
         "ffmpeg", "-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i",
@@ -313,45 +250,94 @@ def publish(proof, stack, stream):
         return tasks and ecs.describe_tasks(cluster=cluster, tasks=tasks)["tasks"][0]
 
     task = wait_for(asked_for, 60, "RunTask")
-    check("task-definition/headwater-transcoder:" in task["taskDefinitionArn"], "the hook has called RunTask with the stack's task definition", task)
+    check(
+        "task-definition/headwater-transcoder:" in task["taskDefinitionArn"],
+        "the hook has called RunTask with the stack's task definition",
+        task,
+    )
     (override,) = task["overrides"]["containerOverrides"]
     told = {variable["name"]: variable["value"] for variable in override["environment"]}
-    check(set(told) == {"HEADWATER_BROADCAST", "HEADWATER_LEASE"}, "the task is told its broadcast and lease and nothing secret", told)
+    check(
+        set(told) == {"HEADWATER_BROADCAST", "HEADWATER_LEASE"},
+        "the task is told its broadcast and lease and nothing secret",
+        told,
+    )
     check(told["HEADWATER_LEASE"].startswith(f"1.{PRIMARY}."), "its lease is the region's first", told)
-    configured = proof.client("lambda", PRIMARY).get_function_configuration(FunctionName=proof.physical(PRIMARY, "HooksFunction"))["Environment"]["Variables"]
+    configured = proof.client("lambda", PRIMARY).get_function_configuration(
+        FunctionName=proof.physical(PRIMARY, "HooksFunction")
+    )["Environment"]["Variables"]
     subnets = {proof.physical(PRIMARY, "SubnetA"), proof.physical(PRIMARY, "SubnetB")}
-    check(set(configured["ECS_SUBNETS"].split(",")) == subnets and configured["ECS_SECURITY_GROUPS"] == proof.physical(PRIMARY, "TranscoderSecurityGroup"), "in the stack's subnets and security group", configured)
-    attached = {detail["value"] for a in task.get("attachments", []) for detail in a["details"] if detail["name"] == "subnetId"}
+    check(
+        set(configured["ECS_SUBNETS"].split(",")) == subnets
+        and configured["ECS_SECURITY_GROUPS"] == proof.physical(PRIMARY, "TranscoderSecurityGroup"),
+        "in the stack's subnets and security group",
+        configured,
+    )
+    attached = {
+        detail["value"] for a in task.get("attachments", []) for detail in a["details"] if detail["name"] == "subnetId"
+    }
     check(not attached or attached <= subnets, "and the task is there", attached)
 
     environment, container, definition = proof.container_environment(PRIMARY, "headwater-transcoder")
     transcoder = emulated(environment) | proof.role_environment(definition["taskRoleArn"]) | told
-    stack.enter_context(running(f"{TARGET}/transcoder", *container["command"], env=transcoder, log=ARTIFACTS / "transcoder.log"))
+    stack.enter_context(
+        running(f"{TARGET}/transcoder", *container["command"], env=transcoder, log=ARTIFACTS / "transcoder.log")
+    )
     say("ok  the transcoder runs with its task definition's environment and role")
     return told["HEADWATER_BROADCAST"]
 
 
 def watch(proof, token, stream, broadcast):
     """Playlists from both regions, media from both buckets."""
-    secret = proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, "OriginSecret"))["SecretString"]
+    secret = proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, "OriginSecret"))[
+        "SecretString"
+    ]
     edge = lambda attempt: {"X-Headwater-Try": attempt, "X-Headwater-Origin": secret}
     path = f"/live/{stream['id']}/index.m3u8"
-    status, _, text = wait_for(lambda: (found := proof.call(PRIMARY, "GET", path, headers=edge("1")))[0] == 200 and found, 90, "the multivariant playlist")
+    status, _, text = wait_for(
+        lambda: (found := proof.call(PRIMARY, "GET", path, headers=edge("1")))[0] == 200 and found,
+        90,
+        "the multivariant playlist",
+    )
     check("#EXT-X-STREAM-INF" in text, "the multivariant playlist is there", text)
     media = next(line for line in text.splitlines() if line.endswith(".m3u8") and not line.startswith("#"))
-    status, _, text = wait_for(lambda: (found := proof.call(PRIMARY, "GET", media, headers=edge("1")))[0] == 200 and "#EXTINF" in found[2] and found, 60, "the media playlist")
+    status, _, text = wait_for(
+        lambda: (
+            (found := proof.call(PRIMARY, "GET", media, headers=edge("1")))[0] == 200
+            and "#EXTINF" in found[2]
+            and found
+        ),
+        60,
+        "the media playlist",
+    )
     segments = [line for line in text.splitlines() if line.endswith(".m4s")]
     check(segments, "the primary's media playlist names segments", text)
-    status, _, other = wait_for(lambda: (found := proof.call(SECONDARY, "GET", media, headers=edge("2")))[0] == 200 and segments[0] in found[2] and found, 60, "the other region's playlist")
+    status, _, other = wait_for(
+        lambda: (
+            (found := proof.call(SECONDARY, "GET", media, headers=edge("2")))[0] == 200
+            and segments[0] in found[2]
+            and found
+        ),
+        60,
+        "the other region's playlist",
+    )
     check(status == 200, "the secondary's playlist names them too")
     status, _, _ = proof.call(PRIMARY, "GET", path, headers={"X-Headwater-Try": "1", "X-Headwater-Origin": "guessed"})
     check(status == 403, "playlists are for the edge only", status)
     for region in STACKS:
         bucket = proof.outputs(region)["RetainedBucket"]
-        body = wait_for(lambda: proof.client("s3", region).get_object(Bucket=bucket, Key=segments[0].lstrip("/"))["Body"].read(), 30, f"the segment in {bucket}")
+        body = wait_for(
+            lambda: proof.client("s3", region).get_object(Bucket=bucket, Key=segments[0].lstrip("/"))["Body"].read(),
+            30,
+            f"the segment in {bucket}",
+        )
         check(body[4:8] in (b"styp", b"moof"), f"the segment is in {region}'s bucket", body[:16])
     status, _, text = proof.call(SECONDARY, "GET", f"/v1/streams/{stream['id']}", token=token)
-    check(json.loads(text)["live"]["state"] == "live" if "live" in json.loads(text) else "live" in text, "the secondary's API says live", text)
+    check(
+        json.loads(text)["live"]["state"] == "live" if "live" in json.loads(text) else "live" in text,
+        "the secondary's API says live",
+        text,
+    )
 
 
 def hostile_transcoder(proof, broadcast):
@@ -362,13 +348,21 @@ def hostile_transcoder(proof, broadcast):
     dynamodb, s3 = proof.client("dynamodb", PRIMARY, role), proof.client("s3", PRIMARY, role)
     item = lambda pk: {"PK": {"S": pk}, "SK": {"S": "x"}}
     attempts = {
-        "read the timeline": lambda: dynamodb.query(TableName=table, KeyConditionExpression="PK = :p", ExpressionAttributeValues={":p": {"S": f"TIMELINE#{broadcast}"}}),
+        "read the timeline": lambda: dynamodb.query(
+            TableName=table,
+            KeyConditionExpression="PK = :p",
+            ExpressionAttributeValues={":p": {"S": f"TIMELINE#{broadcast}"}},
+        ),
         "delete from it": lambda: dynamodb.delete_item(TableName=table, Key=item("TIMELINE#x")),
         "read media": lambda: s3.get_object(Bucket=bucket, Key=f"{PRIMARY}/media/x"),
         "replace the player page": lambda: s3.put_object(Bucket=bucket, Key="web/index.html", Body=b"x"),
         "write the other region's media": lambda: s3.put_object(Bucket=bucket, Key=f"{SECONDARY}/media/x", Body=b"x"),
-        "read a secret": lambda: proof.client("secretsmanager", PRIMARY, role).get_secret_value(SecretId=proof.physical(PRIMARY, "SigningKey")),
-        "start a task": lambda: proof.client("ecs", PRIMARY, role).run_task(cluster="headwater", taskDefinition="headwater-transcoder"),
+        "read a secret": lambda: proof.client("secretsmanager", PRIMARY, role).get_secret_value(
+            SecretId=proof.physical(PRIMARY, "SigningKey")
+        ),
+        "start a task": lambda: proof.client("ecs", PRIMARY, role).run_task(
+            cluster="headwater", taskDefinition="headwater-transcoder"
+        ),
     }
     for what, attempt in attempts.items():
         try:
@@ -389,7 +383,9 @@ def every_event(proof):
         name = path.name.split("-")[0]
         if name == "deployment":
             continue  # They carry an answer address of AWS; the stacks themselves have called that function.
-        answer = functions.invoke(FunctionName=proof.physical(PRIMARY, f"{name.title()}Function"), Payload=path.read_bytes())
+        answer = functions.invoke(
+            FunctionName=proof.physical(PRIMARY, f"{name.title()}Function"), Payload=path.read_bytes()
+        )
         payload = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             raise AssertionError(f"{path.name}: {payload}")
@@ -412,7 +408,11 @@ def logs_are_clean(proof, token, stream):
     """No key, token or secret is in any log."""
     secrets = [token, stream["stream_key"]["value"]]
     for logical in ("AdminToken", "KeyPepper", "SigningKey", "OriginSecret"):
-        secrets.append(proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, logical))["SecretString"])
+        secrets.append(
+            proof.client("secretsmanager", PRIMARY).get_secret_value(SecretId=proof.physical(PRIMARY, logical))[
+                "SecretString"
+            ]
+        )
     read = 0
     for region in STACKS:
         logs = proof.client("logs", region)
@@ -432,10 +432,14 @@ def update(proof):
     """A parameter change, a redeploy without any, and one that fails and is rolled back."""
     changed = proof.environment["PARAMETERS"] + " LogRetentionDays=7"
     proof.command("make", "--no-print-directory", "deploy", PARAMETERS=changed)
-    group = proof.client("logs", PRIMARY).describe_log_groups(logGroupNamePrefix=proof.physical(PRIMARY, "FunctionLogs"))["logGroups"][0]
+    group = proof.client("logs", PRIMARY).describe_log_groups(
+        logGroupNamePrefix=proof.physical(PRIMARY, "FunctionLogs")
+    )["logGroups"][0]
     check(group["retentionInDays"] == 7, "a parameter was changed in both regions", group)
     check(proof.outputs(PRIMARY)["PeerState"].startswith("joined with "), "and the primary stayed joined")
-    result = proof.command("make", "--no-print-directory", "deploy", PARAMETERS=changed + " Deployment=another", check=False)
+    result = proof.command(
+        "make", "--no-print-directory", "deploy", PARAMETERS=changed + " Deployment=another", check=False
+    )
     text = re.sub(r"\s+", " ", result.stdout)
     check(result.returncode != 0, "joining a peer of another deployment fails", text[-500:])
     check(proof.status(PRIMARY) == "UPDATE_ROLLBACK_COMPLETE", "and is rolled back", proof.status(PRIMARY))
@@ -460,8 +464,11 @@ def main():
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"not done after {MAX_SECONDS} s"))
     signal.alarm(MAX_SECONDS)
     with ExitStack() as stack:
+        # Everything that is started leaves its temporary files there.
+        os.environ["TMPDIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-proof-"))
+        tempfile.tempdir = None
         emulator = stack.enter_context(Emulator(ARTIFACTS / "emulator.log"))
-        proof = Proof(emulator)
+        proof = Deployment(emulator)
         say(f"the emulator runs at {emulator.url}")
         try:
             build(proof)

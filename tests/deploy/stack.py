@@ -135,7 +135,9 @@ class Stack:
     def _resource(self, name, resource):
         made = {key: value for key, value in resource.items() if key != "Properties"}
         made["Properties"] = self.value(resource.get("Properties", {}), name)
-        for other in [made.get("DependsOn", [])] if isinstance(made.get("DependsOn", []), str) else made.get("DependsOn", []):
+        for other in (
+            [made.get("DependsOn", [])] if isinstance(made.get("DependsOn", []), str) else made.get("DependsOn", [])
+        ):
             self.references.append((name, other))
         return made
 

@@ -25,13 +25,20 @@ NOT_SEEN = {
     "gateway": {"ecs:UpdateTaskProtection"},  # the ECS agent calls it for the task
     "transcoder": set(),
 }
-SECRETS = {"admin-token": "AdminToken", "key-pepper": "KeyPepper", "signing-key": "SigningKey", "origin-secret": "OriginSecret"}
+SECRETS = {
+    "admin-token": "AdminToken",
+    "key-pepper": "KeyPepper",
+    "signing-key": "SigningKey",
+    "origin-secret": "OriginSecret",
+}
 
 
 @pytest.fixture(scope="module")
 def calls():
     if not CALLS.exists():
-        pytest.fail(f"{CALLS} is not there; make it with: cargo test --workspace --test e2e access (HEADWATER_ARTIFACTS says where)")
+        pytest.fail(
+            f"{CALLS} is not there; make it with: cargo test --workspace --test e2e access (HEADWATER_ARTIFACTS says where)"
+        )
     return json.loads(CALLS.read_text())
 
 
@@ -43,7 +50,13 @@ def seen(stack, program, entries):
         region, bucket, api, family, cluster = (
             (stack.region, "<MediaBucket.Arn>", "<HttpApi>", "headwater-transcoder", "<Cluster.Arn>")
             if entry["region"] == "own"
-            else (peer_region, "arn:aws:s3:::<Peer.MediaBucket>", "<Peer.ApiId>", "<Peer.TaskFamily>", f"arn:aws:ecs:{peer_region}:123456789012:cluster/<Peer.Cluster>")
+            else (
+                peer_region,
+                "arn:aws:s3:::<Peer.MediaBucket>",
+                "<Peer.ApiId>",
+                "<Peer.TaskFamily>",
+                f"arn:aws:ecs:{peer_region}:123456789012:cluster/<Peer.Cluster>",
+            )
         )
         action = entry["action"]
         if action.startswith("dynamodb:"):
@@ -100,11 +113,19 @@ def test_the_deployment_role_allows_what_its_adapters_call(scenario):
     """Deploying does not happen in the local stack: here against the SDK operations in the adapters."""
     stack = Stack.scenario(scenario)
     code = "".join((ROOT / "crates" / "aws" / "src" / name).read_text() for name in ("apis.rs", "site.rs"))
-    operations = set(re.findall(r"\.(get_apis|get_api|get_stage|put_object|delete_object|list_objects_v2|head_object|get_object)\(\)", code))
+    operations = set(
+        re.findall(
+            r"\.(get_apis|get_api|get_stage|put_object|delete_object|list_objects_v2|head_object|get_object)\(\)", code
+        )
+    )
     assert operations == {"get_apis", "get_stage", "put_object", "delete_object"}
     given = {(a, r) for a, r, _ in allowed(stack, "DeploymentRole") if not a.startswith("logs:")}
     apis = lambda region: f"arn:aws:apigateway:{region}::/apis"
-    needed = {("apigateway:GET", apis(stack.region)), ("s3:PutObject", "<MediaBucket.Arn>/web/*"), ("s3:DeleteObject", "<MediaBucket.Arn>/web/*")}
+    needed = {
+        ("apigateway:GET", apis(stack.region)),
+        ("s3:PutObject", "<MediaBucket.Arn>/web/*"),
+        ("s3:DeleteObject", "<MediaBucket.Arn>/web/*"),
+    }
     if stack.holds("HasPeer"):
         peer = SECONDARY if stack.region == PRIMARY else PRIMARY
         needed |= {("apigateway:GET", apis(peer)), ("apigateway:GET", f"{apis(peer)}/*/stages/*")}
@@ -120,3 +141,29 @@ def test_roles_are_given_to_ecs_only():
             own = {"<TranscoderRole.Arn>", "<TranscoderExecutionRole.Arn>"}
             peer = {"<Peer.TaskRoleArn>", "<Peer.ExecutionRoleArn>"} if program == "Hooks" else set()
             assert set(statement["Resource"]) == own | peer
+
+
+#: Actions that know no resources (service authorization reference).
+NO_RESOURCE = {"ecr:GetAuthorizationToken"}
+
+
+def test_no_role_may_do_more_than_its_resources(stack):
+    for role in stack.of_type("AWS::IAM::Role"):
+        assert not stack[role].get("ManagedPolicyArns"), role
+        for statement in policies(stack, role):
+            actions = set(listed(statement["Action"]))
+            assert not any("*" in action for action in actions), (role, actions)
+            if "*" in listed(statement["Resource"]):
+                assert actions <= NO_RESOURCE, (role, actions)
+
+
+def test_transcoder_may_put_entries_and_objects_and_beat(stack):
+    statements = {s["Sid"]: s for s in policies(stack, "TranscoderRole")}
+    assert set(statements) == {"Timeline", "Media", "SignsOfLife"}
+    assert statements["Timeline"]["Action"] == "dynamodb:PutItem"
+    prefix = re.search(r'TIMELINE_PREFIX: &str = "(.*)"', (ROOT / "crates" / "aws" / "src" / "schema.rs").read_text())[
+        1
+    ]
+    assert statements["Timeline"]["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": [f"{prefix}*"]}
+    assert all(re.fullmatch(rf".*/{stack.region}/media/\*", r) for r in listed(statements["Media"]["Resource"]))
+    assert all(r.endswith("/$default/POST/hooks/heartbeat") for r in listed(statements["SignsOfLife"]["Resource"]))

@@ -1,0 +1,188 @@
+"""The edge: origins, groups, caches; and the names that lead to it and to the gateways."""
+
+import re
+
+import pytest
+from stack import PRIMARY, ROOT, SCENARIOS, SECONDARY, Stack
+
+PLAYLIST_FAILOVER = [500, 502, 503, 504]
+MEDIA_FAILOVER = [403, 404, 500, 502, 503, 504]
+
+
+def read(*parts):
+    return ROOT.joinpath(*parts).read_text()
+
+
+# ---------------------------------------------------------------------------------------------- edge
+
+
+def edge(stack):
+    return stack["Distribution"]["DistributionConfig"]
+
+
+def test_every_behaviour_leads_somewhere(stack):
+    if "Distribution" not in stack:
+        pytest.skip("the primary owns the edge")
+    config = edge(stack)
+    origins = {origin["Id"] for origin in config["Origins"]}
+    groups = {group["Id"]: group for group in config["OriginGroups"]["Items"]}
+    assert config["OriginGroups"]["Quantity"] == len(groups)
+    for group in groups.values():
+        members = [member["OriginId"] for member in group["Members"]["Items"]]
+        assert len(members) == group["Members"]["Quantity"] == 2
+        assert set(members) <= origins
+        codes = group["FailoverCriteria"]["StatusCodes"]
+        assert codes["Quantity"] == len(codes["Items"])
+    for behavior in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
+        assert behavior["TargetOriginId"] in origins | set(groups)
+        assert behavior["ViewerProtocolPolicy"] == "redirect-to-https"
+        assert behavior.get("ResponseHeadersPolicyId")
+        # CloudFront refuses groups for methods that it does not fail over.
+        assert set(behavior["AllowedMethods"]) <= {"GET", "HEAD", "OPTIONS"}
+
+
+def test_own_region_is_asked_first_and_the_other_one_second(joined):
+    config = edge(joined)
+    groups = {
+        group["Id"]: (
+            [m["OriginId"] for m in group["Members"]["Items"]],
+            group["FailoverCriteria"]["StatusCodes"]["Items"],
+        )
+        for group in config["OriginGroups"]["Items"]
+    }
+    assert groups == {
+        "playlists-a": (["api-a-try-1", "api-b-try-2"], PLAYLIST_FAILOVER),
+        "playlists-b": (["api-b-try-1", "api-a-try-2"], PLAYLIST_FAILOVER),
+        "low-latency-a": (["api-a-low-try-1", "api-b-low-try-2"], PLAYLIST_FAILOVER),
+        "low-latency-b": (["api-b-low-try-1", "api-a-low-try-2"], PLAYLIST_FAILOVER),
+        "media-a": (["s3-a", "s3-b"], MEDIA_FAILOVER),
+        "media-b": (["s3-b", "s3-a"], MEDIA_FAILOVER),
+        "page": (["page-a", "page-b"], MEDIA_FAILOVER),
+    }
+    paths = {behavior["PathPattern"]: behavior["TargetOriginId"] for behavior in config["CacheBehaviors"]}
+    assert paths == {
+        "/live/*": "playlists-a",
+        f"/{PRIMARY}/playlists/*": "playlists-a",
+        f"/{PRIMARY}/low-latency/*": "low-latency-a",
+        f"/{PRIMARY}/media/*": "media-a",
+        f"/{PRIMARY}/parts/*": "media-a",
+        f"/{SECONDARY}/playlists/*": "playlists-b",
+        f"/{SECONDARY}/low-latency/*": "low-latency-b",
+        f"/{SECONDARY}/media/*": "media-b",
+        f"/{SECONDARY}/parts/*": "media-b",
+    }
+
+
+def test_origins_tell_the_try_and_prove_the_edge(joined):
+    hosts = {"a": f"<HttpApi>.execute-api.{PRIMARY}.amazonaws.com", "b": "<Peer.ApiHost>"}
+    seen = 0
+    for origin in edge(joined)["Origins"]:
+        assert (origin["ConnectionAttempts"], origin["ConnectionTimeout"]) == (1, 2), origin["Id"]
+        if match := re.fullmatch(r"api-([ab])(-low)?-try-([12])", origin["Id"]):
+            region, low, attempt = match.groups()
+            headers = {header["HeaderName"]: header["HeaderValue"] for header in origin["OriginCustomHeaders"]}
+            assert headers == {
+                "X-Headwater-Try": attempt,
+                "X-Headwater-Origin": "{{resolve:secretsmanager:<OriginSecret.Id>:SecretString}}",
+            }
+            assert origin["DomainName"] == hosts[region]
+            assert origin["CustomOriginConfig"]["OriginReadTimeout"] == (6 if low else 2)
+            assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+            seen += 1
+        else:
+            assert origin["OriginAccessControlId"] == "<OriginAccess>"
+            assert origin.get("OriginPath") == ("/web" if origin["Id"].startswith("page") else None)
+            bucket = (
+                "<Peer.MediaBucket>.s3." + SECONDARY
+                if origin["Id"].endswith("b")
+                else "<MediaBucket.RegionalDomainName>"
+            )
+            assert origin["DomainName"].startswith(bucket)
+        assert origin["OriginShield"]["OriginShieldRegion"] in (PRIMARY, SECONDARY)
+    assert seen == 8
+    assert joined["OriginAccess"]["OriginAccessControlConfig"]["SigningBehavior"] == "always"
+    # The names of the headers are the code's.
+    code = read("functions", "src", "playlist", "mod.rs")
+    assert '"x-headwater-try"' in code and '"x-headwater-origin"' in code
+
+
+def test_local_edge_is_this_edge(joined):
+    """The local stack's distribution has the same paths, groups and time-outs (docs say what it leaves out)."""
+    text = read("local", "src", "stack", "distribution.rs")
+    for name, codes in (("PLAYLIST_FAILOVER", PLAYLIST_FAILOVER), ("MEDIA_FAILOVER", MEDIA_FAILOVER)):
+        found = re.search(rf"{name}: \[u16; \d+\] = \[(.*?)\]", text)[1]
+        assert sorted(int(code) for code in found.split(",")) == codes
+    timeout = lambda name: int(re.search(rf"{name}: Duration = Duration::from_secs\((\d+)\)", text)[1])
+    origins = {origin["Id"]: origin for origin in edge(joined)["Origins"]}
+    assert timeout("PLAYLIST_TIMEOUT") == origins["api-a-try-1"]["CustomOriginConfig"]["OriginReadTimeout"]
+    assert timeout("LOW_LATENCY_TIMEOUT") == origins["api-a-low-try-1"]["CustomOriginConfig"]["OriginReadTimeout"]
+    assert timeout("MEDIA_TIMEOUT") == origins["s3-a"]["S3OriginConfig"]["OriginReadTimeout"]
+
+
+def test_caches_know_the_questions_of_hls_and_forget_errors(joined):
+    policy = lambda name: joined[name]["CachePolicyConfig"]
+    keys = policy("PlaylistCachePolicy")["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert keys["QueryStringsConfig"] == {
+        "QueryStringBehavior": "whitelist",
+        "QueryStrings": ["_HLS_msn", "_HLS_part", "_HLS_skip"],
+    }
+    assert keys["EnableAcceptEncodingGzip"] is True
+    assert (policy("PlaylistCachePolicy")["MinTTL"], policy("PlaylistCachePolicy")["DefaultTTL"]) == (0, 1)
+    media = policy("MediaCachePolicy")
+    assert media["MaxTTL"] == 31536000
+    for name in ("PlaylistCachePolicy", "MediaCachePolicy", "PageCachePolicy"):
+        found = policy(name)["ParametersInCacheKeyAndForwardedToOrigin"]
+        assert found["CookiesConfig"]["CookieBehavior"] == "none"
+        assert found["HeadersConfig"]["HeaderBehavior"] == "none"
+    errors = {error["ErrorCode"]: error["ErrorCachingMinTTL"] for error in edge(joined)["CustomErrorResponses"]}
+    assert all(ttl <= 1 for ttl in errors.values())
+    assert {400, 403, 404, 500, 502, 503, 504} == set(errors)
+
+
+def test_players_on_any_site_may_read(joined):
+    cors = joined["StreamHeaders"]["ResponseHeadersPolicyConfig"]["CorsConfig"]
+    assert cors["AccessControlAllowOrigins"] == {"Items": ["*"]} and cors["AccessControlAllowCredentials"] is False
+
+
+def test_own_names_certificate_and_web_acl_are_optional():
+    plain, full = edge(Stack.scenario("joined")), edge(Stack.scenario("everything"))
+    assert "Aliases" not in plain and "WebACLId" not in plain
+    assert plain["ViewerCertificate"] == {"CloudFrontDefaultCertificate": True}
+    assert full["Aliases"] == ["live.example.com"] and full["WebACLId"].startswith("arn:aws:wafv2:us-east-1")
+    assert full["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+
+
+# ---------------------------------------------------------------------------------------------- names
+
+
+def test_names_are_shared_by_latency_or_weight_with_health_checks():
+    stack = Stack({**SCENARIOS["everything"], "GlobalAccelerator": "false"})
+    for record in ("ApiRecord", "IngestRecord"):
+        assert stack[record]["Region"] == PRIMARY and "Weight" not in stack[record]
+        assert stack[record]["HealthCheckId"] in ("<ApiHealthCheck>", "<IngestHealthCheck>")
+    weighted = Stack.scenario("secondary with names")
+    assert weighted["IngestRecord"]["Weight"] == "100" and "Region" not in weighted["IngestRecord"]
+    out = Stack({**SCENARIOS["secondary with names"], "InService": "false"})
+    assert "IngestRecord" not in out and "ApiRecord" not in out
+
+
+def test_accelerator_leads_to_both_regions():
+    stack = Stack.scenario("everything")
+    groups = {
+        g["EndpointGroupRegion"]: g["EndpointConfigurations"]
+        for g in stack.of_type("AWS::GlobalAccelerator::EndpointGroup").values()
+    }
+    assert (
+        groups[PRIMARY][0]["EndpointId"] == "<Balancer>"
+        and groups[SECONDARY][0]["EndpointId"] == "<Peer.LoadBalancerArn>"
+    )
+    assert [r["FromPort"] for r in stack["AcceleratorListener"]["PortRanges"]] == [1935, 443]
+    # The name then leads to the accelerator, not to one balancer.
+    assert "IngestRecord" not in stack and stack["AcceleratorRecord"]["Name"] == "ingest.example.com"
+
+
+def test_encoders_are_sent_to_one_name_or_to_both_regions():
+    url = lambda scenario: Stack.scenario(scenario)["ApiFunction"]["Environment"]["Variables"]["INGEST_RTMP"]
+    assert url("single") == url("primary") == "rtmp://<Balancer.DNSName>/live"
+    assert url("joined") == "rtmp://<Balancer.DNSName>/live,rtmp://<Peer.IngestHost>/live"
+    assert url("everything") == "rtmp://ingest.example.com/live"

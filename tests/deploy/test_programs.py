@@ -1,0 +1,233 @@
+"""Template and code: routes, environment, containers, ingest, and the metrics that are watched."""
+
+import json
+import re
+
+from stack import ACCOUNT, ROOT, SCENARIOS, Stack
+
+FUNCTIONS = ["Api", "Authorizer", "Deployment", "Hooks", "Lifecycle", "Playlist"]
+
+
+def read(*parts):
+    return ROOT.joinpath(*parts).read_text()
+
+
+# ---------------------------------------------------------------------------------------------- functions and API
+
+
+def routes_of_the_local_stack():
+    text = read("local", "src", "stack", "routes.rs")
+    return set(re.findall(r'"((?:GET|HEAD|POST|ANY|PUT|DELETE) [^"]+)"', text))
+
+
+def test_routes_are_those_of_the_local_stack(stack):
+    routes = {route["RouteKey"]: route for route in stack.of_type("AWS::ApiGatewayV2::Route").values()}
+    assert set(routes) == routes_of_the_local_stack()
+    for key, route in routes.items():
+        expected = "CUSTOM" if "/v1/streams" in key else "AWS_IAM" if "/hooks/" in key else "NONE"
+        assert route["AuthorizationType"] == expected, key
+        function = (
+            "Hooks"
+            if "/hooks/" in key
+            else "Playlist"
+            if "m3u8" in key or "/live" in key or "{region}" in key
+            else "Api"
+        )
+        assert route["Target"] == f"integrations/<{function}Integration>", key
+    waits_for = stack.resources["Stage"]["DependsOn"]
+    assert set(stack.of_type("AWS::ApiGatewayV2::Route")) < set(waits_for), "throttles name routes"
+    assert set(stack["Stage"]["RouteSettings"]) < set(routes)
+
+
+def test_authorizer_s_answers_are_not_kept(stack):
+    assert stack["AdminAuthorizer"]["AuthorizerResultTtlInSeconds"] == 0
+
+
+def test_access_log_holds_nothing_secret(stack):
+    fields = json.loads(
+        re.sub(r":\$context\.status", ':"$context.status"', stack["Stage"]["AccessLogSettings"]["Format"])
+    )
+    for value in fields.values():
+        assert re.fullmatch(r"\$context\.[A-Za-z.]+", value)
+        assert not re.search(r"header|query|body|authorizer\.(?!error)", value, re.I), value
+
+
+def code_reads(*paths):
+    """Environment variables that source files read through `settings`."""
+    text = "".join(read(*path.split("/")) for path in paths)
+    required = set(re.findall(r'(?:required|parsed)(?:::<[^>]*>)?\(\s*"([A-Z_0-9]+)"', text))
+    optional = set(re.findall(r'(?:optional|parsed_optional)(?:::<[^>]*>)?\(\s*"([A-Z_0-9]+)"', text))
+    return required, optional
+
+
+def every_name_in_the_code():
+    text = "".join(
+        path.read_text()
+        for folder in ("functions/src", "crates", "transcoder/src")
+        for path in (ROOT / folder).rglob("*.rs")
+    )
+    return set(re.findall(r'"([A-Z][A-Z0-9_]{2,})"', text))
+
+
+BY_THE_SDK = {"AWS_SDK_UA_APP_ID", "AWS_ENDPOINT_URL", "RUST_LOG"}
+ONLY_TO_START_ANEW = {"SECRETS_REVISION"}
+
+
+def test_programs_are_told_what_they_read(stack):
+    """Every variable that is set is read by somebody; every required one is set."""
+    known = every_name_in_the_code() | BY_THE_SDK | ONLY_TO_START_ANEW
+    for name in FUNCTIONS:
+        variables = set(stack[f"{name}Function"]["Environment"]["Variables"])
+        assert variables <= known, (name, variables - known)
+        required, _ = code_reads(f"functions/src/bin/{name.lower()}.rs")
+        if name in ("Hooks", "Lifecycle"):
+            required |= {"ECS_CLUSTER", "ECS_TASK_DEFINITION"}
+        assert required <= variables, (name, required - variables)
+    for name, required in (
+        ("GatewayTask", {"RTMP_LISTEN", "SOURCE_LISTEN", "SPOOL_DIR", "API_URL"}),
+        ("TranscoderTask", {"TABLE_NAME", "MEDIA_BUCKET", "API_URL"}),
+    ):
+        (container,) = stack[name]["ContainerDefinitions"]
+        variables = {variable["Name"] for variable in container["Environment"]}
+        assert variables <= known, (name, variables - known)
+        assert required <= variables, (name, required - variables)
+
+
+def test_programs_are_told_what_the_local_stack_tells_them(stack):
+    """local/src/stack/region.rs and the template set the same variables, but for endpoints, ports and credentials."""
+    text = read("local", "src", "stack", "region.rs")
+    local = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', text))
+    local -= {name for name in local if "ENDPOINT_URL" in name or name.startswith("AWS_")}
+    local -= {"SOURCE_URL"}  # on Fargate the gateway asks for its address
+    ours = {key for f in FUNCTIONS for key in stack[f"{f}Function"]["Environment"]["Variables"]}
+    for task in stack.of_type("AWS::ECS::TaskDefinition").values():
+        (container,) = task["ContainerDefinitions"]
+        ours |= {entry["Name"] for entry in container["Environment"] + container.get("Secrets", [])}
+    assert local <= ours, local - ours
+
+
+def test_every_stage_tag_is_read_and_every_fact_is_there():
+    """The facts that one region tells the other, and those that the deployment function wants."""
+    code = "".join(path.read_text() for path in (ROOT / "functions/src/deployment").rglob("*.rs"))
+    code += "".join(path.read_text() for path in (ROOT / "crates").rglob("*.rs"))
+    for name in ("primary", "secondary"):
+        tags = Stack.scenario(name)["Stage"]["Tags"]
+        for key in tags:
+            assert key.removeprefix("headwater:") in code, key
+        assert len(tags) <= 50
+    told = {
+        "".join(part.title() for part in key.removeprefix("headwater:").split("-"))
+        for key in Stack.scenario("primary")["Stage"]["Tags"]
+    }
+    asked = {
+        reference.split(".")[1].rstrip(">")
+        for name in SCENARIOS
+        for reference in re.findall(r"<Peer\.[A-Za-z]+>", json.dumps(Stack.scenario(name).resources))
+    }
+    assert asked - {"ApiId", "ApiHost", "ApiEndpoint"} <= told
+
+
+def test_peer_is_asked_again_when_something_changed():
+    before, after = Stack({"Revision": "1"})["Peer"], Stack({"Revision": "2"})["Peer"]
+    assert before != after
+    assert Stack.scenario("primary")["Peer"] != Stack.scenario("joined")["Peer"]
+    assert int(before["ServiceTimeout"]) <= 300
+
+
+# ---------------------------------------------------------------------------------------------- media and ingest
+
+
+def test_containers_cannot_write_where_they_run(stack):
+    for name, task in stack.of_type("AWS::ECS::TaskDefinition").items():
+        (container,) = task["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["User"] == "10001"
+        assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+        assert int(container["StopTimeout"]) == 120
+        assert container["LogConfiguration"]["Options"]["mode"] == "non-blocking"
+        assert container["Image"] == f"{ACCOUNT}.dkr.ecr.{stack.region}.amazonaws.com/headwater-transcoder:1.2.3"
+        mounts = [mount["ContainerPath"] for mount in container.get("MountPoints", [])]
+        assert mounts == (["/spool"] if name == "GatewayTask" else [])
+
+
+def test_balancer_listens_for_encoders(stack):
+    listeners = {(one["Port"], one["Protocol"]) for one in stack.of_type("AWS::ElasticLoadBalancingV2::Listener").values()}
+    assert listeners == {(1935, "TCP")} | ({(443, "TLS")} if stack.holds("HasRtmps") else set())
+    assert stack["Balancer"]["SecurityGroups"] == ["<BalancerSecurityGroup>"]
+    assert stack["RtmpListener"]["ListenerAttributes"] == [{"Key": "tcp.idle_timeout.seconds", "Value": "120"}]
+    attributes = {a["Key"]: a["Value"] for a in stack["RtmpTargets"]["TargetGroupAttributes"]}
+    assert attributes == {
+        "preserve_client_ip.enabled": "true",
+        "deregistration_delay.timeout_seconds": "900",
+        "deregistration_delay.connection_termination.enabled": "true",
+    }
+
+
+def test_a_deploy_leaves_scaling_alone_and_drains(stack):
+    service = stack["GatewayService"]
+    assert "DesiredCount" not in service
+    assert service["AvailabilityZoneRebalancing"] == "DISABLED"
+    assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
+    # Old gateways learn from the hooks that they are superseded; so the hooks go first.
+    assert "HooksFunction" in stack.resources["GatewayService"]["DependsOn"]
+    environment = {v["Name"]: v["Value"] for v in stack["GatewayTask"]["ContainerDefinitions"][0]["Environment"]}
+    assert environment["GATEWAY_REVISION"] == stack["HooksFunction"]["Environment"]["Variables"]["GATEWAY_REVISION"]
+
+
+def test_gateways_scale_on_their_sessions():
+    stack = Stack({"GatewayMinTasks": "1", "GatewayMaxTasks": "4"})
+    tracking = stack["GatewayScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["CustomizedMetricSpecification"]["MetricName"] == "Sessions"
+    assert '"Sessions"' in "".join(p.read_text() for p in (ROOT / "transcoder/src/gateway").rglob("*.rs"))
+    assert "GatewayScaling" not in Stack({"GatewayMinTasks": "2", "GatewayMaxTasks": "2"})
+
+
+def test_hooks_start_the_task_that_the_stack_defines(stack):
+    variables = stack["HooksFunction"]["Environment"]["Variables"]
+    assert variables["ECS_TASK_DEFINITION"] == stack["TranscoderTask"]["Family"]
+    assert stack["TaskStoppedRule"]["EventPattern"]["detail"]["group"] == [
+        f"family:{stack['TranscoderTask']['Family']}"
+    ]
+    (container,) = stack["TranscoderTask"]["ContainerDefinitions"]
+    assert f'CONTAINER: &str = "{container["Name"]}"' in read("crates", "aws", "src", "tasks.rs")
+
+
+# ---------------------------------------------------------------------------------------------- watching
+
+
+def test_alarms_and_dashboard_look_at_metrics_that_exist(stack):
+    code = "".join(
+        path.read_text()
+        for folder in ("functions/src", "transcoder/src", "crates")
+        for path in (ROOT / folder).rglob("*.rs")
+    )
+    for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items():
+        assert alarm["AlarmDescription"], name
+        if alarm["Namespace"] == "Headwater":
+            assert f'"{alarm["MetricName"]}"' in code, f"{name}: nobody writes {alarm['MetricName']}"
+        assert ("AlarmActions" in alarm) == stack.holds("MailsAlarms")
+    board = json.loads(stack["Dashboard"]["DashboardBody"])
+    for widget in board["widgets"]:
+        for metric in widget["properties"]["metrics"]:
+            if metric[0] == "Headwater":
+                assert f'"{metric[1]}"' in code, metric
+    taken = [(w["x"], w["y"]) for w in board["widgets"]]
+    assert len(set(taken)) == len(taken)
+
+
+def test_logs_are_kept_for_as_long_as_said(stack):
+    for name, group in stack.of_type("AWS::Logs::LogGroup").items():
+        assert group["RetentionInDays"] == "30", name
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        assert function["LoggingConfig"]["LogGroup"] == "<FunctionLogs>", name
+
+
+def test_events_that_cannot_be_delivered_are_kept(stack):
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        (target,) = rule["Targets"]
+        assert (
+            target["Arn"] == "<LifecycleFunction.Arn>"
+            and target["DeadLetterConfig"]["Arn"] == "<LifecycleFailures.Arn>"
+        )
+    failed = [c for c in stack.of_type("AWS::Lambda::EventInvokeConfig").values()]
+    assert failed[0]["DestinationConfig"]["OnFailure"]["Destination"] == "<LifecycleFailures.Arn>"
