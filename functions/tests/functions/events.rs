@@ -32,6 +32,8 @@ const HTTP: &[(&str, &[(&str, u16)])] = &[
             ("hooks-heartbeat-transcoder", 200),
             ("playlist-multivariant", 200),
             ("playlist-media", 200),
+            ("playlist-low-latency", 200),
+            ("playlist-head-low-latency", 200),
             ("playlist-listing", 200),
             ("playlist-head-multivariant", 200),
             ("playlist-head-media", 200),

@@ -102,7 +102,7 @@ impl Contract {
         let (method, path) = (request.method().as_str().to_ascii_lowercase(), request.raw_http_path());
         let about = format!("{method} {path}: {} {}", answer.status, answer.text());
         let Some((template, item)) = self.path(path) else {
-            let is_playlist = path.contains("/playlists/");
+            let is_playlist = path.contains("/playlists/") || path.contains("/low-latency/");
             assert!(is_playlist || answer.status == 404, "the document does not have the path of {about}");
             return;
         };
