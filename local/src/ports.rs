@@ -8,6 +8,11 @@ use tokio::net::{TcpListener, TcpSocket};
 /// Waiting connections a listener holds; the kernel's usual default.
 const BACKLOG: u32 = 1024;
 
+/// Where [`free`] looks. Linux's `ip_local_port_range` begins at 32768.
+const FREE: std::ops::Range<u16> = 12_000..32_000;
+/// How often it looks for one port.
+const TRIES: usize = 1_000;
+
 /// Why a port could not be had.
 #[derive(Debug, Error)]
 pub enum PortError {
@@ -78,9 +83,20 @@ pub fn block(base: u16, names: &[&str]) -> Result<Vec<Reserved>, PortError> {
     (base..).zip(names).map(|(port, name)| Reserved::take(port, name)).collect()
 }
 
-/// Takes `count` free ports.
+/// Takes `count` free ports, below those that the kernel gives to outgoing connections: a port that is let go for a
+/// moment, so that another program can listen there, is not somebody's by then.
 pub fn free(count: usize) -> Result<Vec<Reserved>, PortError> {
-    (0..count).map(|_| Reserved::take(0, "a test")).collect()
+    let one = |_| {
+        let mut last = Reserved::take(rand::random_range(FREE), "a test");
+        for _ in 1..TRIES {
+            if !matches!(last, Err(PortError::Busy { .. })) {
+                break;
+            }
+            last = Reserved::take(rand::random_range(FREE), "a test");
+        }
+        last
+    };
+    (0..count).map(one).collect()
 }
 
 fn bind(port: u16) -> io::Result<TcpSocket> {

@@ -1,6 +1,7 @@
 """Processes of the deploy proof: the emulator, and whatever runs beside it. All are ended by pid when the proof is over."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,10 +11,16 @@ from contextlib import contextmanager
 
 
 def free_ports(count):
-    """Ports that nobody has; held until all are known, so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
+    """Ports that nobody has, below those that the kernel gives to outgoing connections; held until all are known."""
+    held = []
+    while len(held) < count:
+        one = socket.socket()
+        try:
+            one.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+        except OSError:
+            one.close()
+        else:
+            held.append(one)
     ports = [one.getsockname()[1] for one in held]
     for one in held:
         one.close()
