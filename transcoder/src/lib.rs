@@ -1,8 +1,9 @@
 //! The media container: one image, two commands.
 //!
 //! [`gateway`] terminates RTMP and keeps what is not committed yet; [`run`] is one transcoder task; [`media`] is the
-//! engine that it drives, the only place that names ffmpeg.
+//! engine that it drives, the only place that names ffmpeg. [`health`] asks a gateway how it is.
 
 pub mod gateway;
+pub mod health;
 pub mod media;
 pub mod run;
