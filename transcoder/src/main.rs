@@ -1,14 +1,16 @@
 //! The media container: `transcoder gateway` and `transcoder run`. Settings come from the environment.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod command;
 mod start;
 
 /// Headwater's media container.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, long_version = command::VERSION.as_str())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -20,6 +22,10 @@ enum Command {
     Gateway,
     /// Transcode one broadcast under one lease, then leave.
     Run,
+    /// Say whether the gateway of this container (SOURCE_LISTEN) is well; exit code 1 if not.
+    Health,
+    /// Prove that the FFmpeg libraries can transcode; exit code 1 if not.
+    Check,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +42,8 @@ fn main() -> ExitCode {
         match command {
             Command::Gateway => start::gateway().await,
             Command::Run => start::run().await,
+            Command::Health => command::health().await.and_then(say),
+            Command::Check => command::check().and_then(say),
         }
     });
     match outcome {
@@ -45,4 +53,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn say(answer: String) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
 }

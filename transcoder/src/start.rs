@@ -13,6 +13,7 @@ use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
 use headwater_transcoder::ecs::{self, Agent};
 use headwater_transcoder::gateway::{self, GatewayConfig, Limits, Protection, RtmpsConfig};
+use headwater_transcoder::media;
 use headwater_transcoder::run::{Ports, Task, new_boot};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ fn asked_to_leave() -> std::io::Result<CancellationToken> {
 
 /// `transcoder run`.
 pub(crate) async fn run() -> anyhow::Result<()> {
+    media::check()?;
     let leave = asked_to_leave()?;
     let sdk = settings::sdk_config().await;
     let buckets = Buckets::from_env(&sdk)?;
@@ -68,8 +70,10 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `transcoder gateway`.
+/// `transcoder gateway`. It decodes nothing, but its image is that of the transcoders: a bad one must fail when it is
+/// deployed, while the gateways before it still run, and not with the first stream.
 pub(crate) async fn gateway() -> anyhow::Result<()> {
+    media::check()?;
     let leave = asked_to_leave()?;
     let sdk = settings::sdk_config().await;
     let rtmps = match settings::parsed_optional("RTMPS_LISTEN")? {

@@ -100,7 +100,7 @@ impl Position {
 }
 
 /// libav's own log goes to stderr unasked, and a hostile source could write it full.
-fn quiet() {
+pub(super) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Fatal));
 }

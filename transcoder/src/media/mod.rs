@@ -16,6 +16,7 @@ mod aac;
 mod assemble;
 mod audio;
 mod cancel;
+mod check;
 mod codecs;
 mod cursor;
 mod cut;
@@ -40,6 +41,7 @@ mod time;
 mod video;
 
 pub use cancel::Cancel;
+pub use check::{CheckError, check, libraries};
 pub use engine::run;
 pub use error::{ErrorKind, MediaError};
 pub use feed::{FeedItem, FeedReader, feed};

@@ -29,8 +29,16 @@ pub(super) struct Fragment {
     pub(super) data: Bytes,
 }
 
+/// What a muxer writes to; its clones share the bytes.
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    /// Everything written so far.
+    pub(super) fn take(&self) -> Vec<u8> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Write for Buffer {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
@@ -94,6 +102,6 @@ impl Muxer {
         }
         output.write_trailer()?;
         drop(output);
-        Ok(mem::take(&mut *buffer.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok(buffer.take())
     }
 }

@@ -19,7 +19,7 @@ use super::segment::{RenditionKind, RenditionSegment};
 use super::stats::{Counters, add};
 use super::time::MediaTime;
 
-const TIME_BASE: ff::Rational = ff::Rational(1, 90_000);
+pub(super) const TIME_BASE: ff::Rational = ff::Rational(1, 90_000);
 /// Bits per second that `styp`, `moof` and `trun` add, rounded up: some 30 bytes a frame at 60 fps.
 const CONTAINER_OVERHEAD: u32 = 16_000;
 
@@ -214,7 +214,8 @@ impl RungPlan {
     }
 }
 
-fn open(plan: &RungPlan) -> Result<encoder::Video, ff::Error> {
+/// x264 as all renditions have it.
+pub(super) fn open(plan: &RungPlan) -> Result<encoder::Video, ff::Error> {
     let codec = encoder::find_by_name("libx264").ok_or(ff::Error::EncoderNotFound)?;
     let mut video = codec::Context::new_with_codec(codec).encoder().video()?;
     let Sized { rung, width, height } = &plan.sized;

@@ -4,6 +4,7 @@
 
 mod cost;
 mod ends;
+mod health;
 mod hooks;
 mod program;
 mod protection;

@@ -4,6 +4,7 @@
 //! offline. It knows nothing of RTMP.
 
 mod body;
+mod health;
 mod problem;
 pub mod serve;
 
@@ -18,9 +19,11 @@ use headwater_domain::SessionId;
 use headwater_domain::tokens::SigningKey;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use self::body::Reading;
+pub use self::health::Health;
+use self::health::OK;
 use self::problem::Problem;
 use super::guests::Guests;
 use super::now;
@@ -65,19 +68,10 @@ impl SourceLink {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Health {
-    status: &'static str,
-    sessions: usize,
-    connections: usize,
-    buffered_bytes: u64,
-    lost_messages: u64,
-}
-
 async fn health(State(link): State<SourceLink>) -> Json<Health> {
     let sessions = link.registry.all();
     Json(Health {
-        status: "ok",
+        status: OK.to_owned(),
         sessions: sessions.iter().filter(|session| session.ended().is_none()).count(),
         connections: link.guests.count(),
         buffered_bytes: link.registry.held(),
