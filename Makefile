@@ -9,7 +9,7 @@ export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
 .PHONY: help setup run demo test check all-tests unit e2e browser interop api-test bench fuzz licenses fmt clean \
-  build deploy delete validate deploy-local-proof
+  build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ demo: ## Publish a test picture with clock and tone to the running stack
 
 test: ## Everything CI runs: lints, unit and end-to-end tests, browser, proofs of the deployment
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory check all-tests browser validate deploy-local-proof
+	@$(MAKE) --no-print-directory check all-tests browser validate deploy-local-proof image-test
 	@$(MAKE) --no-print-directory api-test EXAMPLES=10
 
 check: ## Formatting and lints
@@ -49,6 +49,28 @@ e2e: ## Tests of the running platform: real encoders, both regions, failures
 browser: ## Tests of the player page in Chromium
 	cd web && npm test --silent
 	cd tests/browser && npm test --silent
+
+# The engine that is there. buildah needs no daemon and no base images (scripts/image.sh).
+ENGINE ?= $(firstword $(foreach engine,docker podman,$(shell command -v $(engine) >/dev/null && echo $(engine))) buildah)
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+ARCHITECTURE ?= arm64
+export ENGINE IMAGE_TAG ARCHITECTURE
+
+image: ## Build the media container (IMAGE_TAG, ARCHITECTURE; with docker, podman or buildah)
+ifeq ($(ENGINE),buildah)
+	@scripts/setup.sh image
+	@scripts/image.sh headwater-transcoder:$(IMAGE_TAG)
+else
+	$(ENGINE) build --platform linux/$(if $(filter x86_64,$(ARCHITECTURE)),amd64,arm64) --file transcoder/Dockerfile \
+	  --build-arg VERSION=$(IMAGE_TAG) --build-arg REVISION=$$(git rev-parse HEAD) --tag headwater-transcoder:$(IMAGE_TAG) .
+endif
+
+push: ## Push it to ECR in both regions (IMAGE_REPOSITORY, IMAGE_TAG, PRIMARY, SECONDARY)
+	@scripts/push.sh
+
+image-test: ## Build the media container rootless, look into it, and run it as Fargate would
+	@scripts/setup.sh image
+	tests/image/run.sh
 
 build: ## Build the functions for deployment (ARCHITECTURE=arm64|x86_64)
 	@scripts/setup.sh page

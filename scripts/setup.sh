@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the project needs on a new Debian or Ubuntu machine. Quick when nothing is missing.
-# Usage: scripts/setup.sh [page|run|deploy|test|bench]   (each includes the ones before it; page installs no packages)
+# Usage: scripts/setup.sh [page|run|deploy|image|test|bench]   (each includes the ones before it; page installs no packages)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 level=${1:-test}
@@ -8,6 +8,7 @@ level=${1:-test}
 run_packages=(build-essential clang libclang-dev lld pkg-config ffmpeg libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev
   libswresample-dev libswscale-dev fonts-dejavu-core nginx-light util-linux nodejs)
 deploy_packages=(python3 python3-venv binutils)
+image_packages=(buildah jq mmdebstrap procps tini)
 test_packages=(chromium gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl curl jq python3-venv)
 bench_packages=(libnginx-mod-rtmp python3-pip)
@@ -16,6 +17,7 @@ packages=()
 case $level in
   bench) packages+=("${bench_packages[@]}") ;&
   test) packages+=("${test_packages[@]}") ;&
+  image) packages+=("${image_packages[@]}") ;&
   deploy) packages+=("${deploy_packages[@]}") ;&
   run) packages+=("${run_packages[@]}") ;&
   page) ;;
