@@ -30,6 +30,6 @@ def before_call(context, case, kwargs):
         case.body["expires_at"] = "2100-01-01" + expires_at[10:]
     # A ladder goes from the highest rung to the lowest, each height once.
     settings = case.body.get("settings")
-    if settings and "ladder" in settings:
+    if settings and settings.get("ladder"):
         by_height = {rung["height"]: rung for rung in settings["ladder"]}
         settings["ladder"] = [by_height[height] for height in sorted(by_height, reverse=True)]

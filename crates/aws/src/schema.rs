@@ -8,7 +8,7 @@
 //! | what is live | `LIVE#<stream>` / `SEAT#<region>`, `BEAT#<region>` | Query, PutItem | version; lease and boot | hooks, lifecycle, api, playlist |
 //! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
-//! | a timeline | `TIMELINE#<broadcast>` / `<lease, sortable>#<number>` | Query, PutItem | not there yet | playlist, hooks; transcoder writes |
+//! | a timeline | `TIMELINE#<broadcast>` / `<lease, sortable>#<number>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
 //! | repeated requests | `REQUEST#<fingerprint>` / `REQUEST` | PutItem, GetItem | not there or expired | api |
 //!
 //! Every item has `PK`, `SK`, its document as JSON in `doc`; some have `v` (version or order, for conditions) and `ttl`

@@ -35,6 +35,41 @@ pub enum PublishPolicy {
     Reject,
 }
 
+/// How far behind the encoder viewers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// Segments of two seconds: some seven seconds behind, with every player.
+    #[default]
+    Standard,
+    /// Low-Latency HLS: parts of half a second, some three seconds behind; ten times the requests to S3.
+    Low,
+}
+
+/// Whether the source's own packets may serve as the top rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passthrough {
+    /// Wherever they are fit for it: nothing is lost, and the dearest encode is saved.
+    #[default]
+    Auto,
+    /// Never: viewers get bitrates that are ours, whatever the encoder sends.
+    AlwaysEncode,
+}
+
+/// What a transcoder that starts late does with what the gateway has kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColdStart {
+    /// The first frame if the stream is recorded, else the live edge.
+    #[default]
+    Auto,
+    /// Transcodes all of it, faster than real time: nothing is missing in the recording.
+    FirstFrame,
+    /// Starts at the newest key frame: viewers are near the live edge at once.
+    LiveEdge,
+}
+
 /// One encoded quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,8 +84,16 @@ pub struct Rung {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamSettings {
-    /// Qualities, highest first. Those above the source are left out.
-    pub ladder: Vec<Rung>,
+    /// Qualities, highest first; those above the source are left out. Without, they follow from the source.
+    pub ladder: Option<Vec<Rung>>,
+    /// How far behind viewers are.
+    pub latency: Latency,
+    /// Whether the source may be the top rendition as it is.
+    pub passthrough: Passthrough,
+    /// Whether a broadcast can be watched after it has ended.
+    pub record: bool,
+    /// Where a late transcoder starts.
+    pub cold_start: ColdStart,
     /// What a second encoder gets.
     pub publish_policy: PublishPolicy,
     /// How long a lost encoder may take to come back into the same broadcast.
@@ -66,11 +109,11 @@ pub struct StreamSettings {
 impl Default for StreamSettings {
     fn default() -> Self {
         Self {
-            ladder: vec![
-                Rung { height: 720, kbps: 2_800 },
-                Rung { height: 480, kbps: 1_400 },
-                Rung { height: 360, kbps: 800 },
-            ],
+            ladder: None,
+            latency: Latency::default(),
+            passthrough: Passthrough::default(),
+            record: true,
+            cold_start: ColdStart::default(),
             publish_policy: PublishPolicy::default(),
             reconnect_window_seconds: 60,
             dvr_window_seconds: 60,
@@ -94,10 +137,10 @@ impl StreamSettings {
     /// Checks every value against its limits.
     pub fn check(&self) -> Result<(), BadSetting> {
         let bad = |field, problem: String| Err(BadSetting { field, problem });
-        if self.ladder.is_empty() || self.ladder.len() > MAX_RUNGS {
-            return bad("settings.ladder", format!("needs 1 to {MAX_RUNGS} rungs"));
+        if self.ladder.as_ref().is_some_and(|rungs| rungs.is_empty() || rungs.len() > MAX_RUNGS) {
+            return bad("settings.ladder", format!("needs 1 to {MAX_RUNGS} rungs, or null for the default"));
         }
-        for rung in &self.ladder {
+        for rung in self.ladder.iter().flatten() {
             if !RUNG_HEIGHTS.contains(&rung.height) || rung.height % 2 == 1 {
                 let (low, high) = (RUNG_HEIGHTS.start(), RUNG_HEIGHTS.end());
                 return bad(
@@ -110,7 +153,7 @@ impl StreamSettings {
                 return bad("settings.ladder", format!("a rung's kbps is from {low} to {high}"));
             }
         }
-        if !self.ladder.windows(2).all(|pair| pair[0].height > pair[1].height) {
+        if !self.ladder.iter().all(|rungs| rungs.windows(2).all(|pair| pair[0].height > pair[1].height)) {
             return bad(
                 "settings.ladder",
                 "lists rungs from the highest to the lowest, each height once".into(),
@@ -131,6 +174,13 @@ impl StreamSettings {
     pub fn transcode(&self) -> TranscodeSettings {
         TranscodeSettings {
             ladder: self.ladder.clone(),
+            latency: self.latency,
+            passthrough: self.passthrough,
+            from_live_edge: match self.cold_start {
+                ColdStart::Auto => !self.record,
+                ColdStart::FirstFrame => false,
+                ColdStart::LiveEdge => true,
+            },
             segment_seconds: 2,
             audio_kbps: 128,
             mirror: self.mirror,
@@ -155,8 +205,18 @@ pub fn check_name(name: &str) -> Result<(), BadSetting> {
 /// What a transcoder is told of a stream's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TranscodeSettings {
-    /// Qualities, highest first.
-    pub ladder: Vec<Rung>,
+    /// Qualities, highest first; without, they follow from the source.
+    #[serde(default)]
+    pub ladder: Option<Vec<Rung>>,
+    /// How far behind viewers are.
+    #[serde(default)]
+    pub latency: Latency,
+    /// Whether the source may be the top rendition as it is.
+    #[serde(default)]
+    pub passthrough: Passthrough,
+    /// Whether a broadcast may start at the newest key frame, instead of the first, if the transcoder starts late.
+    #[serde(default)]
+    pub from_live_edge: bool,
     /// Length of a segment.
     pub segment_seconds: u32,
     /// AAC bitrate in kbit/s.
@@ -239,10 +299,15 @@ mod tests {
             settings.check().err().map(|bad| bad.field)
         };
         assert_eq!(with(|_| ()), None);
-        assert_eq!(with(|s| s.ladder.clear()), Some("settings.ladder"));
-        assert_eq!(with(|s| s.ladder[0].height = 721), Some("settings.ladder"));
-        assert_eq!(with(|s| s.ladder[0].kbps = 0), Some("settings.ladder"));
-        assert_eq!(with(|s| s.ladder.reverse()), Some("settings.ladder"));
+        let ladder = |rungs: &[(u32, u32)]| {
+            let ladder = Some(rungs.iter().map(|&(height, kbps)| Rung { height, kbps }).collect());
+            StreamSettings { ladder, ..StreamSettings::default() }.check().err().map(|bad| bad.field)
+        };
+        assert_eq!(ladder(&[(720, 2_800), (360, 800)]), None);
+        assert_eq!(ladder(&[]), Some("settings.ladder"));
+        assert_eq!(ladder(&[(721, 2_800)]), Some("settings.ladder"));
+        assert_eq!(ladder(&[(720, 0)]), Some("settings.ladder"));
+        assert_eq!(ladder(&[(360, 800), (720, 2_800)]), Some("settings.ladder"));
         assert_eq!(with(|s| s.reconnect_window_seconds = 901), Some("settings.reconnect_window_seconds"));
         assert_eq!(with(|s| s.dvr_window_seconds = 3), Some("settings.dvr_window_seconds"));
         assert!(check_name("Ma chaîne ✨").is_ok());

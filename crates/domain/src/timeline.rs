@@ -49,6 +49,26 @@ pub struct EntryRendition {
     pub init: String,
     /// Fingerprint of the initialization section.
     pub init_hash: String,
+    /// Whether it is the source's own packets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copied: bool,
+}
+
+/// One partial segment of a low-latency broadcast, in all renditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPart {
+    /// The video's exact stretch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<Span>,
+    /// The audio's exact stretch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Span>,
+    /// Whether its video begins with an IDR (INDEPENDENT=YES).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub independent: bool,
+    /// The lease that stored it, if a successor has taken over in mid-segment; else the entry's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
 }
 
 /// Where an entry's media came from.
@@ -92,8 +112,24 @@ pub struct Entry {
     pub audio: Option<Span>,
     /// What there is of it.
     pub renditions: Vec<EntryRendition>,
+    /// Its partial segments, of a low-latency broadcast.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<EntryPart>,
+    /// Whether more parts are to come: there is no segment yet, only its parts; spans and bytes are those of the parts.
+    /// The same item is written again with each part, and closed at last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
     /// Where it came from.
     pub source: SourcePosition,
+}
+
+/// How far an entry has come. Each write of the same item must be a greater one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    /// So many parts.
+    Parts(usize),
+    /// The whole segment.
+    Closed,
 }
 
 impl Entry {
@@ -111,11 +147,38 @@ impl Entry {
     pub fn media_path(&self, rendition: &str) -> String {
         format!("{}/{rendition}/{}.m4s", media_prefix(&self.broadcast, &self.lease), self.number.0)
     }
+
+    /// The path of one rendition's part, also of the next one that is not there yet.
+    pub fn part_path(&self, rendition: &str, part: usize) -> String {
+        let lease = self.parts.get(part).and_then(|part| part.lease.as_ref()).unwrap_or(&self.lease);
+        part_path(&self.broadcast, lease, rendition, self.number, part)
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        if self.open { Progress::Parts(self.parts.len()) } else { Progress::Closed }
+    }
+}
+
+/// The path of a part: `<region>/parts/<broadcast>/<lease>/<rendition>/<segment>.<part>.m4s`. Parts expire in a day.
+pub fn part_path(
+    broadcast: &BroadcastId,
+    lease: &Lease,
+    rendition: &str,
+    number: SegmentNumber,
+    part: usize,
+) -> String {
+    format!("{}/parts/{broadcast}/{lease}/{rendition}/{}.{part}.m4s", lease.region, number.0)
 }
 
 /// Folder of all objects that a lease writes: `<region>/media/<broadcast>/<lease>`.
 pub fn media_prefix(broadcast: &BroadcastId, lease: &Lease) -> String {
     format!("{}/media/{broadcast}/{lease}", lease.region)
+}
+
+/// The path of a rendition's media playlist in low latency, where the answer may wait for media.
+pub fn low_latency_path(region: &Region, broadcast: &BroadcastId, rendition: &str) -> String {
+    format!("{region}/low-latency/{broadcast}/{rendition}.m3u8")
 }
 
 /// The path of a rendition's media playlist; `region` is asked first.
@@ -141,6 +204,13 @@ pub struct ResumePoint {
     /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
     /// those that it names may not be stored.
     pub inits: Vec<(String, String, String)>,
+    /// Renditions that were the source's own packets.
+    #[serde(default)]
+    pub copied: Vec<String>,
+    /// Parts of the next segment that viewers have seen already: it must be cut at the same instants, and go on behind
+    /// them.
+    #[serde(default)]
+    pub open: Vec<EntryPart>,
 }
 
 impl ResumePoint {
@@ -161,6 +231,8 @@ impl ResumePoint {
                     (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
                 })
                 .collect(),
+            copied: entry.renditions.iter().filter(|one| one.copied).map(|one| one.name.clone()).collect(),
+            open: Vec::new(),
         }
     }
 }
@@ -168,17 +240,35 @@ impl ResumePoint {
 /// Segments that a takeover from another region leaves out beyond those that time tells of.
 const TAKEOVER_MARGIN: u64 = 2;
 
-/// Where a lease of `region` goes on after `last`, the newest entry seen there.
+/// Where a lease of `region` goes on after `line`, all that is seen there, resolved.
 ///
-/// In one region that is right behind it. From the other region newer entries may be on their way still, so it goes on
-/// behind all that can have been written by now; what turns out to be missing becomes EXT-X-GAP.
-pub fn takeover(last: &Entry, region: &Region, shortest: std::time::Duration, now: Timestamp) -> ResumePoint {
-    let mut point = ResumePoint::after(last);
+/// In one region that is right behind the last segment; if parts of the next one are out already, it is made anew and
+/// goes on behind them. From the other region newer entries may be on their way still, so it goes on behind all that can
+/// have been written by now; what turns out to be missing becomes EXT-X-GAP.
+pub fn takeover(
+    line: &[Entry],
+    region: &Region,
+    shortest: std::time::Duration,
+    now: Timestamp,
+) -> Option<ResumePoint> {
+    let (last, before) = line.split_last()?;
     if last.lease.region != *region {
+        let mut point = ResumePoint::after(last);
         let unseen = now.since(last.committed_at).as_millis().div_ceil(shortest.as_millis().max(1));
         point.next.0 += u64::try_from(unseen).unwrap_or(u64::MAX / 2) + TAKEOVER_MARGIN;
+        return Some(point);
     }
-    point
+    if !last.open {
+        return Some(ResumePoint::after(last));
+    }
+    let closed = before.last().filter(|closed| !closed.open && closed.number.next() == last.number)?;
+    let by = |part: &EntryPart| EntryPart {
+        lease: part.lease.clone().or(Some(last.lease.clone())),
+        ..part.clone()
+    };
+    // A break in front of it stays one: its successor's segment follows the same one before.
+    let open = if last.discontinuity { Vec::new() } else { last.parts.iter().map(by).collect() };
+    Some(ResumePoint { open, ..ResumePoint::after(closed) })
 }
 
 /// Puts entries of several leases into the one order that viewers see, oldest first: from each number on, the highest
@@ -225,8 +315,25 @@ mod tests {
         let last = samples::entry(1, 7);
         let later = Timestamp(last.committed_at.0 + 4_001);
         let second = std::time::Duration::from_secs(2);
-        assert_eq!(takeover(&last, &samples::region_a(), second, later).next, SegmentNumber(8));
-        assert_eq!(takeover(&last, &samples::region_b(), second, later).next, SegmentNumber(8 + 3 + 2));
+        let next = |region| takeover(std::slice::from_ref(&last), &region, second, later).unwrap().next;
+        assert_eq!(next(samples::region_a()), SegmentNumber(8));
+        assert_eq!(next(samples::region_b()), SegmentNumber(8 + 3 + 2));
+    }
+
+    #[test]
+    fn a_takeover_makes_an_open_segment_anew_and_keeps_the_parts_that_are_out() {
+        let part =
+            |lease| EntryPart { video: samples::entry(1, 8).video, audio: None, independent: true, lease };
+        let open = Entry { open: true, parts: vec![part(None)], ..samples::entry(1, 8) };
+        let line = [samples::entry(1, 7), open.clone()];
+        let second = std::time::Duration::from_secs(1);
+        let point = takeover(&line, &samples::region_a(), second, open.committed_at).unwrap();
+        assert_eq!((point.next, point.open), (SegmentNumber(8), vec![part(Some(samples::lease(1)))]));
+        assert_eq!(takeover(&line[1..], &samples::region_a(), second, open.committed_at), None);
+        assert_eq!(
+            open.part_path("720p", 1),
+            part_path(&open.broadcast, &open.lease, "720p", open.number, 1)
+        );
     }
 
     proptest! {

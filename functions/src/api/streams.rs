@@ -3,7 +3,9 @@
 use headwater_domain::key::{KeyRecord, StreamKey};
 use headwater_domain::live::decide;
 use headwater_domain::ports::{FaultKind, PortError, StreamPlace, Write};
-use headwater_domain::stream::{PublishPolicy, Rung, StreamDocument, StreamSettings, check_name};
+use headwater_domain::stream::{
+    ColdStart, Latency, Passthrough, PublishPolicy, Rung, StreamDocument, StreamSettings, check_name,
+};
 use headwater_domain::{StreamId, Timestamp};
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -42,7 +44,15 @@ struct Patch {
 #[serde(deny_unknown_fields)]
 struct SettingsChange {
     #[serde(default, deserialize_with = "present")]
-    ladder: Option<Vec<Object<RungChange>>>,
+    ladder: Option<Option<Vec<Object<RungChange>>>>,
+    #[serde(default, deserialize_with = "word")]
+    latency: Option<Latency>,
+    #[serde(default, deserialize_with = "word")]
+    passthrough: Option<Passthrough>,
+    #[serde(default, deserialize_with = "present")]
+    record: Option<bool>,
+    #[serde(default, deserialize_with = "word")]
+    cold_start: Option<ColdStart>,
     #[serde(default, deserialize_with = "word")]
     publish_policy: Option<PublishPolicy>,
     #[serde(default, deserialize_with = "present")]
@@ -70,7 +80,12 @@ impl SettingsChange {
             }
         }
         let rung = |Object(rung): Object<RungChange>| Rung { height: rung.height.0, kbps: rung.kbps.0 };
-        set(&mut to.ladder, self.ladder.map(|rungs| rungs.into_iter().map(rung).collect()));
+        let ladder = |rungs: Vec<Object<RungChange>>| rungs.into_iter().map(rung).collect();
+        set(&mut to.ladder, self.ladder.map(|rungs| rungs.map(ladder)));
+        set(&mut to.latency, self.latency);
+        set(&mut to.passthrough, self.passthrough);
+        set(&mut to.record, self.record);
+        set(&mut to.cold_start, self.cold_start);
         set(&mut to.publish_policy, self.publish_policy);
         set(&mut to.reconnect_window_seconds, self.reconnect_window_seconds.map(|Whole(seconds)| seconds));
         set(&mut to.dvr_window_seconds, self.dvr_window_seconds.map(|Whole(seconds)| seconds));

@@ -92,8 +92,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         let entries = self.table.newest(&beat.broadcast, RESUME_ENTRIES).await?;
         let below = entries.into_iter().filter(|entry| entry.lease < beat.lease).collect();
         let shortest = Duration::from_secs(1);
-        Ok(timeline::resolve(below)
-            .last()
-            .map(|last| timeline::takeover(last, &beat.lease.region, shortest, self.context.now())))
+        let line = timeline::resolve(below);
+        Ok(timeline::takeover(&line, &beat.lease.region, shortest, self.context.now()))
     }
 }

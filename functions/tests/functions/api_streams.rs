@@ -129,12 +129,23 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
     assert_eq!(after["settings"]["dvr_window_seconds"], 600);
     assert_eq!(after["updated_at"], "2023-11-14T22:13:25Z");
     assert_eq!(after["created_at"], before["created_at"]);
-    for setting in ["ladder", "publish_policy", "reconnect_window_seconds", "listed", "mirror"] {
+    for setting in [
+        "ladder",
+        "latency",
+        "passthrough",
+        "record",
+        "cold_start",
+        "publish_policy",
+        "reconnect_window_seconds",
+        "listed",
+        "mirror",
+    ] {
         assert_eq!(after["settings"][setting], before["settings"][setting], "{setting}");
     }
     let patch = |body: Value| Event::sample("api-patch-stream").body(&body);
     let every = json!({ "settings": {
-        "ladder": [{ "height": 480, "kbps": 1000 }], "publish_policy": "reject",
+        "ladder": [{ "height": 480, "kbps": 1000 }], "latency": "low", "passthrough": "always_encode",
+        "record": false, "cold_start": "first_frame", "publish_policy": "reject",
         "reconnect_window_seconds": 0, "listed": true, "mirror": false,
     }});
     let after = world.ask(&patch(every.clone())).await.expect(200);

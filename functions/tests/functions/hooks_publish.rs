@@ -9,7 +9,7 @@ use headwater_domain::live::State;
 use headwater_domain::ports::{
     FaultKind, PortError, PortResult, ReadLive, StartTasks, TaskStart, WriteKeys, WriteStreams,
 };
-use headwater_domain::stream::PublishPolicy;
+use headwater_domain::stream::{PublishPolicy, Rung};
 use headwater_domain::testing::samples;
 use headwater_domain::{KeyId, live::decide::StartTask};
 use serde_json::json;
@@ -278,13 +278,13 @@ async fn settings_hold_for_the_session_that_began_with_them() {
     let world = World::seeded().await;
     let session = world.allowed(1).await;
     let mut next = samples::stream().successor(&world.region, now());
-    next.settings.ladder.truncate(1);
+    next.settings.ladder = Some(vec![Rung { height: 360, kbps: 800 }]);
     world.table.put_stream(&next).await.unwrap();
     let ladder_of = |order| match order {
-        TranscoderOrder::Transcode { settings, .. } => settings.ladder.len(),
+        TranscoderOrder::Transcode { settings, .. } => settings.ladder.map(|ladder| ladder.len()),
         other => panic!("{other:?}"),
     };
-    assert_eq!(ladder_of(world.beat_live(&session).await), 3);
+    assert_eq!(ladder_of(world.beat_live(&session).await), None);
     let session = world.allowed(2).await;
-    assert_eq!(ladder_of(world.beat_live(&session).await), 1);
+    assert_eq!(ladder_of(world.beat_live(&session).await), Some(1));
 }

@@ -93,19 +93,26 @@ fn rung() -> BoxedStrategy<Value> {
     prop_oneof![8 => good, 1 => edges].boxed()
 }
 
+fn one_of(words: &'static [&'static str]) -> BoxedStrategy<Value> {
+    prop::sample::select(words).prop_map(|word| json!(word)).boxed()
+}
+
 fn settings() -> BoxedStrategy<Value> {
     let sorted = |mut rungs: Vec<Value>| {
         rungs.sort_by_key(|rung| std::cmp::Reverse(rung["height"].as_f64().map(|height| height as i64)));
         json!(rungs)
     };
     object(vec![
-        ("ladder", prop::collection::vec(rung(), 0..7).prop_map(sorted).boxed()),
         (
-            "publish_policy",
-            prop::sample::select(vec!["takeover", "reject", "Reject", ""])
-                .prop_map(|text| json!(text))
+            "ladder",
+            prop_oneof![9 => prop::collection::vec(rung(), 0..7).prop_map(sorted), 1 => Just(json!(null))]
                 .boxed(),
         ),
+        ("latency", one_of(&["standard", "low", "lower"])),
+        ("passthrough", one_of(&["auto", "always_encode", "never"])),
+        ("record", any::<bool>().prop_map(|yes| json!(yes)).boxed()),
+        ("cold_start", one_of(&["auto", "first_frame", "live_edge", "edge"])),
+        ("publish_policy", one_of(&["takeover", "reject", "Reject", ""])),
         ("reconnect_window_seconds", integer(&[-1, 0, 60, 900, 901])),
         ("dvr_window_seconds", integer(&[11, 12, 7_200, 7_201])),
         ("listed", any::<bool>().prop_map(|yes| json!(yes)).boxed()),

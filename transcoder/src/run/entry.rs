@@ -1,6 +1,6 @@
 //! Writes timeline entries for segments: names objects, keeps count of discontinuities, knows where the next run starts.
 
-use headwater_domain::stream::TranscodeSettings;
+use headwater_domain::stream::{self, TranscodeSettings};
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{
     EPOCH, Entry, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
@@ -141,6 +141,8 @@ impl Author {
                 duration: MediaTime::audio(span.samples()),
             }),
             renditions,
+            parts: Vec::new(),
+            open: false,
             source: SourcePosition {
                 session: session.clone(),
                 run: head.run,
@@ -194,6 +196,7 @@ impl Author {
             max_bitrate: one.declared_bitrate.into(),
             init,
             init_hash,
+            copied: false,
         }
     }
 }
@@ -230,14 +233,15 @@ fn video(time: Ticks) -> MediaTime {
 
 /// The engine's settings, from the stream's.
 pub(super) fn engine_settings(settings: &TranscodeSettings) -> EngineSettings {
+    let default = EngineSettings::default();
     EngineSettings {
-        ladder: settings
-            .ladder
-            .iter()
-            .map(|rung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000))
-            .collect(),
+        ladder: settings.ladder.as_ref().map_or(default.ladder, |rungs| {
+            let rung =
+                |rung: &stream::Rung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000);
+            rungs.iter().map(rung).collect()
+        }),
         segment_duration: Ticks::from_secs(settings.segment_seconds.into()),
         audio_bitrate: settings.audio_kbps * 1_000,
-        ..EngineSettings::default()
+        ..default
     }
 }

@@ -46,7 +46,7 @@ async fn a_task_that_is_asked_to_leave_closes_short_and_its_successor_goes_on_ex
 async fn a_successor_with_another_ladder_says_so() {
     let rig = left().await;
     rig.source.release(&session(1));
-    rig.hooks.change_settings(|settings| settings.ladder = vec![Rung { height: 72, kbps: 80 }]);
+    rig.hooks.change_settings(|settings| settings.ladder = Some(vec![Rung { height: 72, kbps: 80 }]));
     rig.read_out(rig.start(2), &session(1)).await.unwrap();
     let line = rig.line().await;
     let changed: Vec<_> = line.iter().filter(|entry| entry.discontinuity).collect();

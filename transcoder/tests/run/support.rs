@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use headwater_domain::ports::Bucket;
-use headwater_domain::stream::{Rung, TranscodeSettings};
+use headwater_domain::stream::{Latency, Passthrough, Rung, TranscodeSettings};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, Lease, SessionId};
@@ -30,7 +30,15 @@ pub(crate) const RATE: usize = 25;
 /// Quick to encode.
 pub(crate) fn settings() -> TranscodeSettings {
     let ladder = vec![Rung { height: 90, kbps: 100 }];
-    TranscodeSettings { ladder, segment_seconds: 2, audio_kbps: 64, mirror: true }
+    TranscodeSettings {
+        ladder: Some(ladder),
+        latency: Latency::Standard,
+        passthrough: Passthrough::AlwaysEncode,
+        from_live_edge: false,
+        segment_seconds: 2,
+        audio_kbps: 64,
+        mirror: true,
+    }
 }
 
 /// Seven seconds of picture and sound, an IDR every 1.6 s.

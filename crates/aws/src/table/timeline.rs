@@ -1,12 +1,13 @@
 //! Timelines.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use headwater_domain::BroadcastId;
 use headwater_domain::ports::{Commit, PortResult, ReadTimeline, Write, WriteTimeline};
-use headwater_domain::timeline::Entry;
+use headwater_domain::timeline::{Entry, Progress};
 
 use super::{Table, read, send_once};
 use crate::error::port;
-use crate::schema::{Key, timeline_partition};
+use crate::schema::{Key, VERSION, timeline_partition};
 
 const READ: &str = "read a timeline";
 
@@ -33,10 +34,22 @@ impl WriteTimeline for Table {
     async fn commit(&self, entry: &Entry) -> PortResult<Commit> {
         let request = self
             .put(&Key::Entry(&entry.broadcast, &entry.lease, entry.number), entry)
-            .condition_expression("attribute_not_exists(PK)");
+            .item(VERSION, AttributeValue::N(version(entry.progress()).to_string()))
+            .condition_expression("attribute_not_exists(PK) OR v < :v")
+            .expression_attribute_values(":v", AttributeValue::N(version(entry.progress()).to_string()));
         Ok(match send_once(request, entry, "commit an entry").await? {
             Write::Stored => Commit::Committed,
             Write::Lost => Commit::Fenced,
         })
+    }
+}
+
+/// Above every number of parts.
+const CLOSED: usize = 1_000_000;
+
+fn version(progress: Progress) -> usize {
+    match progress {
+        Progress::Parts(parts) => parts.min(CLOSED - 1),
+        Progress::Closed => CLOSED,
     }
 }

@@ -185,6 +185,18 @@ pub async fn timeline<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
     let mut numbers: Vec<_> = newest.iter().map(|entry| (entry.lease.number.0, entry.number.0)).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [(1, 10), (1, 11), (2, 2)]);
+
+    // A segment in parts is one item that grows until it is closed, and never shrinks.
+    let part = crate::timeline::EntryPart { video: None, audio: None, independent: true, lease: None };
+    let open =
+        |parts| crate::timeline::Entry { open: true, parts: vec![part.clone(); parts], ..entry(3, 20) };
+    for parts in [1, 2, 2, 4] {
+        assert_eq!(store.commit(&open(parts)).await.expect("commits"), Commit::Committed, "{parts} parts");
+    }
+    assert_eq!(store.commit(&open(3)).await.expect("commits"), Commit::Fenced);
+    assert_eq!(store.commit(&entry(3, 20)).await.expect("commits"), Commit::Committed);
+    assert_eq!(store.commit(&open(5)).await.expect("commits"), Commit::Fenced, "closed is closed");
+    assert_eq!(store.newest(&broadcast, 1).await.expect("reads"), [entry(3, 20)]);
 }
 
 /// [`RememberRequests`].

@@ -239,6 +239,9 @@ impl WriteTimeline for MemoryTable {
         let mut items = self.items();
         let key = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
         let there = items.entries.entry(key).or_insert_with(|| entry.clone());
+        if there.progress() < entry.progress() {
+            *there = entry.clone();
+        }
         Ok(if there == entry { Commit::Committed } else { Commit::Fenced })
     }
 }

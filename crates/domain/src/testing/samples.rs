@@ -72,6 +72,7 @@ pub fn entry(lease_number: u32, number: u64) -> Entry {
                 max_bitrate: 3_080_000,
                 init: init("720p"),
                 init_hash: "aa".into(),
+                copied: false,
             },
             EntryRendition {
                 name: "audio".into(),
@@ -81,8 +82,11 @@ pub fn entry(lease_number: u32, number: u64) -> Entry {
                 max_bitrate: 140_000,
                 init: init("audio"),
                 init_hash: "bb".into(),
+                copied: false,
             },
         ],
+        parts: Vec::new(),
+        open: false,
         source: SourcePosition {
             session: SessionId::from_random(1),
             run: 1,
