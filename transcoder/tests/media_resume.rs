@@ -6,7 +6,7 @@ mod media_support;
 use std::ops::ControlFlow;
 
 use headwater_transcoder::media::{
-    Cancel, EndReason, Placement, RunEnd, RunInput, Segment, StartPoint, feed, run,
+    Cancel, EndReason, Made, Placement, RunEnd, RunInput, Segment, StartPoint, feed, run,
 };
 use media_support::check::{self, Packet};
 use media_support::flv::{self, FIRST_CURSOR, Flv};
@@ -88,6 +88,7 @@ fn taken_up_from_every_segment(x264: &str) {
             audio_from: segment.audio.unwrap().to,
             placement: Placement::Offset(segment.offset),
             next_segment: segment.number + 1,
+            parts: Vec::new(),
         };
         let (bytes, first) = source.serve(segment.cursor);
         let rest = collect(input(bytes, first), &small(), point).unwrap();
@@ -113,7 +114,8 @@ fn finishing_a_live_source_cuts_where_a_successor_continues() {
     });
     let mut sent = Some(sent);
     let mut pipe = None;
-    let sink = |segment: Segment| {
+    let sink = |made| {
+        let Made::Segment(segment) = made else { panic!("a part") };
         segments.push(segment);
         if segments.len() == 2 {
             pipe = sent.take().map(|s| s.join().unwrap());
@@ -121,7 +123,7 @@ fn finishing_a_live_source_cuts_where_a_successor_continues() {
         }
         ControlFlow::Continue(())
     };
-    let live_input = RunInput { reader: Box::new(reader), first_cursor: FIRST_CURSOR };
+    let live_input = RunInput { reader: Box::new(reader), first_cursor: FIRST_CURSOR, pace: None };
     let end = run(live_input, &small(), start(), sink, &cancel).unwrap();
     assert!(matches!(end.reason, EndReason::Finished));
     assert_eq!(segments.len(), 3);

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use headwater_transcoder::media::{Cancel, EndReason, EngineSettings, RenditionKind, RunInput, run};
+use headwater_transcoder::media::{Cancel, EndReason, EngineSettings, Made, RenditionKind, RunInput, run};
 use media_support::flv::{self, FIRST_CURSOR};
 use media_support::{check, collect, input, small, start, transcode};
 
@@ -34,7 +34,8 @@ fn aligned_segments_of_all_renditions() {
 #[test]
 fn the_real_ladder() {
     let source = flv::clip("1280x720", "30", 4.2, "-g 250 -bf 3");
-    let out = collect(input(source.bytes(), FIRST_CURSOR), &EngineSettings::default(), start()).unwrap();
+    let settings = EngineSettings { passthrough: false, ..EngineSettings::default() };
+    let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
     let packets = check::consistent(&out.segments);
     assert_eq!(packets.len(), 126);
     let names: Vec<_> = out.segments[0].renditions.iter().map(|r| r.name.as_str()).collect();
@@ -70,7 +71,8 @@ fn a_slow_sink_slows_reading_down() {
     let (tell, told) = sync_channel(1);
     let reader = Box::new(Telling(io::Cursor::new(source.bytes()), tell));
     let mut segments = Vec::new();
-    let sink = |segment| {
+    let sink = |made| {
+        let Made::Segment(segment) = made else { panic!("a part") };
         if segments.is_empty() {
             // The engine has all the time it wants and must not reach the end: its queues are full before.
             let waited = told.recv_timeout(Duration::from_secs(3));
@@ -79,7 +81,7 @@ fn a_slow_sink_slows_reading_down() {
         segments.push(segment);
         ControlFlow::Continue(())
     };
-    let input = RunInput { reader, first_cursor: FIRST_CURSOR };
+    let input = RunInput { reader, first_cursor: FIRST_CURSOR, pace: None };
     let end = run(input, &small(), start(), sink, &Cancel::new()).unwrap();
     assert!(matches!(end.reason, EndReason::Ended));
     assert_eq!(check::consistent(&segments).len(), 45 * 30);

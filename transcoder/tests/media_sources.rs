@@ -22,7 +22,9 @@ fn size(out: &Out, index: usize) -> (u32, u32) {
 
 fn fails(bytes: &[u8]) -> MediaError {
     match collect(input(bytes.to_vec(), 1), &small(), start()) {
-        Ok(Out { end: RunEnd { reason: EndReason::Barren(error), .. }, segments }) if segments.is_empty() => {
+        Ok(Out { end: RunEnd { reason: EndReason::Barren(error), .. }, segments, .. })
+            if segments.is_empty() =>
+        {
             error
         }
         Ok(out) => panic!("{:?}", out.end),
@@ -65,6 +67,7 @@ fn sound_alone() {
         audio_from: segment.audio.unwrap().to,
         placement: Placement::Offset(segment.offset),
         next_segment: segment.number + 1,
+        parts: Vec::new(),
     };
     let (bytes, first) = source.serve(segment.cursor);
     let rest = collect(input(bytes, first), &small(), point).unwrap();

@@ -47,6 +47,12 @@ pub struct Health {
     /// Segments that wait for their mirror copy.
     #[serde(default)]
     pub mirror_lag: u64,
+    /// Whether encoders work with less care than they should, because the machine is too slow.
+    #[serde(default)]
+    pub fast_preset: bool,
+    /// Renditions that are left out for that reason.
+    #[serde(default)]
+    pub renditions_dropped: u8,
     /// The last thing that went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -63,6 +69,8 @@ impl Health {
             media_until: None,
             decode_errors: 0,
             mirror_lag: 0,
+            fast_preset: false,
+            renditions_dropped: 0,
             problem: None,
         }
     }

@@ -66,6 +66,9 @@ pub struct EntryPart {
     /// Whether its video begins with an IDR (INDEPENDENT=YES).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub independent: bool,
+    /// Whether its objects could not be stored (GAP=YES).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
     /// The lease that stored it, if a successor has taken over in mid-segment; else the entry's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
@@ -322,8 +325,13 @@ mod tests {
 
     #[test]
     fn a_takeover_makes_an_open_segment_anew_and_keeps_the_parts_that_are_out() {
-        let part =
-            |lease| EntryPart { video: samples::entry(1, 8).video, audio: None, independent: true, lease };
+        let part = |lease| EntryPart {
+            video: samples::entry(1, 8).video,
+            audio: None,
+            independent: true,
+            gap: false,
+            lease,
+        };
         let open = Entry { open: true, parts: vec![part(None)], ..samples::entry(1, 8) };
         let line = [samples::entry(1, 7), open.clone()];
         let second = std::time::Duration::from_secs(1);

@@ -54,6 +54,8 @@ fn current(situation: &Situation, started_at: Timestamp, state: Option<State>, n
         "media_until": health.and_then(|health| health.media_until).map(date),
         "decode_errors": health.map_or(0, |health| health.decode_errors),
         "mirror_lag": health.map_or(0, |health| health.mirror_lag),
+        "fast_preset": health.is_some_and(|health| health.fast_preset),
+        "renditions_dropped": health.map_or(0, |health| health.renditions_dropped),
         "problem": health.and_then(|health| health.problem.as_deref()),
     })
 }

@@ -236,6 +236,8 @@ async fn a_live_stream_tells_how_it_fares() {
     let health = headwater_domain::beat::Health {
         decode_errors: 7,
         mirror_lag: 2,
+        fast_preset: true,
+        renditions_dropped: 1,
         problem: Some("the peer's bucket answers slowly".into()),
         ..crate::support::flowing(&session)
     };

@@ -1,52 +1,56 @@
-//! Puts the renditions of a segment together and the segments in order. Pure.
+//! Puts the renditions of a part together and the parts in order. Pure.
 
 use std::collections::BTreeMap;
 
-use super::segment::{RenditionSegment, Segment};
+use super::part::Part;
+use super::segment::RenditionSegment;
+
+/// A part's place: segment number, index in the segment.
+pub(super) type Place = (u64, u32);
 
 /// What arrives, in any order between renditions.
 pub(super) enum Piece {
-    /// Everything about a segment but its renditions (an empty list), and how many to wait for.
-    Head { segment: Segment, renditions: usize },
-    /// One rendition of a segment; audio has the greatest index.
-    Rendition { number: u64, index: usize, segment: RenditionSegment },
+    /// Everything about a part but its renditions (an empty list), and how many to wait for.
+    Head { part: Part, renditions: usize },
+    /// One rendition of a part; audio has the greatest index.
+    Rendition { place: Place, index: usize, segment: RenditionSegment },
 }
 
 #[derive(Default)]
 struct Waiting {
-    head: Option<(Segment, usize)>,
+    head: Option<(Part, usize)>,
     renditions: BTreeMap<usize, RenditionSegment>,
 }
 
-/// Holds what is incomplete: bounded, since all threads work on the same few segments.
+/// Holds what is incomplete: bounded, since all threads work on the same few parts.
 #[derive(Default)]
 pub(super) struct Assembler {
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<Place, Waiting>,
 }
 
 impl Assembler {
     pub(super) fn push(&mut self, piece: Piece) {
         match piece {
-            Piece::Head { segment, renditions } => {
-                let number = segment.number;
-                self.waiting.entry(number).or_default().head = Some((segment, renditions));
+            Piece::Head { part, renditions } => {
+                let place = (part.number, part.index);
+                self.waiting.entry(place).or_default().head = Some((part, renditions));
             }
-            Piece::Rendition { number, index, segment } => {
-                self.waiting.entry(number).or_default().renditions.insert(index, segment);
+            Piece::Rendition { place, index, segment } => {
+                self.waiting.entry(place).or_default().renditions.insert(index, segment);
             }
         }
     }
 
-    /// The next segment, if it is whole.
-    pub(super) fn pop(&mut self) -> Option<Segment> {
+    /// The next part, if it is whole.
+    pub(super) fn pop(&mut self) -> Option<Part> {
         let entry = self.waiting.first_entry()?;
         let whole = entry.get().head.as_ref().is_some_and(|(_, n)| entry.get().renditions.len() == *n);
         if !whole {
             return None;
         }
         let Waiting { head, renditions } = entry.remove();
-        let (mut segment, _) = head?;
-        segment.renditions = renditions.into_values().collect();
-        Some(segment)
+        let (mut part, _) = head?;
+        part.renditions = renditions.into_values().collect();
+        Some(part)
     }
 }

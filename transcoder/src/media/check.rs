@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::cancel::Cancel;
 use super::engine;
 use super::error::MediaError;
+use super::part::Made;
 use super::segment::RenditionKind;
 use super::settings::{EngineSettings, RunInput, Rung, StartPoint};
 use super::time::MediaTime;
@@ -91,17 +92,20 @@ fn present() -> Result<(), CheckError> {
 /// What was counted, what was found of it, and what should have been.
 fn transcode(source: Vec<u8>) -> Result<[(&'static str, u64, u64); 5], MediaError> {
     let settings = EngineSettings {
-        ladder: vec![Rung::new("check", RENDITION_LINES, clip::BITRATE)],
+        ladder: Some(vec![Rung::new("check", RENDITION_LINES, clip::BITRATE)]),
+        // What is to be proved is the encoders.
+        passthrough: false,
         segment_duration: MediaTime::from_secs(1),
         ..EngineSettings::default()
     };
-    let input = RunInput { reader: Box::new(Cursor::new(source)), first_cursor: 1 };
+    let input = RunInput { reader: Box::new(Cursor::new(source)), first_cursor: 1, pace: None };
     let (mut frames, mut video, mut audio) = (0, 0, 0);
     let end = engine::run(
         input,
         &settings,
         StartPoint::aligned(MediaTime::from_secs(0), 1),
-        |segment| {
+        |made| {
+            let Made::Segment(segment) = made else { return ControlFlow::Continue(()) };
             frames += u64::from(segment.frames);
             for rendition in &segment.renditions {
                 match rendition.kind {

@@ -1,6 +1,8 @@
 //! Where segments are cut. Pure: presentation times in, decisions out; the same after a resume, because boundaries
 //! are counted from T = 0 and not from where a run happened to start.
 
+use std::collections::VecDeque;
+
 use super::time::MediaTime;
 
 /// What to do with a frame.
@@ -12,6 +14,38 @@ pub(super) enum Place {
     Within,
     /// It closes the open segment and opens the next.
     Cuts,
+}
+
+/// Boundaries counted from T = 0, or given by the source's IDRs.
+#[derive(Debug)]
+pub(super) enum Boundaries {
+    Grid(Cutter),
+    Given { at: VecDeque<MediaTime>, opened: bool },
+}
+
+impl Boundaries {
+    /// Places a frame; `None` if a given boundary was passed without a frame.
+    pub(super) fn place(&mut self, frame: MediaTime) -> Option<Place> {
+        match self {
+            Self::Grid(cutter) => Some(cutter.place(frame)),
+            Self::Given { at, opened } => match at.front() {
+                Some(boundary) if *boundary == frame => {
+                    at.pop_front();
+                    Some(if std::mem::replace(opened, true) { Place::Cuts } else { Place::Opens })
+                }
+                Some(boundary) if *boundary < frame => None,
+                _ => opened.then_some(Place::Within),
+            },
+        }
+    }
+
+    /// The instant at which the picture before `next` must be repeated so that no segment gets too long.
+    pub(super) fn fill(&self, next: MediaTime) -> Option<MediaTime> {
+        match self {
+            Self::Grid(cutter) => cutter.fill(next),
+            Self::Given { .. } => None,
+        }
+    }
 }
 
 /// Decides the boundaries of one run.
@@ -57,6 +91,64 @@ impl Cutter {
     }
 }
 
+/// How much longer than asked for a part may get: PART-TARGET is announced as 0.534 s for parts of 0.5 s, because 25
+/// audio frames are 0.533 s. Every part but a segment's last must have 85 % of it (RFC 8216bis section 4.4.4.9).
+const PART_TOLERANCE: (i64, i64) = (534, 500);
+/// Milliseconds of the source's time are rounded.
+const ROUNDING: i64 = 2 * 90;
+
+/// Decides where the parts of a segment end.
+#[derive(Debug)]
+pub(super) struct PartCutter {
+    duration: i64,
+    start: MediaTime,
+    /// Ends of parts that are out already.
+    given: VecDeque<MediaTime>,
+}
+
+impl PartCutter {
+    pub(super) fn new(duration: MediaTime, given: Vec<MediaTime>) -> Self {
+        Self { duration: duration.ticks().max(1), start: MediaTime::default(), given: given.into() }
+    }
+
+    /// A segment begins.
+    pub(super) fn open(&mut self, at: MediaTime) {
+        self.start = at;
+        self.given.retain(|end| *end > at);
+    }
+
+    /// Whether the frame at `at` begins the next part, if the one behind it comes `step` later. `Some(true)`: the last
+    /// of those that are out already ends here.
+    pub(super) fn cuts(&mut self, at: MediaTime, step: MediaTime) -> Option<bool> {
+        let (cuts, resumed) = match self.given.front() {
+            Some(end) if at < *end => (false, false),
+            Some(_) => {
+                self.given.pop_front();
+                (true, self.given.is_empty())
+            }
+            None => {
+                let length = at.minus(self.start).ticks();
+                (length + ROUNDING >= self.duration || length + step.ticks() > self.longest(), false)
+            }
+        };
+        if cuts {
+            self.start = at;
+        }
+        cuts.then_some(resumed)
+    }
+
+    /// The instant at which a picture must be repeated before `next`, so that the part does not get too long.
+    pub(super) fn fill(&self, next: MediaTime) -> Option<MediaTime> {
+        let end =
+            self.given.front().copied().unwrap_or(MediaTime::from_ticks(self.start.ticks() + self.duration));
+        (next.minus(self.start).ticks() > self.longest()).then_some(end)
+    }
+
+    fn longest(&self) -> i64 {
+        self.duration * PART_TOLERANCE.0 / PART_TOLERANCE.1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +180,50 @@ mod tests {
         let lengths: Vec<_> = cuts(1_070_000, 3_000, 300).windows(2).map(|w| w[1] - w[0]).collect();
         assert_eq!(lengths[0], 192_000);
         assert!(lengths.iter().all(|l| (22_500..225_000).contains(l)));
+    }
+
+    #[test]
+    fn given_boundaries_must_be_met() {
+        let t = MediaTime::from_secs;
+        let mut given = Boundaries::Given { at: VecDeque::from([t(1), t(3), t(5)]), opened: false };
+        let places: Vec<_> = [1, 2, 3, 4].map(|at| given.place(t(at))).into();
+        assert_eq!(places, [Some(Place::Opens), Some(Place::Within), Some(Place::Cuts), Some(Place::Within)]);
+        assert_eq!(given.place(t(6)), None);
+        assert_eq!(Boundaries::Given { at: VecDeque::new(), opened: false }.place(t(1)), None);
+    }
+
+    /// Lengths of the parts of ten seconds, in milliseconds; FLV's rounding included.
+    fn parts(rate: f64) -> Vec<i64> {
+        let step = MediaTime::from_ticks((90_000.0 / rate) as i64);
+        let mut cutter = PartCutter::new(MediaTime::from_millis(500), Vec::new());
+        let times = (0..(10.0 * rate) as i64)
+            .map(|i| MediaTime::from_millis((i as f64 * 1_000.0 / rate).round() as i64));
+        cutter.open(MediaTime::default());
+        let cuts: Vec<_> =
+            times.filter(|&at| cutter.cuts(at, step).is_some()).map(|at| at.ticks() / 90).collect();
+        std::iter::once(cuts[0]).chain(cuts.windows(2).map(|w| w[1] - w[0])).collect()
+    }
+
+    #[test]
+    fn parts_are_neither_too_long_nor_too_short() {
+        for rate in
+            [10.0, 12.0, 15.0, 20.0, 24_000.0 / 1_001.0, 24.0, 25.0, 30_000.0 / 1_001.0, 30.0, 50.0, 60.0]
+        {
+            let lengths = parts(rate);
+            assert!(lengths.iter().all(|l| (454..=534).contains(l)), "{rate}: {lengths:?}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_out_are_cut_again_as_they_were() {
+        let t = MediaTime::from_millis;
+        let mut cutter = PartCutter::new(t(500), vec![t(10_480), t(11_000)]);
+        cutter.open(t(10_000));
+        let cuts: Vec<_> = (0..80)
+            .map(|i| t(10_000 + 20 * i))
+            .filter_map(|at| Some((at, cutter.cuts(at, t(20))?)))
+            .collect();
+        assert_eq!(cuts, [(t(10_480), false), (t(11_000), true), (t(11_500), false)]);
     }
 
     #[test]

@@ -42,6 +42,15 @@ impl VideoDecoder {
         self.0.frame_rate().filter(|r| r.denominator() != 0).map_or(0.0, f64::from)
     }
 
+    /// The track as it is, for a muxer; complete once a picture was decoded.
+    pub(super) fn track(&self) -> Result<codec::Context, MediaError> {
+        let failed = MediaError::av("cannot describe the video track");
+        let mut track = codec::Parameters::from(&*self.0);
+        // What the encoder claims may be missing after a resume, and the init section must be the same.
+        track.set_bit_rate(0);
+        codec::Context::from_parameters(track).map_err(failed)
+    }
+
     /// Decodes a packet, or drains at `None`; returns how many errors there were.
     pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Video>) -> u64 {
         pump(&mut self.0, packet, |opened| {
@@ -58,6 +67,20 @@ impl AudioDecoder {
     pub(super) fn open(parameters: codec::Parameters) -> Result<Self, MediaError> {
         let context = context(parameters, "audio")?;
         context.decoder().audio().map(Self).map_err(MediaError::av("cannot open the audio decoder"))
+    }
+
+    /// From the configuration that came with the track.
+    pub(super) fn profile(&self) -> codec::Profile {
+        self.0.profile()
+    }
+
+    /// Samples a second.
+    pub(super) fn rate(&self) -> u32 {
+        self.0.rate()
+    }
+
+    pub(super) fn channels(&self) -> u16 {
+        self.0.channels()
     }
 
     /// Decodes a packet, or drains at `None`; returns how many errors there were.

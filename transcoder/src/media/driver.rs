@@ -2,28 +2,31 @@
 //! sides have what they need. Everything it waits for is bounded by media time, never by the clock.
 
 mod closing;
+mod governing;
 mod handing;
 mod tracks;
+mod viewing;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 
-use ffmpeg_next::frame;
-
 use self::closing::Closing;
+use self::governing::Governing;
+use self::handing::SoundOnly;
 use self::tracks::Tracks;
 use super::assemble::Piece;
 use super::audio::AudioTrack;
-use super::cut::Cutter;
+use super::copy::{CopiedVideo, Unfit};
 use super::decode::VideoDecoder;
 use super::error::MediaError;
-use super::ladder;
+use super::governor::Pace;
 use super::ledger::Ledger;
-use super::pictures::{Outcome, Pictures};
+use super::pictures::Pictures;
 use super::rungs::Rungs;
 use super::segment::EndReason;
 use super::settings::{EngineSettings, Placement, StartPoint};
 use super::source::{Next, Source, SourceEnd, Track, Unit};
+use super::stages::{Meter, Stages};
 use super::stats::{Counters, add};
 use super::time::{GridFrame, MediaTime};
 
@@ -52,6 +55,7 @@ type Flow = Result<Option<Stop>, MediaError>;
 pub(super) struct Driver<'scope, 'env> {
     settings: &'env EngineSettings,
     counters: &'env Counters,
+    stages: &'env Stages,
     out: SyncSender<Piece>,
     rungs: Rungs<'scope, 'env>,
     source: Source,
@@ -60,13 +64,17 @@ pub(super) struct Driver<'scope, 'env> {
     tracks: Tracks,
     decoder: Option<VideoDecoder>,
     pictures: Pictures<'env>,
+    copy: Option<CopiedVideo>,
+    /// The copied track, as muxers want it.
+    copied_track: Option<ffmpeg_next::codec::Context>,
+    governing: Governing,
+    decoding: Meter,
+    hearing: Meter,
     sound: Option<AudioTrack<'env>>,
     held: VecDeque<Unit>,
     ledger: Ledger,
-    audio_cutter: Cutter,
     audio_cut: GridFrame,
-    audio_scan: GridFrame,
-    audio_open: Option<u64>,
+    sound_only: SoundOnly,
     first_millis: Option<i64>,
     first_audio_millis: Option<i64>,
     video_millis: Option<i64>,
@@ -91,42 +99,48 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         start: StartPoint,
         rungs: Rungs<'scope, 'env>,
         out: SyncSender<Piece>,
-        counters: &'env Counters,
+        (counters, stages): (&'env Counters, &'env Stages),
+        pace: Option<Box<dyn Pace>>,
     ) -> Self {
-        let duration = settings.segment_duration;
         Self {
             settings,
             counters,
+            stages,
             out,
             rungs,
             source,
-            start,
             offset: match start.placement {
                 Placement::AlignFirst => None,
                 Placement::Offset(offset) => Some(offset),
             },
             tracks: Tracks::Undecided,
             decoder: None,
-            pictures: Pictures::new(start.video_from, duration, start.next_segment, counters),
+            pictures: Pictures::new(settings, &start, counters),
+            copy: None,
+            copied_track: None,
+            governing: Governing::new(pace),
+            decoding: Meter::default(),
+            hearing: Meter::default(),
             sound: None,
             held: VecDeque::new(),
             ledger: Ledger::new(first_cursor),
-            audio_cutter: Cutter::new(duration),
             audio_cut: start.audio_from,
-            audio_scan: start.audio_from,
-            audio_open: None,
+            sound_only: SoundOnly::new(settings, &start),
             first_millis: None,
             first_audio_millis: None,
             video_millis: None,
             audio_millis: None,
             silent: false,
             go_on_at: None,
+            start,
         }
     }
 
     /// Works until the source ends or something ends the run.
     pub(super) fn drive(mut self) -> Result<Driven, MediaError> {
         let worked = self.work();
+        self.stages.add("decode", self.decoding.spent());
+        self.stages.add("audio", self.hearing.spent());
         let Self { pictures, rungs, offset, go_on_at, .. } = self;
         // The chain's sender goes first: without it a rung that waits for pictures would never end.
         drop(pictures);
@@ -137,7 +151,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
 
     fn work(&mut self) -> Result<EndReason, MediaError> {
         let Stop(reason, closing, drain) = loop {
-            let flow = match self.source.next(self.counters) {
+            self.governing.waits();
+            let next = self.source.next(self.counters);
+            self.governing.goes_on();
+            let flow = match next {
                 Next::Unit(unit) => self.take(unit)?,
                 Next::End(SourceEnd::Clean) => {
                     Some(Stop(EndReason::Ended, Closing::Natural { tail: true }, Drain::Yes))
@@ -174,6 +191,7 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             return Ok(Some(stop));
         }
         self.ledger.saw(unit.track, unit.cursor, unit.pts_millis);
+        self.govern(&unit);
         let stop = match unit.track {
             Track::Video => self.take_video(&unit)?,
             Track::Audio => self.take_audio(unit)?,
@@ -199,66 +217,6 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         *mine = Some(mine.map_or(unit.dts_millis, |mine| mine.max(unit.dts_millis)));
         self.first_millis.get_or_insert(unit.dts_millis);
         None
-    }
-
-    fn take_video(&mut self, unit: &Unit) -> Flow {
-        add(&self.counters.video_packets, 1);
-        if self.tracks == Tracks::AudioOnly {
-            let usable = unit.packet.is_key() && self.place(unit.pts_millis) >= self.audio_cut.time();
-            return Ok(usable.then_some(Stop(EndReason::TracksChanged, Closing::Exact, Drain::No)));
-        }
-        if self.decoder.is_none() {
-            let Some(parameters) = self.source.parameters(Track::Video) else { return Ok(None) };
-            self.decoder = Some(VideoDecoder::open(parameters, self.settings.decode_threads)?);
-        }
-        self.decode_video(Some(unit))
-    }
-
-    fn decode_video(&mut self, unit: Option<&Unit>) -> Flow {
-        let Some(decoder) = &mut self.decoder else { return Ok(None) };
-        let mut frames = Vec::new();
-        let errors = decoder.decode(unit.map(|u| &u.packet), &mut frames);
-        add(&self.counters.video_errors, errors);
-        for frame in frames {
-            let stop = self.picture(frame)?;
-            if stop.is_some() {
-                return Ok(stop);
-            }
-        }
-        Ok(None)
-    }
-
-    fn picture(&mut self, frame: frame::Video) -> Flow {
-        let Some(millis) = frame.pts().or(frame.timestamp()) else { return Ok(None) };
-        let rate = ladder::frame_rate([
-            self.decoder.as_ref().map_or(0.0, VideoDecoder::frame_rate),
-            self.source.frame_rate(),
-        ]);
-        self.pictures.prepare(&frame, rate, &mut self.rungs)?;
-        if self.offset.is_none() {
-            self.offset = Some(self.start.video_from.minus(MediaTime::from_millis(millis)));
-        }
-        let at = self.place(millis);
-        let first = self.pictures.newest().is_none();
-        let stop = match self.pictures.push(frame, at) {
-            Outcome::Fine => None,
-            Outcome::Jumped => {
-                Some(Stop(EndReason::TimestampJump, Closing::Natural { tail: false }, Drain::No))
-            }
-            Outcome::Gone => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
-            Outcome::Changed => {
-                // Not from the sound before it: that would bring the old pictures, and this end, again.
-                self.go_on_at = self.ledger.pictures_from(at, self.offset.unwrap_or_default());
-                Some(Stop(EndReason::ParametersChanged, Closing::At(at), Drain::No))
-            }
-        };
-        // Media before this picture is missing for so long that the timeline rather starts late than with silence.
-        if let Some(shown) = self.pictures.first().filter(|_| first)
-            && shown.minus(self.start.video_from) > MAX_SKEW
-        {
-            self.audio_cut = self.audio_cut.max(shown.frame());
-        }
-        Ok(stop)
     }
 
     fn take_audio(&mut self, unit: Unit) -> Flow {
@@ -296,6 +254,11 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             self.check_decodable()?;
         }
         Ok(None)
+    }
+
+    /// The source's packets are no rendition: nothing of the open segment is handed out, it is made anew without them.
+    fn unfit(Unfit(why): Unfit) -> Stop {
+        Stop(EndReason::NotCopyable { why }, Closing::Never, Drain::No)
     }
 
     fn check_decodable(&self) -> Result<(), MediaError> {

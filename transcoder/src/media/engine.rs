@@ -10,13 +10,15 @@ use super::assemble::Assembler;
 use super::cancel::Cancel;
 use super::driver::{Driven, Driver};
 use super::error::MediaError;
+use super::part::{Joiner, Made};
 use super::rungs::Rungs;
 use super::segment::{EndReason, Position, RunEnd, Segment};
 use super::settings::{EngineSettings, Placement, RunInput, StartPoint};
 use super::source::Source;
+use super::stages::Stages;
 use super::stats::{Counters, add};
 
-/// Finished renditions that may wait for the sink: two segments of four. Full means that encoding waits.
+/// Finished renditions of parts that may wait for the sink: two of four. Full means that encoding waits.
 const MAX_PIECES: usize = 8;
 
 /// Transcodes one run. Blocks until it has ended; `sink` is called on this thread with segments in order and may
@@ -28,12 +30,12 @@ pub fn run(
     input: RunInput,
     settings: &EngineSettings,
     start: StartPoint,
-    mut sink: impl FnMut(Segment) -> ControlFlow<()>,
+    mut sink: impl FnMut(Made) -> ControlFlow<()>,
     cancel: &Cancel,
 ) -> Result<RunEnd, MediaError> {
     quiet();
-    let counters = Counters::default();
-    let first_cursor = input.first_cursor;
+    let (counters, stages) = (Counters::default(), Stages::default());
+    let (first_cursor, in_parts) = (input.first_cursor, settings.part_duration.is_some());
     let mut position = Position {
         video_end: start.video_from,
         audio_end: start.audio_from,
@@ -45,26 +47,33 @@ pub fn run(
         cursor: first_cursor,
     };
     let (out, pieces) = sync_channel(MAX_PIECES);
-    let counters_ref = &counters;
+    let (counters_ref, stages_ref) = (&counters, &stages);
     let ended = thread::scope(|scope| {
         let driver = Builder::new()
             .name("media-driver".to_owned())
             .spawn_scoped(scope, move || {
-                let source = Source::open(input, cancel)?;
-                let rungs = Rungs::new(scope, settings, counters_ref, out.clone());
-                Driver::new(source, first_cursor, settings, start, rungs, out, counters_ref).drive()
+                let RunInput { reader, pace, .. } = input;
+                let source = Source::open(reader, first_cursor, cancel)?;
+                let rungs = Rungs::new(scope, settings, counters_ref, stages_ref, out.clone());
+                let meters = (counters_ref, stages_ref);
+                Driver::new(source, first_cursor, settings, start, rungs, out, meters, pace).drive()
             })
             .map_err(MediaError::Thread)?;
-        let mut assembler = Assembler::default();
+        let (mut assembler, mut joiner) = (Assembler::default(), Joiner::default());
         'pieces: for piece in &pieces {
             assembler.push(piece);
-            while let Some(segment) = assembler.pop() {
+            while let Some(part) = assembler.pop() {
                 if cancel.is_aborted() {
                     break 'pieces;
                 }
-                position.follow(&segment);
-                add(&counters_ref.segments, 1);
-                if sink(segment).is_break() {
+                let as_part = in_parts.then(|| Made::Part(part.clone()));
+                let segment = joiner.push(part);
+                if let Some(segment) = &segment {
+                    position.follow(segment);
+                    add(&counters_ref.segments, 1);
+                }
+                let mut made = as_part.into_iter().chain(segment.map(Made::Segment));
+                if made.any(|made| sink(made).is_break()) {
                     cancel.abort();
                     break 'pieces;
                 }
@@ -74,14 +83,14 @@ pub fn run(
         drop(pieces);
         driver.join().map_err(|_| MediaError::Panicked { thread: "driver" })?
     });
-    let stats = counters.snapshot();
+    let (stats, stages) = (counters.snapshot(), stages.take());
     if cancel.is_aborted() {
-        return Ok(RunEnd { position, reason: EndReason::Aborted, stats });
+        return Ok(RunEnd { position, reason: EndReason::Aborted, stats, stages });
     }
     let Driven { reason, offset, go_on_at } = ended?;
     position.offset = position.offset.or(offset);
     position.cursor = go_on_at.unwrap_or(position.cursor);
-    Ok(RunEnd { position, reason, stats })
+    Ok(RunEnd { position, reason, stats, stages })
 }
 
 impl Position {

@@ -12,13 +12,37 @@ const MAX_ASPECT: f64 = 4.0;
 /// A source this little below a rung (percent) still gets it, at its own size: 1072 lines are "1080p".
 const TOLERANCE_PERCENT: u64 = 5;
 
-/// The source's picture.
+/// Frame rates above this (Hz) are "60": the small renditions of such a source get every second frame, unless the
+/// stream has a ladder of its own.
+const HIGH_RATE: f64 = 32.0;
+/// Lines from which a rendition keeps a high frame rate.
+const HIGH_RATE_LINES: u32 = 720;
+/// A rendition costs at most this share of the one above it (percent): closer ones are not worth their encoder.
+const STEP_PERCENT: u64 = 65;
+/// The least bits per second a rendition gets, however poor the source.
+const MIN_BITRATE: u32 = 100_000;
+/// A source that costs more than this much of what its size needs is encoded anew: it is the viewers' network that pays.
+const COPY_PERCENT: u64 = 220;
+
+/// Bits per second that a rendition of so many lines needs, at up to 30 frames a second and above.
+const LADDER: [(u32, u32, u32); 4] = [
+    (1_080, 4_500_000, 6_000_000),
+    (720, 2_800_000, 4_000_000),
+    (480, 1_400_000, 1_400_000),
+    (360, 800_000, 800_000),
+];
+
+/// The source, as far as a ladder depends on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Picture {
     pub(super) width: u32,
     pub(super) height: u32,
     /// Width of a pixel divided by its height.
     pub(super) aspect: f64,
+    /// Nominal frames per second.
+    pub(super) frame_rate: f64,
+    /// Bits per second, if the encoder says.
+    pub(super) bitrate: Option<u32>,
 }
 
 /// A rung and the size it gets; pixels are square.
@@ -27,33 +51,113 @@ pub(super) struct Sized {
     pub(super) rung: Rung,
     pub(super) width: u32,
     pub(super) height: u32,
+    /// Only every second frame.
+    pub(super) halved: bool,
 }
 
-/// Renditions by descending size; at least one.
-pub(super) fn plan(picture: Picture, ladder: &[Rung]) -> Result<Vec<Sized>, MediaError> {
-    let Picture { width, height, aspect } = picture;
+/// What becomes of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Renditions by descending size if all are encoded; at least one.
+    pub(super) encoded: Vec<Sized>,
+    /// The source itself as the top rendition, if it may be.
+    pub(super) copy: Option<Copied>,
+}
+
+/// The source as a rendition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) sized: Sized,
+    /// Bits per second beyond which it is encoded anew.
+    pub(super) up_to: u32,
+    /// How many of the largest encoded renditions it makes superfluous.
+    pub(super) replaces: usize,
+}
+
+/// Renditions of a source by the stream's own ladder, or by what the source is.
+pub(super) fn plan(picture: Picture, ladder: Option<&[Rung]>) -> Result<Plan, MediaError> {
+    let Picture { width, height, aspect, .. } = picture;
     let accepted = MIN_SIDE..=MAX_SIDE;
     if !accepted.contains(&width) || !accepted.contains(&height) {
         return Err(MediaError::PictureSize { width, height, min: MIN_SIDE, max: MAX_SIDE });
     }
     let (shown_width, shown_height) = shown(width, height, aspect);
     let short = shown_width.min(shown_height);
-    let fits = |rung: &&Rung| u64::from(rung.height) * (100 - TOLERANCE_PERCENT) <= (short * 100.0) as u64;
-    let mut rungs: Vec<&Rung> = ladder.iter().filter(fits).collect();
+    let rungs = match ladder {
+        Some(given) => given_rungs(given, short)?,
+        None => rungs_for(&picture, short),
+    };
+    let first = rungs.first().ok_or(MediaError::NoRungs)?;
+    let whole = (shown_width, shown_height) == (f64::from(width), f64::from(height));
+    let (wanted, replaces) = match ladder {
+        Some(_) => (near(short as u32, first.height), 1),
+        None => (true, usize::from(short as u32 <= first.height || near(short as u32, first.height))),
+    };
+    let copy = (whole && wanted && width % 2 == 0 && height % 2 == 0).then(|| {
+        let lines = short as u32;
+        let rung = if replaces == 1 { first.clone() } else { rung(lines, &picture, u32::MAX) };
+        let limit = u64::from(rung.bitrate.max(needs(short, picture.frame_rate))) * COPY_PERCENT / 100;
+        let up_to = u32::try_from(limit).unwrap_or(u32::MAX);
+        Copied { sized: Sized { rung, width, height, halved: false }, up_to, replaces }
+    });
+    let sized = |rung: Rung| {
+        let scale = (f64::from(rung.height) / short).min(1.0);
+        let halved = ladder.is_none() && picture.frame_rate > HIGH_RATE && rung.height < HIGH_RATE_LINES;
+        Sized { width: even(shown_width * scale), height: even(shown_height * scale), halved, rung }
+    };
+    Ok(Plan { encoded: rungs.into_iter().map(sized).collect(), copy })
+}
+
+fn reaches(lines: u32, short: f64) -> bool {
+    u64::from(lines) * (100 - TOLERANCE_PERCENT) <= (short * 100.0) as u64
+}
+
+/// Those of the stream's own rungs that the source reaches; the least if it reaches none.
+fn given_rungs(given: &[Rung], short: f64) -> Result<Vec<Rung>, MediaError> {
+    let mut rungs: Vec<Rung> = given.iter().filter(|rung| reaches(rung.height, short)).cloned().collect();
     if rungs.is_empty() {
-        rungs.extend(ladder.iter().min_by_key(|r| r.height));
+        rungs.extend(given.iter().min_by_key(|rung| rung.height).cloned());
     }
-    if rungs.is_empty() {
-        return Err(MediaError::NoRungs);
+    rungs.sort_by_key(|rung| std::cmp::Reverse(rung.height));
+    if rungs.is_empty() { Err(MediaError::NoRungs) } else { Ok(rungs) }
+}
+
+/// Rungs by the source: itself (at most 1080 lines), then those of the ladder that are clearly below.
+fn rungs_for(picture: &Picture, short: f64) -> Vec<Rung> {
+    let top = (short as u32).min(LADDER[0].0);
+    let mut rungs = vec![rung(top, picture, picture.bitrate.unwrap_or(u32::MAX))];
+    for (lines, ..) in LADDER {
+        let above = &rungs[rungs.len() - 1];
+        if lines * 5 <= above.height * 4 {
+            let most = u64::from(above.bitrate.min(picture.bitrate.unwrap_or(u32::MAX))) * STEP_PERCENT / 100;
+            rungs.push(rung(lines, picture, u32::try_from(most).unwrap_or(u32::MAX)));
+        }
     }
-    rungs.sort_by_key(|r| std::cmp::Reverse(r.height));
-    Ok(rungs
-        .into_iter()
-        .map(|rung| {
-            let scale = (f64::from(rung.height) / short).min(1.0);
-            Sized { rung: rung.clone(), width: even(shown_width * scale), height: even(shown_height * scale) }
-        })
-        .collect())
+    rungs
+}
+
+fn rung(lines: u32, picture: &Picture, most: u32) -> Rung {
+    // Named by the rung of the ladder that it is, up to a few lines.
+    let lines =
+        LADDER.iter().map(|(known, ..)| *known).find(|&known| near(lines, known)).unwrap_or(lines & !1);
+    let high = picture.frame_rate > HIGH_RATE && lines >= HIGH_RATE_LINES;
+    let name = format!("{lines}p{}", if high { "60" } else { "" });
+    Rung::new(&name, lines, needs(f64::from(lines), picture.frame_rate).min(most).max(MIN_BITRATE))
+}
+
+fn near(lines: u32, known: u32) -> bool {
+    u64::from(lines.abs_diff(known)) * 100 <= u64::from(known) * TOLERANCE_PERCENT
+}
+
+/// Bits per second for so many lines: between the ladder's rungs and beyond them by area.
+fn needs(lines: f64, frame_rate: f64) -> u32 {
+    let nearest = LADDER.iter().min_by(|a, b| {
+        let distance = |known: u32| (f64::from(known) / lines).ln().abs();
+        distance(a.0).total_cmp(&distance(b.0))
+    });
+    let (known, normal, high) = *nearest.unwrap_or(&LADDER[0]);
+    let area = (lines / f64::from(known)).powi(2);
+    (f64::from(if frame_rate > HIGH_RATE { high } else { normal }) * area) as u32
 }
 
 /// Size on square pixels: the side whose pixels are longer grows, so that nothing of the source is thrown away.
@@ -137,12 +241,27 @@ mod tests {
     use super::super::settings::EngineSettings;
     use super::*;
 
+    fn picture(width: u32, height: u32, aspect: f64) -> Picture {
+        Picture { width, height, aspect, frame_rate: 30.0, bitrate: None }
+    }
+
+    fn given() -> Vec<Rung> {
+        [(720, 2_800_000), (480, 1_400_000), (360, 800_000)]
+            .map(|(lines, rate)| Rung::new(&format!("{lines}p"), lines, rate))
+            .into()
+    }
+
+    fn named(plan: Plan) -> Vec<(String, u32, u32)> {
+        plan.encoded.into_iter().map(|s| (s.rung.name, s.width, s.height)).collect()
+    }
+
     fn sizes(width: u32, height: u32, aspect: f64) -> Vec<(String, u32, u32)> {
-        plan(Picture { width, height, aspect }, &EngineSettings::default().ladder)
-            .unwrap()
-            .into_iter()
-            .map(|s| (s.rung.name, s.width, s.height))
-            .collect()
+        named(plan(picture(width, height, aspect), Some(&given())).unwrap())
+    }
+
+    fn rates(picture: Picture) -> Vec<(String, u32, bool)> {
+        let plan = plan(picture, None).unwrap();
+        plan.encoded.into_iter().map(|s| (s.rung.name, s.rung.bitrate / 1_000, s.halved)).collect()
     }
 
     #[test]
@@ -172,11 +291,58 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_refused() {
-        let ladder = EngineSettings::default().ladder;
         for (width, height) in [(8, 8), (5000, 100), (100, 16_384), (0, 0)] {
-            let error = plan(Picture { width, height, aspect: 1.0 }, &ladder).unwrap_err();
+            let error = plan(picture(width, height, 1.0), None).unwrap_err();
             assert!(matches!(error, MediaError::PictureSize { .. }));
         }
+    }
+
+    #[test]
+    fn a_ladder_by_the_source() {
+        let of = |width, height, frame_rate, bitrate| {
+            rates(Picture { width, height, aspect: 1.0, frame_rate, bitrate })
+        };
+        let rung = |name: &str, kbps, halved| (name.to_owned(), kbps, halved);
+        let lower = |halved| [rung("480p", 1_400, halved), rung("360p", 800, halved)];
+        let hd = [rung("1080p", 4_500, false), rung("720p", 2_800, false)];
+        assert_eq!(of(1920, 1080, 30.0, None), [&hd[..], &lower(false)].concat());
+        assert_eq!(of(1080, 1920, 30.0, None), [&hd[..], &lower(false)].concat());
+        assert_eq!(of(1920, 1072, 30.0, None)[0].0, "1080p");
+        let fast = [rung("1080p60", 6_000, false), rung("720p60", 3_900, false)];
+        assert_eq!(of(1920, 1080, 59.94, None), [&fast[..], &lower(true)].concat());
+        assert_eq!(of(3840, 2160, 30.0, None)[0], rung("1080p", 4_500, false));
+        assert_eq!(
+            of(1280, 720, 30.0, Some(1_200_000)),
+            [rung("720p", 1_200, false), rung("480p", 780, false), rung("360p", 507, false)]
+        );
+        assert_eq!(of(640, 360, 30.0, None), [rung("360p", 800, false)]);
+        assert_eq!(of(160, 90, 25.0, None), [rung("90p", 100, false)]);
+        assert_eq!(of(1000, 600, 25.0, None)[..2], [rung("600p", 2_187, false), rung("480p", 1_400, false)]);
+    }
+
+    #[test]
+    fn the_source_is_copied_if_it_is_the_top_rendition() {
+        let copy = |width, height, aspect, ladder| {
+            let copy = plan(picture(width, height, aspect), ladder).unwrap().copy?;
+            Some((copy.sized.rung.name, copy.up_to / 1_000, copy.replaces))
+        };
+        let given = given();
+        let hd = |name: &str, replaces| Some((name.to_owned(), 6_160, replaces));
+        assert_eq!(copy(1280, 720, 1.0, None), hd("720p", 1));
+        assert_eq!(copy(1280, 720, 1.0, Some(&given[..])), hd("720p", 1));
+        assert_eq!(
+            copy(1920, 1080, 1.0, Some(&given[..])),
+            None,
+            "the stream's own ladder ends at 720 lines"
+        );
+        assert_eq!(copy(720, 576, 64.0 / 45.0, None), None, "its pixels are not square");
+        assert_eq!(copy(1281, 721, 1.0, None), None);
+        assert_eq!(copy(160, 90, 1.0, Some(&given[..])), None, "the least rung is not the source");
+        assert_eq!(
+            copy(3840, 2160, 1.0, None),
+            Some(("2160p".to_owned(), 39_600, 0)),
+            "above what is encoded"
+        );
     }
 
     #[test]

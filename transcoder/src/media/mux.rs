@@ -10,11 +10,15 @@ use ff::codec;
 use ff::format::context::StreamIo;
 use ffmpeg_next as ff;
 
+use super::assemble::Place;
 use super::codecs::boxes;
 use super::error::MediaError;
 
 /// `styp` of a CMAF media segment.
 const STYP: &[u8] = b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix";
+
+/// Room in mfhd's sequence numbers for the parts of a segment.
+const PARTS_PER_SEGMENT: u64 = 64;
 
 /// One rendition's muxer settings; remembers the init segment to hold every fragment to it.
 pub(super) struct Muxer {
@@ -23,7 +27,7 @@ pub(super) struct Muxer {
     init: Option<Bytes>,
 }
 
-/// `init` and media of one segment.
+/// `init` and media of one part; the first of a segment begins with `styp`.
 pub(super) struct Fragment {
     pub(super) init: Bytes,
     pub(super) data: Bytes,
@@ -59,11 +63,11 @@ impl Muxer {
     /// Muxes packets whose times are T in the muxer's time base; each carries its duration.
     pub(super) fn fragment(
         &mut self,
-        encoder: &codec::Context,
-        number: u64,
+        codec: &codec::Context,
+        place: Place,
         packets: &mut [ff::Packet],
     ) -> Result<Fragment, MediaError> {
-        let bytes = self.mux(encoder, number, packets).map_err(MediaError::av("cannot mux"))?;
+        let bytes = self.mux(codec, place, packets).map_err(MediaError::av("cannot mux"))?;
         let malformed = |what| MediaError::Fragment { rendition: self.rendition.clone(), what };
         let mut moofs = boxes(&bytes).filter(|b| b.kind == *b"moof");
         let split = moofs.next().ok_or_else(|| malformed("no moof"))?.start;
@@ -76,25 +80,27 @@ impl Muxer {
             Some(_) => return Err(MediaError::InitChanged { rendition: self.rendition.clone() }),
             None => self.init.insert(Bytes::copy_from_slice(init)).clone(),
         };
-        Ok(Fragment { init, data: [STYP, media].concat().into() })
+        let styp = if place.1 == 0 { STYP } else { &[] };
+        Ok(Fragment { init, data: [styp, media].concat().into() })
     }
 
     fn mux(
         &self,
-        encoder: &codec::Context,
-        number: u64,
+        codec: &codec::Context,
+        (number, part): Place,
         packets: &mut [ff::Packet],
     ) -> Result<Vec<u8>, ff::Error> {
         let buffer = Buffer::default();
         let io = StreamIo::from_write(buffer.clone())?;
         let mut output = ff::format::output_to_stream(io, None, Some("mp4"))?;
-        output.add_stream_with(encoder)?.set_time_base(self.time_base);
+        output.add_stream_with(codec)?.set_time_base(self.time_base);
         let mut options = ff::Dictionary::new();
         options.set("movflags", "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer");
         options.set("use_editlist", "0");
         options.set("avoid_negative_ts", "disabled");
-        // mfhd's sequence number is 32 bits and must only differ between neighbours.
-        options.set("fragment_index", &(number % (1 << 30) + 1).to_string());
+        // mfhd's sequence number is 32 bits and must only rise from one fragment to the next.
+        let fragment = number % (1 << 24) * PARTS_PER_SEGMENT + u64::from(part) % PARTS_PER_SEGMENT + 1;
+        options.set("fragment_index", &fragment.to_string());
         output.write_header_with(options)?;
         for packet in packets {
             packet.set_stream(0);

@@ -5,12 +5,15 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::assemble::Piece;
 use super::error::MediaError;
-use super::ladder::{self, Picture};
+use super::governor::Effort;
+use super::ladder::Sized;
 use super::settings::EngineSettings;
+use super::stages::Stages;
 use super::stats::Counters;
-use super::video::{Colour, Job, Rung, RungError, RungPlan};
+use super::video::{Job, Rung, RungError, RungPlan};
+use super::x264::{Colour, Encoding};
 
-/// Pictures that may wait before a rung: enough to ride over a key frame, at most 25 MiB of 1080p each.
+/// Pictures that may wait before a rung: enough to ride over a key frame, 3 MiB of 1080p each.
 const MAX_WAITING: usize = 8;
 
 /// The threads of one run.
@@ -18,6 +21,7 @@ pub(super) struct Rungs<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     settings: &'env EngineSettings,
     counters: &'env Counters,
+    stages: &'env Stages,
     out: SyncSender<Piece>,
     handles: Vec<ScopedJoinHandle<'scope, Result<(), RungError>>>,
 }
@@ -27,45 +31,59 @@ impl<'scope, 'env> Rungs<'scope, 'env> {
         scope: &'scope Scope<'scope, 'env>,
         settings: &'env EngineSettings,
         counters: &'env Counters,
+        stages: &'env Stages,
         out: SyncSender<Piece>,
     ) -> Self {
-        Self { scope, settings, counters, out, handles: Vec::new() }
+        Self { scope, settings, counters, stages, out, handles: Vec::new() }
     }
 
-    /// How many renditions there are.
+    /// How many encoded renditions there are.
     pub(super) fn count(&self) -> usize {
         self.handles.len()
     }
 
-    /// Starts a thread a rendition; returns where the source's pictures go.
+    /// How many of them are made at this effort.
+    pub(super) fn made(&self, effort: Effort) -> usize {
+        self.count() - usize::from(effort.dropped).min(self.count().saturating_sub(1))
+    }
+
+    /// Starts a thread a rendition, whose pieces are numbered from `first` on; returns where the source's pictures go,
+    /// if anywhere.
     pub(super) fn start(
         &mut self,
-        picture: Picture,
+        renditions: Vec<Sized>,
+        first: usize,
         frame_rate: f64,
         colour: Colour,
-    ) -> Result<SyncSender<Job>, MediaError> {
-        let ladder = ladder::plan(picture, &self.settings.ladder)?;
+    ) -> Result<Option<SyncSender<Job>>, MediaError> {
+        let last = renditions.len().saturating_sub(1);
         let mut below = None;
-        for (index, sized) in ladder.into_iter().enumerate().rev() {
+        for (place, sized) in renditions.into_iter().enumerate().rev() {
             let (jobs, work) = sync_channel(MAX_WAITING);
+            let frame_rate = if sized.halved { frame_rate / 2.0 } else { frame_rate };
             let plan = RungPlan {
-                index,
-                sized,
-                frame_rate,
-                colour,
-                lookahead: self.settings.lookahead,
+                index: first + place,
+                // The last one is made whatever happens.
+                droppable: (place < last).then_some(place),
+                encoding: Encoding {
+                    sized,
+                    frame_rate,
+                    colour,
+                    low_latency: self.settings.part_duration.is_some(),
+                    fast: false,
+                },
                 segment_duration: self.settings.segment_duration,
             };
-            let (out, counters, next) = (self.out.clone(), self.counters, below.take());
-            let name = format!("rung-{}", plan.sized.rung.name);
+            let (out, counters, stages, next) = (self.out.clone(), self.counters, self.stages, below.take());
+            let name = format!("rung-{}", plan.encoding.sized.rung.name);
             let handle = Builder::new()
                 .name(name)
-                .spawn_scoped(self.scope, move || Rung::new(plan, next, out, counters)?.work(work))
+                .spawn_scoped(self.scope, move || Rung::new(plan, next, out, counters, stages)?.work(work))
                 .map_err(MediaError::Thread)?;
             self.handles.push(handle);
             below = Some(jobs);
         }
-        below.ok_or(MediaError::NoRungs)
+        Ok(below)
     }
 
     /// Waits for all; the first failure wins. Whoever holds the sender of `start` must have dropped it.

@@ -1,8 +1,11 @@
 //! What a run hands out: segments of all renditions, and how it ended.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::error::MediaError;
+use super::governor::Effort;
 use super::settings::{Placement, StartPoint};
 use super::stats::Stats;
 use super::time::{AudioSpan, GridFrame, MediaTime, VideoSpan};
@@ -39,10 +42,13 @@ pub struct RenditionSegment {
     pub codecs: String,
     /// `ftyp` + `moov`; the same bytes in every segment of a run and after a resume.
     pub init: Bytes,
-    /// `styp` + `moof` + `mdat`.
+    /// `styp` + `moof` + `mdat`, several if it was made in parts.
     pub data: Bytes,
-    /// Bits per second no full segment exceeds (VBV rate, buffer and container).
+    /// Bits per second no full segment exceeds (VBV rate, buffer and container); of copied ones the highest so far and
+    /// some more.
     pub declared_bitrate: u32,
+    /// Whether it is the source's own packets.
+    pub copied: bool,
 }
 
 /// One segment of all renditions.
@@ -64,6 +70,8 @@ pub struct Segment {
     pub frames: u32,
     /// Pictures in it that repeat their predecessor across a gap of the source.
     pub repeated: u32,
+    /// How much work was done for it.
+    pub effort: Effort,
 }
 
 /// Where the timeline stands after the last segment handed out.
@@ -91,6 +99,7 @@ impl Position {
             audio_from: self.audio_end,
             placement: self.offset.map_or(Placement::AlignFirst, Placement::Offset),
             next_segment: self.next_segment,
+            parts: Vec::new(),
         }
     }
 }
@@ -112,6 +121,11 @@ pub enum EndReason {
     TracksChanged,
     /// The picture's size or format changed; continue with a new run and a discontinuity.
     ParametersChanged,
+    /// The source's packets are not fit to be a rendition, or no longer: go on at the position without passthrough.
+    NotCopyable {
+        /// Why not, for people.
+        why: &'static str,
+    },
     /// Source time jumped; continue with a new, aligned run and a discontinuity.
     TimestampJump,
 }
@@ -125,4 +139,6 @@ pub struct RunEnd {
     pub reason: EndReason,
     /// Counters of the whole run.
     pub stats: Stats,
+    /// CPU time by stage: `decode`, `scale 480p`, `encode 480p`, `audio`, …
+    pub stages: Vec<(String, Duration)>,
 }

@@ -1,8 +1,9 @@
-//! What the caller decides about a run: ladder, segment length, and where on the broadcast's timeline it starts.
+//! What the caller decides about a run: ladder, latency, and where on the broadcast's timeline it starts.
 //! Plain values; knows nothing of libav.
 
 use std::io::Read;
 
+use super::governor::Pace;
 use super::time::{GridFrame, MediaTime};
 
 /// One quality that may be produced; dropped when the source is smaller.
@@ -12,7 +13,7 @@ pub struct Rung {
     pub name: String,
     /// Lines of a landscape picture; the shorter side of a portrait one.
     pub height: u32,
-    /// Average bits per second.
+    /// Bits per second that hard pictures cost on average; easy ones cost less.
     pub bitrate: u32,
     /// Rate at which the decoder's buffer fills, bits per second.
     pub maxrate: u32,
@@ -32,14 +33,16 @@ impl Rung {
 /// What a run produces.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
-    /// Qualities, in any order.
-    pub ladder: Vec<Rung>,
-    /// Boundaries fall at multiples of this, counted from T = 0.
+    /// Qualities, in any order; without, they follow from the source.
+    pub ladder: Option<Vec<Rung>>,
+    /// Whether the source's own packets are a rendition, wherever they are fit for it.
+    pub passthrough: bool,
+    /// Boundaries fall at multiples of this, counted from T = 0; at IDRs at most so far apart if the source is copied.
     pub segment_duration: MediaTime,
+    /// Low latency: segments are handed out in parts of about this length as well, and nothing looks ahead.
+    pub part_duration: Option<MediaTime>,
     /// Bits per second of the audio rendition when stereo; half of it when mono.
     pub audio_bitrate: u32,
-    /// Frames x264 may look ahead: quality against delay (10 frames cost a third of a second at 30 fps).
-    pub lookahead: u32,
     /// Threads of the video decoder.
     pub decode_threads: usize,
 }
@@ -47,14 +50,11 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
-            ladder: vec![
-                Rung::new("720p", 720, 2_800_000),
-                Rung::new("480p", 480, 1_400_000),
-                Rung::new("360p", 360, 800_000),
-            ],
+            ladder: None,
+            passthrough: true,
             segment_duration: MediaTime::from_secs(2),
+            part_duration: None,
             audio_bitrate: 128_000,
-            lookahead: 10,
             decode_threads: 2,
         }
     }
@@ -67,19 +67,22 @@ pub struct RunInput {
     pub reader: Box<dyn Read + Send>,
     /// Cursor of the first media tag (`Headwater-Cursor`).
     pub first_cursor: u64,
+    /// Tells how late the run is. Without it nothing is ever reduced.
+    pub pace: Option<Box<dyn Pace>>,
 }
 
 /// How FLV time is placed on the broadcast's timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// A new run: its first picture (first sound, if there are no pictures) lands at `video_from`.
+    /// A new run: its first picture (first sound, if there are no pictures) lands at `video_from`, or up to an audio
+    /// frame later, so that the sound needs no shifting onto the grid.
     AlignFirst,
     /// A known run is resumed: T = offset + 90 * FLV milliseconds.
     Offset(MediaTime),
 }
 
 /// Where a run starts on the broadcast's timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartPoint {
     /// Frames before it are decoded and discarded.
     pub video_from: MediaTime,
@@ -89,12 +92,21 @@ pub struct StartPoint {
     pub placement: Placement,
     /// Number of the first segment.
     pub next_segment: u64,
+    /// Ends of the parts of that segment that are out already: it is cut at the same instants, and what lies behind
+    /// them can be decoded without them.
+    pub parts: Vec<MediaTime>,
 }
 
 impl StartPoint {
     /// A new run whose first media lands at `at`.
     #[must_use]
     pub fn aligned(at: MediaTime, next_segment: u64) -> Self {
-        Self { video_from: at, audio_from: at.frame(), placement: Placement::AlignFirst, next_segment }
+        Self {
+            video_from: at,
+            audio_from: at.frame(),
+            placement: Placement::AlignFirst,
+            next_segment,
+            parts: Vec::new(),
+        }
     }
 }

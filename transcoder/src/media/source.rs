@@ -10,7 +10,6 @@ use ffmpeg_next as ff;
 use super::cancel::Cancel;
 use super::cursor::CursorMap;
 use super::error::MediaError;
-use super::settings::RunInput;
 use super::stats::{Counters, add};
 
 /// Bytes libavformat may read to learn the tracks: enough for sequence headers and a first picture to begin. What it
@@ -98,9 +97,13 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens the input; blocks until the first media is there. A source that ends before is empty, not an error here.
-    pub(super) fn open(input: RunInput, cancel: &Cancel) -> Result<Self, MediaError> {
-        let tap = Arc::new(Mutex::new(Tap { cursors: CursorMap::new(input.first_cursor), failure: None }));
-        let reader = TapReader { inner: input.reader, tap: Arc::clone(&tap), cancel: cancel.clone() };
+    pub(super) fn open(
+        reader: Box<dyn Read + Send>,
+        first_cursor: u64,
+        cancel: &Cancel,
+    ) -> Result<Self, MediaError> {
+        let tap = Arc::new(Mutex::new(Tap { cursors: CursorMap::new(first_cursor), failure: None }));
+        let reader = TapReader { inner: reader, tap: Arc::clone(&tap), cancel: cancel.clone() };
         let io = StreamIo::from_read(reader).map_err(MediaError::av("cannot make an input"))?;
         let mut options = ff::Dictionary::new();
         options.set("format_whitelist", "flv");

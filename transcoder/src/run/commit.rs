@@ -1,8 +1,10 @@
 //! From finished segments to the timeline: upload all renditions side by side, then put the entry, in order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use headwater_domain::SegmentNumber;
 use headwater_domain::hooks::Source;
 use headwater_domain::ports::{Commit, FaultKind, PortResult, PutMedia, WriteTimeline};
 use headwater_domain::timeline::Entry;
@@ -13,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::source::SourceClient;
 use super::upload::{Object, Uploader};
 use super::vitals::{Vitals, wall_clock};
+use crate::media::Effort;
 
 /// Segments between the engine and the store: one being stored and one waiting. Full means that the engine waits, the
 /// reader waits, and the gateway keeps.
@@ -26,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Pending {
     pub(super) entry: Entry,
     pub(super) objects: Vec<Object>,
+    pub(super) effort: Effort,
 }
 
 /// Why committing has stopped for good.
@@ -44,13 +48,19 @@ pub(super) struct Committer<T, M> {
     pub(super) timeline: Arc<T>,
     pub(super) uploader: Uploader<M>,
     pub(super) vitals: Vitals,
+    /// Parts of the open segment that could not be stored.
+    pub(super) lost_parts: BTreeSet<(SegmentNumber, usize)>,
     /// Whom to tell that its media is safe; with the newest token, for a run may outlive many.
     pub(super) source: watch::Receiver<Source>,
 }
 
 impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     /// Runs until the queue is closed and empty, or `abort`.
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Pending>, abort: CancellationToken) -> Stopped {
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Pending>,
+        abort: CancellationToken,
+    ) -> Stopped {
         let (committed, told) = watch::channel(None);
         let teller = tokio::spawn(tell(told, self.source.clone()));
         let stopped = loop {
@@ -66,8 +76,9 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
                 outcome = work => outcome,
             };
             match outcome {
+                Ok((Commit::Committed, None)) => {}
                 Ok((Commit::Committed, cursor)) => {
-                    committed.send_replace(Some(cursor));
+                    committed.send_replace(cursor);
                 }
                 Ok((Commit::Fenced, _)) => break Stopped::Fenced,
                 Err(error) => {
@@ -84,25 +95,35 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         stopped
     }
 
-    async fn commit(&self, pending: Pending) -> PortResult<(Commit, u64)> {
-        let Pending { mut entry, objects } = pending;
+    async fn commit(&mut self, pending: Pending) -> PortResult<(Commit, Option<u64>)> {
+        let Pending { mut entry, objects, effort } = pending;
         let stored = join_all(objects.into_iter().map(|object| self.uploader.store(object))).await;
         if let Some(error) = stored.into_iter().find_map(Result::err) {
-            tracing::error!(
-                number = entry.number.0,
-                error = &error as &dyn std::error::Error,
-                "a segment is lost"
-            );
-            entry.gap = true;
+            let (number, part) = (entry.number.0, entry.open.then_some(entry.parts.len()));
+            tracing::error!(number, part, error = &error as &dyn std::error::Error, "media is lost");
+            match part.and_then(|parts| parts.checked_sub(1)) {
+                Some(part) => drop(self.lost_parts.insert((entry.number, part))),
+                None => entry.gap = true,
+            }
+        }
+        for (part, written) in entry.parts.iter_mut().enumerate() {
+            written.gap |= self.lost_parts.contains(&(entry.number, part));
+        }
+        if !entry.open {
+            self.lost_parts.retain(|(number, _)| *number > entry.number);
         }
         entry.committed_at = wall_clock();
         let outcome = self.put_entry(&entry).await?;
         if outcome == Commit::Committed {
             let (number, until) = (entry.number, entry.until());
-            let first = self.vitals.read().segment.is_none();
+            let first = self.vitals.read().media_until.is_none();
             let change = |health: &mut headwater_domain::beat::Health| {
-                health.segment = Some(number);
+                if !entry.open {
+                    health.segment = Some(number);
+                }
                 health.media_until = Some(until);
+                health.renditions_dropped = effort.dropped;
+                health.fast_preset = effort.fast;
             };
             if first {
                 self.vitals.announce(change)
@@ -112,13 +133,15 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
             let age_ms = entry.committed_at.since(until).as_millis();
             tracing::info!(
                 number = number.0,
+                parts = entry.parts.len(),
+                open = entry.open,
                 gap = entry.gap,
                 discontinuity = entry.discontinuity,
                 age_ms,
                 "committed"
             );
         }
-        Ok((outcome, entry.source.cursor))
+        Ok((outcome, (!entry.open).then_some(entry.source.cursor)))
     }
 
     async fn put_entry(&self, entry: &Entry) -> PortResult<Commit> {

@@ -1,18 +1,18 @@
 //! Writes timeline entries for segments: names objects, keeps count of discontinuities, knows where the next run starts.
 
-use headwater_domain::stream::{self, TranscodeSettings};
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{
-    EPOCH, Entry, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
+    EPOCH, Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
 };
 use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::source::RunHead;
-use super::upload::Object;
+use super::upload::{Kind, Object};
+use crate::media;
 use crate::media::{
-    EngineSettings, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Placement, RenditionKind, RenditionSegment,
-    Rung, Segment, StartPoint,
+    AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Part, Placement, RenditionKind,
+    RenditionSegment, Segment, StartPoint, VideoSpan,
 };
 
 /// Where the timeline stands, and how the next entry is written.
@@ -29,11 +29,25 @@ pub(super) struct Author {
     lost_time: bool,
     /// The session that is read, and up to where: beyond the last entry if what followed made no segment.
     read: Option<(SessionId, u64)>,
+    /// The segment whose parts are being written.
+    open: Option<Entry>,
+    /// The source's pictures are not fit to be copied, as far as its run is concerned.
+    unfit: Option<(SessionId, u32)>,
 }
 
 impl Author {
     pub(super) fn new(broadcast: BroadcastId, lease: Lease) -> Self {
-        Self { broadcast, lease, point: None, begun: false, broken: false, lost_time: false, read: None }
+        Self {
+            broadcast,
+            lease,
+            point: None,
+            begun: false,
+            broken: false,
+            lost_time: false,
+            read: None,
+            open: None,
+            unfit: None,
+        }
     }
 
     /// Takes up the timeline of the leases before, once.
@@ -42,6 +56,11 @@ impl Author {
             self.begun = true;
             self.point = resume;
         }
+    }
+
+    /// Whether nothing of the broadcast was written or read yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.point.is_none() && self.read.is_none()
     }
 
     /// The number of the next segment.
@@ -69,21 +88,47 @@ impl Author {
         self.lost_time = !same_time;
     }
 
+    /// The run's packets cannot be a rendition; what follows is encoded, behind a break if there was something before.
+    pub(super) fn do_not_copy(&mut self, session: &SessionId, run: u32) {
+        self.unfit = Some((session.clone(), run));
+    }
+
+    /// Whether the source's packets may be a rendition: not if they were found unfit, nor in the middle of a run that
+    /// was encoded until now.
+    pub(super) fn may_copy(&self, session: &SessionId, head: RunHead) -> bool {
+        let unfit = self.unfit.as_ref().is_some_and(|(of, run)| of == session && *run == head.run);
+        let encoded = |point: &ResumePoint| {
+            let video = point.inits.iter().any(|(name, ..)| !is_audio(name));
+            video && point.copied.iter().all(|name| is_audio(name))
+        };
+        !unfit
+            && !self
+                .point
+                .as_ref()
+                .is_some_and(|point| self.is_same_run(point, session, head) && encoded(point))
+    }
+
+    fn is_same_run(&self, point: &ResumePoint, session: &SessionId, head: RunHead) -> bool {
+        point.source.session == *session && point.source.run == head.run && !self.lost_time
+    }
+
     /// Where the engine starts for this run. A run that goes on is placed exactly; a new one is put behind all there is.
     pub(super) fn start(&mut self, session: &SessionId, head: RunHead) -> StartPoint {
         let Some(point) = &self.point else {
-            return StartPoint::aligned(ticks(EPOCH), 0);
+            let begun = u64::from(self.open.take().is_some());
+            return StartPoint::aligned(ticks(EPOCH), begun);
         };
         let video_end = point.video_end.map(ticks);
         let audio_end = point.audio_end.map(|end| GridFrame::new(end.ticks / FRAME_SAMPLES as u64));
         let end = video_end.max(audio_end.map(GridFrame::time)).unwrap_or(ticks(EPOCH));
-        if head.lost > 0 {
-            // A hole: the next media lies later, on the same axis or a new one.
-            self.broken = true;
-        }
-        let same_run = point.source.session == *session && point.source.run == head.run && !self.lost_time;
+        let same_run = self.is_same_run(point, session, head);
+        // A hole: the next media lies later, on the same axis or a new one.
+        self.broken |= head.lost > 0 || !same_run;
+        let copied = point.copied.iter().any(|name| !is_audio(name));
+        let abandons = self.broken || (copied && !self.may_copy(session, head));
+        let out = self.parts_out(abandons);
+        let Some(point) = &self.point else { return StartPoint::aligned(end, 0) };
         if !same_run {
-            self.broken = true;
             // Rounded up to the audio grid, so that both tracks start behind both ends.
             let at =
                 if end.frame().time() == end { end } else { GridFrame::new(end.frame().index() + 1).time() };
@@ -94,64 +139,128 @@ impl Author {
             audio_from: audio_end.unwrap_or_else(|| end.frame()),
             placement: Placement::Offset(Ticks::from_ticks(point.source.offset)),
             next_segment: point.next.0,
+            parts: out,
         }
+    }
+
+    /// Ends of the parts of the next segment that viewers have seen. If it is abandoned, the one behind it is next: what
+    /// has been out is never replaced by something else.
+    fn parts_out(&mut self, abandoned: bool) -> Vec<Ticks> {
+        let open = self.open.take();
+        let Some(point) = &mut self.point else { return Vec::new() };
+        if let Some(open) = open {
+            point.open = open.parts;
+        }
+        if abandoned && !point.open.is_empty() {
+            point.open.clear();
+            point.next = point.next.next();
+        }
+        point.open.iter().filter_map(|part| part.video.or(part.audio)).map(|span| span_end(&span)).collect()
+    }
+
+    /// The open entry with one more part, and its objects; none if the part is out already.
+    pub(super) fn write_part(
+        &mut self,
+        part: &Part,
+        session: &SessionId,
+        head: RunHead,
+    ) -> (Entry, Vec<Object>) {
+        let number = SegmentNumber(part.number);
+        let mut entry = match self.open.take().filter(|open| open.number == number) {
+            Some(open) => open,
+            None => self.begin_entry(&Shape::of_part(part), session, head),
+        };
+        let index = part.index as usize;
+        let out = self
+            .point
+            .as_ref()
+            .and_then(|point| point.open.get(index))
+            .filter(|_| entry.parts.len() == index);
+        let (known, is_out) = (out.cloned(), out.is_some());
+        let mut objects = Vec::new();
+        for (place, one) in part.renditions.iter().enumerate() {
+            let mut rendition = self.rendition(one, number, &mut objects);
+            rendition.bytes +=
+                entry.renditions.get(place).filter(|_| index > 0).map_or(0, |before| before.bytes);
+            match entry.renditions.get_mut(place) {
+                Some(there) => *there = rendition,
+                None => entry.renditions.push(rendition),
+            }
+            if !is_out {
+                let (content_type, path) = (content_type(&one.kind), entry.part_path(&one.name, index));
+                objects.push(Object { path, content_type, body: one.data.clone(), kind: Kind::Part });
+            }
+        }
+        let (video, audio) = spans(part.video, part.audio);
+        entry.video = joined(entry.video, video);
+        entry.audio = joined(entry.audio, audio);
+        entry.parts.push(known.unwrap_or(EntryPart {
+            video,
+            audio,
+            independent: part.independent,
+            gap: false,
+            lease: None,
+        }));
+        self.open = Some(entry.clone());
+        (entry, objects)
     }
 
     /// The entry and the objects of one segment.
     pub(super) fn write(
         &mut self,
-        segment: Segment,
+        segment: &Segment,
         session: &SessionId,
         head: RunHead,
     ) -> (Entry, Vec<Object>) {
-        let discontinuity = self
-            .point
-            .as_ref()
-            .is_some_and(|point| self.broken || differs(&point.inits, &segment.renditions));
+        let number = SegmentNumber(segment.number);
+        let open = self.open.take().filter(|open| open.number == number);
+        let mut entry = open.unwrap_or_else(|| self.begin_entry(&Shape::of_segment(segment), session, head));
         self.broken = false;
         // Not before there is a segment: a run that breaks off earlier is placed anew once more.
         self.lost_time = false;
+        (entry.video, entry.audio) = spans(segment.video, segment.audio);
+        entry.open = false;
+        entry.source.cursor = segment.cursor;
+        let mut objects = Vec::with_capacity(segment.renditions.len() * 2);
+        entry.renditions =
+            segment.renditions.iter().map(|one| self.rendition(one, number, &mut objects)).collect();
+        for one in &segment.renditions {
+            let (content_type, path) = (content_type(&one.kind), entry.media_path(&one.name));
+            objects.push(Object { path, content_type, body: one.data.clone(), kind: Kind::Segment });
+        }
+        self.point = Some(ResumePoint::after(&entry));
+        (entry, objects)
+    }
+
+    /// An entry of which nothing is there yet.
+    fn begin_entry(&self, shape: &Shape<'_>, session: &SessionId, head: RunHead) -> Entry {
+        let discontinuity =
+            self.point.as_ref().is_some_and(|point| self.broken || differs(&point.inits, shape.renditions));
         let before = self.point.as_ref().map_or(0, |point| point.discontinuities);
         // Clocks of gateways and encoders differ, but a viewer's must not go back.
         let not_before = self.point.as_ref().map(|point| point.until).unwrap_or_default();
-        let number = SegmentNumber(segment.number);
-        let offset = segment.offset.ticks();
-        let start = segment
-            .video
-            .map(|span| span.start)
-            .or(segment.audio.map(|span| span.from.time()))
-            .unwrap_or_default();
-        let mut objects = Vec::with_capacity(segment.renditions.len() * 2);
-        let renditions =
-            segment.renditions.iter().map(|one| self.rendition(one, number, &mut objects)).collect();
-        let entry = Entry {
+        let offset = shape.offset.ticks();
+        Entry {
             broadcast: self.broadcast.clone(),
             lease: self.lease.clone(),
-            number,
+            number: SegmentNumber(shape.number),
             committed_at: Timestamp::default(),
-            program_date_time: wall_time(head, offset, start.ticks()).max(not_before),
+            program_date_time: wall_time(head, offset, shape.start.ticks()).max(not_before),
             discontinuity,
             discontinuities: before + u64::from(discontinuity),
             gap: false,
-            video: segment
-                .video
-                .map(|span| Span { start: video(span.start), duration: video(span.duration()) }),
-            audio: segment.audio.map(|span| Span {
-                start: MediaTime::audio(span.start_sample()),
-                duration: MediaTime::audio(span.samples()),
-            }),
-            renditions,
+            video: None,
+            audio: None,
+            renditions: Vec::new(),
             parts: Vec::new(),
-            open: false,
+            open: true,
             source: SourcePosition {
                 session: session.clone(),
                 run: head.run,
                 offset,
-                cursor: segment.cursor,
+                cursor: head.first_cursor,
             },
-        };
-        self.point = Some(ResumePoint::after(&entry));
-        (entry, objects)
+        }
     }
 
     /// One rendition's line in the entry. After a takeover the initialization section that the lease before has stored
@@ -162,14 +271,11 @@ impl Author {
         number: SegmentNumber,
         objects: &mut Vec<Object>,
     ) -> EntryRendition {
-        let (kind, content_type) = match one.kind {
-            RenditionKind::Video { width, height, frame_rate } => (
-                TrackKind::Video { width, height, millifps: (frame_rate * 1_000.0).round() as u32 },
-                "video/mp4",
-            ),
-            RenditionKind::Audio { channels, .. } => {
-                (TrackKind::Audio { channels: channels.into() }, "audio/mp4")
+        let kind = match one.kind {
+            RenditionKind::Video { width, height, frame_rate } => {
+                TrackKind::Video { width, height, millifps: (frame_rate * 1_000.0).round() as u32 }
             }
+            RenditionKind::Audio { channels, .. } => TrackKind::Audio { channels: channels.into() },
         };
         let folder = format!("{}/{}", media_prefix(&self.broadcast, &self.lease), one.name);
         let init_hash = fingerprint(&one.init);
@@ -180,14 +286,14 @@ impl Author {
             None => format!("{folder}/init-{}.mp4", number.0),
         };
         if init.starts_with(&folder) {
-            objects.push(Object { path: init.clone(), content_type, body: one.init.clone(), init: true });
+            let content_type = content_type(&one.kind);
+            objects.push(Object {
+                path: init.clone(),
+                content_type,
+                body: one.init.clone(),
+                kind: Kind::Init,
+            });
         }
-        objects.push(Object {
-            path: format!("{folder}/{}.m4s", number.0),
-            content_type,
-            body: one.data.clone(),
-            init: false,
-        });
         EntryRendition {
             name: one.name.clone(),
             kind,
@@ -196,8 +302,68 @@ impl Author {
             max_bitrate: one.declared_bitrate.into(),
             init,
             init_hash,
-            copied: false,
+            copied: one.copied,
         }
+    }
+}
+
+/// What an entry is begun with: a part or a whole segment.
+struct Shape<'a> {
+    number: u64,
+    start: Ticks,
+    offset: Ticks,
+    renditions: &'a [RenditionSegment],
+}
+
+impl<'a> Shape<'a> {
+    fn of_part(part: &'a Part) -> Self {
+        Self {
+            number: part.number,
+            start: begin(part.video, part.audio),
+            offset: part.offset,
+            renditions: &part.renditions,
+        }
+    }
+
+    fn of_segment(segment: &'a Segment) -> Self {
+        let start = begin(segment.video, segment.audio);
+        Self { number: segment.number, start, offset: segment.offset, renditions: &segment.renditions }
+    }
+}
+
+fn begin(video: Option<VideoSpan>, audio: Option<AudioSpan>) -> Ticks {
+    video.map(|span| span.start).or(audio.map(|span| span.from.time())).unwrap_or_default()
+}
+
+fn spans(video_span: Option<VideoSpan>, audio: Option<AudioSpan>) -> (Option<Span>, Option<Span>) {
+    let sound = |span: AudioSpan| Span {
+        start: MediaTime::audio(span.start_sample()),
+        duration: MediaTime::audio(span.samples()),
+    };
+    let pictures = |span: VideoSpan| Span { start: video(span.start), duration: video(span.duration()) };
+    (video_span.map(pictures), audio.map(sound))
+}
+
+/// Two stretches one behind the other.
+fn joined(before: Option<Span>, after: Option<Span>) -> Option<Span> {
+    let (Some(before), Some(after)) = (before, after) else { return after.or(before) };
+    let ticks = before.duration.ticks + after.duration.ticks;
+    Some(Span { start: before.start, duration: MediaTime { ticks, ..before.duration } })
+}
+
+fn span_end(span: &Span) -> Ticks {
+    let end = span.end();
+    Ticks::from_ticks(i64::try_from(end.ticks * 90_000 / u64::from(end.timescale.max(1))).unwrap_or(i64::MAX))
+}
+
+fn is_audio(rendition: &str) -> bool {
+    rendition == media::AUDIO
+}
+
+fn content_type(kind: &RenditionKind) -> &'static str {
+    match kind {
+        RenditionKind::Video { .. } => "video/mp4",
+        RenditionKind::Audio { .. } => "audio/mp4",
     }
 }
 
@@ -207,15 +373,22 @@ fn wall_time(head: RunHead, offset_ticks: i64, ticks: i64) -> Timestamp {
     Timestamp(head.started_ms.saturating_add_signed(ms))
 }
 
-/// Whether a player must set up its decoders anew: other renditions, or another encoding (RFC 8216 section 4.3.2.3). If
+/// Whether a player must set up its decoders anew: a rendition is encoded otherwise than before, or none of its kind is left
+/// (RFC 8216 section 4.3.2.3). One that is left out for a while, or comes back, changes nothing for the others. If
 /// nothing is known to be stored, nothing can be said.
 fn differs(inits: &[(String, String, String)], renditions: &[RenditionSegment]) -> bool {
-    let known = |one: &RenditionSegment| {
-        let hash = fingerprint(&one.init);
-        inits.iter().any(|(name, _, known)| *name == one.name && *known == hash)
-    };
-    let same = inits.len() == renditions.len() && renditions.iter().all(known);
-    !(inits.is_empty() || same)
+    [true, false].into_iter().any(|audio| {
+        let mut before = inits.iter().filter(|(name, ..)| is_audio(name) == audio).peekable();
+        let now: Vec<_> = renditions.iter().filter(|one| is_audio(&one.name) == audio).collect();
+        if before.peek().is_none() || now.is_empty() {
+            return !inits.is_empty() && (before.peek().is_some() || !now.is_empty());
+        }
+        let same = |(name, _, hash): &(String, String, String)| {
+            Some(now.iter().find(|one| one.name == *name)?).map(|one| fingerprint(&one.init) == *hash)
+        };
+        let kept: Vec<bool> = before.filter_map(same).collect();
+        kept.is_empty() || kept.contains(&false)
+    })
 }
 
 /// 64 bits of SHA-256: tells our own initialization sections apart.
@@ -229,19 +402,4 @@ fn ticks(time: MediaTime) -> Ticks {
 
 fn video(time: Ticks) -> MediaTime {
     MediaTime::video(u64::try_from(time.ticks()).unwrap_or(0))
-}
-
-/// The engine's settings, from the stream's.
-pub(super) fn engine_settings(settings: &TranscodeSettings) -> EngineSettings {
-    let default = EngineSettings::default();
-    EngineSettings {
-        ladder: settings.ladder.as_ref().map_or(default.ladder, |rungs| {
-            let rung =
-                |rung: &stream::Rung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000);
-            rungs.iter().map(rung).collect()
-        }),
-        segment_duration: Ticks::from_secs(settings.segment_seconds.into()),
-        audio_bitrate: settings.audio_kbps * 1_000,
-        ..default
-    }
 }

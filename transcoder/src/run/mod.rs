@@ -13,6 +13,7 @@
 
 mod beats;
 mod commit;
+mod engine;
 mod entry;
 mod ports;
 mod source;

@@ -84,9 +84,10 @@ impl SourceClient {
         Self { http: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
-    /// Asks for the media after `cursor`.
-    pub(super) async fn open(&self, source: &Source, cursor: u64) -> Result<Opened, SourceError> {
-        let request = Request::get(format!("{}?after={cursor}", source.url))
+    /// Asks for the media after `cursor`; if `live`, only from the newest key frame on.
+    pub(super) async fn open(&self, source: &Source, cursor: u64, live: bool) -> Result<Opened, SourceError> {
+        let live = if live { "&live=true" } else { "" };
+        let request = Request::get(format!("{}?after={cursor}{live}", source.url))
             .header(header::AUTHORIZATION, format!("Bearer {}", source.token.expose()))
             .body(Empty::new().boxed())
             .map_err(SourceError::Url)?;

@@ -273,7 +273,8 @@ where
     /// Reads one run of the source, if there is one.
     async fn read(&mut self, source: &Source, settings: &TranscodeSettings) -> Result<Worked, TaskError> {
         let client = self.client.clone();
-        let opening = client.open(source, self.author.after(&source.session));
+        let live = settings.from_live_edge && self.author.is_fresh();
+        let opening = client.open(source, self.author.after(&source.session), live);
         tokio::pin!(opening);
         let opened = loop {
             tokio::select! {

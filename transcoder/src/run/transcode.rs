@@ -1,21 +1,22 @@
 //! One run: the engine works on it, the committer stores what it makes, and orders are watched meanwhile.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use headwater_domain::SessionId;
 use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
-use headwater_domain::stream::TranscodeSettings;
+use headwater_domain::stream::{Passthrough, TranscodeSettings};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
-use super::entry::engine_settings;
+use super::engine;
 use super::source::{RunHead, reader};
 use super::task::{Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
-use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, RunEnd, RunInput};
+use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
 
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
 const MAX_FAILURES: u32 = 5;
@@ -41,19 +42,34 @@ where
             timeline: self.task.ports.timeline.clone(),
             uploader: self.uploader.mirroring(settings.mirror && self.task.ports.has_mirror),
             vitals: self.vitals.clone(),
+            lost_parts: BTreeSet::new(),
             source: newest,
         };
         let mut committing = tokio::spawn(committer.run(pending, abort.clone()));
         let cancel = Cancel::new();
         let mut engine = {
             let (mut author, session, cancel) = (self.author.clone(), source.session.clone(), cancel.clone());
+            let copy = settings.passthrough == Passthrough::Auto && author.may_copy(&session, head);
             let start = author.start(&session, head);
-            let input = RunInput { reader: Box::new(reader(body)), first_cursor: head.first_cursor };
-            let engine_settings = engine_settings(settings);
+            let input = RunInput {
+                reader: Box::new(reader(body)),
+                first_cursor: head.first_cursor,
+                pace: Some(Box::new(engine::WallPace::new(head))),
+            };
+            let engine_settings = engine::settings(settings, copy);
             tokio::task::spawn_blocking(move || {
-                let sink = |segment| {
-                    let (entry, objects) = author.write(segment, &session, head);
-                    match queue.blocking_send(Pending { entry, objects }) {
+                let sink = |made| {
+                    let (entry, objects, effort) = match &made {
+                        Made::Part(part) => {
+                            let (entry, objects) = author.write_part(part, &session, head);
+                            (entry, objects, part.effort)
+                        }
+                        Made::Segment(segment) => {
+                            let (entry, objects) = author.write(segment, &session, head);
+                            (entry, objects, segment.effort)
+                        }
+                    };
+                    match queue.blocking_send(Pending { entry, objects, effort }) {
                         Ok(()) => ControlFlow::Continue(()),
                         Err(_) => ControlFlow::Break(()),
                     }
@@ -149,6 +165,11 @@ where
                 return Worked::Later;
             }
             EndReason::Finished | EndReason::Aborted => return Worked::Again,
+            EndReason::NotCopyable { why } => {
+                tracing::info!(why, "the source is encoded anew");
+                self.author.do_not_copy(session, head.run);
+                return Worked::Again;
+            }
             EndReason::TracksChanged | EndReason::ParametersChanged => self.author.break_here(true),
             EndReason::TimestampJump => self.author.break_here(false),
             EndReason::Ended => over = true,

@@ -32,8 +32,18 @@ pub(super) struct Object {
     pub(super) path: String,
     pub(super) content_type: &'static str,
     pub(super) body: Bytes,
+    pub(super) kind: Kind,
+}
+
+/// What an object is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     /// An initialization section: comes with every segment, is stored once.
-    pub(super) init: bool,
+    Init,
+    Segment,
+    /// A partial segment: for viewers at the live edge only, whose bytes are in a segment soon. Not mirrored, for every
+    /// copy costs a request; but the mirror bucket takes it if the own one does not.
+    Part,
 }
 
 /// Stores objects.
@@ -73,7 +83,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
     /// Stores one object in at least one bucket. An initialization section that could not be stored with its first
     /// segment is so with a later one: else all that follow would name what is not there.
     pub(super) async fn store(&self, object: Object) -> PortResult<()> {
-        if !object.init {
+        if object.kind != Kind::Init {
             return self.store_anew(object).await;
         }
         let path = object.path.clone();
@@ -94,7 +104,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
     }
 
     async fn store_anew(&self, object: Object) -> PortResult<()> {
-        let copy = self.mirror(&object);
+        let mut copy = if object.kind == Kind::Part { None } else { self.mirror(&object) };
         match put(&*self.media, Bucket::Own, &object).await {
             Ok(()) => Ok(()),
             Err(own) => {
@@ -105,6 +115,9 @@ impl<M: PutMedia + 'static> Uploader<M> {
                 );
                 let problem = format!("media bucket of this region fails: {own}");
                 self.vitals.update(|health| health.problem = Some(problem));
+                if object.kind == Kind::Part {
+                    copy = self.mirror(&object);
+                }
                 match copy {
                     Some(copy) => copy.await.unwrap_or_else(|panic| Err(joined(panic))),
                     None => Err(own),

@@ -37,6 +37,17 @@ async fn reading_resumes_at_the_last_idr_at_or_before_the_cursor() {
 }
 
 #[tokio::test]
+async fn a_reader_may_begin_at_the_newest_key_frame() {
+    let rig = rig().await;
+    let session = ten_gops(&rig, 500).await;
+    let url = format!("{}&live=true", rig.source_url(&session, 0));
+    let flv = rig.read_from(&session, &url).await;
+    assert_eq!((flv.header("headwater-cursor"), flv.header("headwater-lost")), (55, 0));
+    assert!(flv.media()[0].is_idr());
+    rig.leave().await;
+}
+
+#[tokio::test]
 async fn no_message_is_lost_between_two_readers() {
     let rig = rig().await;
     let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;

@@ -124,7 +124,11 @@ impl Rig {
 
     /// The whole body, to its clean end.
     pub(crate) async fn read(&self, session: &SessionId, after: u64) -> Flv {
-        let answer = self.get(session, after).await;
+        self.read_from(session, &self.source_url(session, after)).await
+    }
+
+    pub(crate) async fn read_from(&self, session: &SessionId, url: &str) -> Flv {
+        let answer = self.request("GET", url, &self.token(session), String::new()).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let headers = answer.headers().clone();
         let body =

@@ -8,7 +8,8 @@ use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 
 use headwater_transcoder::media::{
-    Cancel, EngineSettings, MediaError, MediaTime, RunEnd, RunInput, Rung, Segment, StartPoint, run,
+    Cancel, EngineSettings, Made, MediaError, MediaTime, Part, RunEnd, RunInput, Rung, Segment, StartPoint,
+    run,
 };
 
 /// Where test broadcasts start.
@@ -19,7 +20,8 @@ pub fn start() -> StartPoint {
 /// A ladder that is quick to encode.
 pub fn small() -> EngineSettings {
     EngineSettings {
-        ladder: vec![Rung::new("180p", 180, 300_000), Rung::new("90p", 90, 100_000)],
+        ladder: Some(vec![Rung::new("180p", 180, 300_000), Rung::new("90p", 90, 100_000)]),
+        passthrough: false,
         ..EngineSettings::default()
     }
 }
@@ -42,32 +44,40 @@ impl Read for Bytes {
 }
 
 pub fn input(bytes: Vec<u8>, first_cursor: u64) -> RunInput {
-    RunInput { reader: Box::new(Bytes { bytes: Cursor::new(bytes), broken: false }), first_cursor }
+    RunInput {
+        reader: Box::new(Bytes { bytes: Cursor::new(bytes), broken: false }),
+        first_cursor,
+        pace: None,
+    }
 }
 
 pub fn broken(bytes: Vec<u8>, first_cursor: u64) -> RunInput {
-    RunInput { reader: Box::new(Bytes { bytes: Cursor::new(bytes), broken: true }), first_cursor }
+    RunInput { reader: Box::new(Bytes { bytes: Cursor::new(bytes), broken: true }), first_cursor, pace: None }
 }
 
 /// Everything a run handed out.
 pub struct Out {
     pub segments: Vec<Segment>,
+    pub parts: Vec<Part>,
     pub end: RunEnd,
 }
 
 pub fn collect(input: RunInput, settings: &EngineSettings, start: StartPoint) -> Result<Out, MediaError> {
-    let mut segments = Vec::new();
+    let (mut segments, mut parts) = (Vec::new(), Vec::new());
     let end = run(
         input,
         settings,
         start,
-        |segment| {
-            segments.push(segment);
+        |made| {
+            match made {
+                Made::Part(part) => parts.push(part),
+                Made::Segment(segment) => segments.push(segment),
+            }
             ControlFlow::Continue(())
         },
         &Cancel::new(),
     )?;
-    Ok(Out { segments, end })
+    Ok(Out { segments, parts, end })
 }
 
 pub fn transcode(source: &flv::Flv) -> Out {

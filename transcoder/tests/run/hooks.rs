@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use headwater_domain::hooks::{
     GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, Source, TranscoderBeat,
@@ -10,7 +11,7 @@ use headwater_domain::hooks::{
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult, ReadTimeline};
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::testing::fakes::MemoryTable;
-use headwater_domain::timeline::{ResumePoint, resolve};
+use headwater_domain::timeline::{resolve, takeover};
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::watch;
 
@@ -91,7 +92,8 @@ impl FakeHooks {
             None => {
                 let all = self.table.all(&beat.broadcast).await.unwrap();
                 let below = all.into_iter().filter(|entry| entry.lease < beat.lease).collect();
-                resolve(below).last().map(|last| Box::new(ResumePoint::after(last)))
+                takeover(&resolve(below), &beat.lease.region, Duration::from_secs(1), Timestamp(1))
+                    .map(Box::new)
             }
         };
         // As the real hooks do: a new token each time.

@@ -11,6 +11,7 @@ mod flv;
 mod bad_sources;
 mod hooks;
 mod leases;
+mod low_latency;
 mod orders;
 mod ordinary;
 mod runs;

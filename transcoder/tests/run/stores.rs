@@ -84,6 +84,8 @@ pub(crate) enum Fares {
     Fails,
     /// Fails once for each object of the first segment.
     FailsAtFirst,
+    /// Partial segments are refused.
+    PartsFail,
     /// Never answers.
     Hangs,
 }
@@ -132,6 +134,7 @@ impl PutMedia for Buckets {
         let first = tries == 1 && (path.ends_with("/0.m4s") || path.ends_with("/init-0.mp4"));
         match fares {
             Fares::Fails => return Err(fault(FaultKind::Refused)),
+            Fares::PartsFail if path.contains("/parts/") => return Err(fault(FaultKind::Refused)),
             Fares::FailsAtFirst if first => return Err(fault(FaultKind::Refused)),
             Fares::Hangs => tokio::time::sleep(Duration::from_secs(86_400)).await,
             _ => {}

@@ -161,7 +161,9 @@ impl Rig {
         stretches
             .map(|stretch| {
                 check::decodes_cleanly(&self.played(stretch, "audio"));
-                check::packets(&self.played(stretch, "90p"))
+                let mut packets = check::packets(&self.played(stretch, "90p"));
+                packets.sort_by_key(|packet| packet.pts);
+                packets
             })
             .collect()
     }

@@ -187,7 +187,8 @@ pub async fn timeline<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
     assert_eq!(numbers, [(1, 10), (1, 11), (2, 2)]);
 
     // A segment in parts is one item that grows until it is closed, and never shrinks.
-    let part = crate::timeline::EntryPart { video: None, audio: None, independent: true, lease: None };
+    let part =
+        crate::timeline::EntryPart { video: None, audio: None, independent: true, gap: false, lease: None };
     let open =
         |parts| crate::timeline::Entry { open: true, parts: vec![part.clone(); parts], ..entry(3, 20) };
     for parts in [1, 2, 2, 4] {

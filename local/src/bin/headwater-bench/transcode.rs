@@ -17,7 +17,7 @@ const SECONDS: u32 = 20;
 
 /// Transcodes one file with the default ladder and drops the result.
 pub(crate) fn engine(source: &Path) -> anyhow::Result<()> {
-    let input = RunInput { reader: Box::new(File::open(source)?), first_cursor: 1 };
+    let input = RunInput { reader: Box::new(File::open(source)?), first_cursor: 1, pace: None };
     let start = StartPoint::aligned(MediaTime::from_secs(10), 0);
     let sink = |segment| {
         std::hint::black_box(segment);

@@ -1,6 +1,6 @@
 //! The source link: HTTP that transcoders read sessions from and commit to, and the gateway's health.
 //!
-//! `GET /sources/{session}?after=N`, `PUT /sources/{session}/committed`, `GET /health`. Bearer tokens are checked
+//! `GET /sources/{session}?after=N&live=true`, `PUT /sources/{session}/committed`, `GET /health`. Bearer tokens are checked
 //! offline. It knows nothing of RTMP.
 
 mod body;
@@ -83,6 +83,9 @@ async fn health(State(link): State<SourceLink>) -> Json<Health> {
 struct From {
     #[serde(default)]
     after: u64,
+    /// From the newest key frame on, whatever lies between.
+    #[serde(default)]
+    live: bool,
 }
 
 async fn read(
@@ -92,12 +95,14 @@ async fn read(
     from: Result<Query<From>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let session = link.session(&id, &headers)?;
-    let Query(From { after }) = from.map_err(|_| Problem::CURSOR)?;
+    let Query(From { after, live }) = from.map_err(|_| Problem::CURSOR)?;
     let reading = Reading::begin(session).ok_or(Problem::READERS)?;
     let mut changed = reading.session().spool.watch();
     loop {
         changed.borrow_and_update();
-        match reading.session().spool.locate(after).map_err(Problem::disk)? {
+        let spool = &reading.session().spool;
+        let after = if live { after.max(spool.live_edge()) } else { after };
+        match spool.locate(after).map_err(Problem::disk)? {
             Located::Here(start, offset) => return respond(reading, &start, offset),
             Located::Over => return Err(Problem::GONE),
             Located::Wait => changed.changed().await.map_err(|_| Problem::GONE)?,

@@ -216,6 +216,11 @@ impl Spool {
         self.lock().index.lost()
     }
 
+    /// The cursor after which there is nothing but the newest message: its reader begins at the newest key frame.
+    pub fn live_edge(&self) -> u64 {
+        self.lock().index.next().cursor.saturating_sub(2)
+    }
+
     /// Where a reader begins that has everything up to `after`.
     pub fn locate(&self, after: u64) -> io::Result<Located> {
         let inner = self.lock();

@@ -9,7 +9,7 @@ use crate::media::ladder::Sized;
 use crate::media::mux::Buffer;
 use crate::media::settings::Rung;
 use crate::media::time::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
-use crate::media::video::{self, Colour, RungPlan, TIME_BASE};
+use crate::media::x264::{Colour, Encoding, TIME_BASE};
 
 const WIDTH: u32 = 128;
 /// Lines of a picture.
@@ -25,7 +25,7 @@ const SOUND_BASE: ff::Rational = ff::Rational(1, SAMPLE_RATE as i32);
 
 /// The whole file.
 pub(super) fn make() -> Result<Vec<u8>, MediaError> {
-    let mut video = video::open(&plan()).map_err(MediaError::av("cannot open x264"))?;
+    let mut video = encoding().open().map_err(MediaError::av("cannot open x264"))?;
     let mut audio = Aac::open(CHANNELS, BITRATE, GridFrame::new(0))?;
     let pictures = pictures(&mut video).map_err(MediaError::av("cannot encode a picture"))?;
     let sound = sound(&mut audio)?;
@@ -34,18 +34,18 @@ pub(super) fn make() -> Result<Vec<u8>, MediaError> {
     wrap(tracks).map_err(MediaError::av("cannot make FLV"))
 }
 
-fn plan() -> RungPlan {
-    RungPlan {
-        index: 0,
-        sized: Sized { rung: Rung::new("clip", HEIGHT, BITRATE), width: WIDTH, height: HEIGHT },
+fn encoding() -> Encoding {
+    let rung = Rung::new("clip", HEIGHT, BITRATE);
+    Encoding {
+        sized: Sized { rung, width: WIDTH, height: HEIGHT, halved: false },
         frame_rate: PICTURES.into(),
         colour: Colour {
             space: ff::color::Space::BT709,
             primaries: ff::color::Primaries::BT709,
             transfer: ff::color::TransferCharacteristic::BT709,
         },
-        lookahead: 0,
-        segment_duration: MediaTime::from_secs(1),
+        low_latency: true,
+        fast: false,
     }
 }
 

@@ -1,40 +1,98 @@
-//! Cuts sound without pictures, and hands out closed segments once both of their sides are complete.
+//! Cuts sound without pictures, and hands out closed parts once both of their sides are complete.
 
-use super::super::assemble::Piece;
+use super::super::assemble::{Piece, Place};
 use super::super::audio::AudioTrack;
-use super::super::cut::Place;
+use super::super::cut::{Cutter, PartCutter, Place as Boundary};
 use super::super::error::MediaError;
+use super::super::part::Part;
 use super::super::pictures::Closed;
-use super::super::segment::{EndReason, Segment};
+use super::super::segment::EndReason;
+use super::super::settings::{EngineSettings, StartPoint};
 use super::super::time::{AudioSpan, GridFrame, VideoSpan};
 use super::closing::Closing;
 use super::tracks::Tracks;
 use super::{Drain, Driver, Flow, MAX_SKEW, Stop};
 
-impl Driver<'_, '_> {
-    /// Without pictures the grid itself is cut: each audio frame stands for a picture.
-    pub(super) fn cut_audio(&mut self) {
-        let next = self.sound.as_ref().map_or(self.audio_scan, AudioTrack::next);
-        while self.audio_scan <= next {
-            match self.audio_cutter.place(self.audio_scan.time()) {
-                Place::Within => {}
-                Place::Opens => self.audio_open = Some(self.start.next_segment),
-                Place::Cuts => self.close_audio(self.audio_scan),
+/// Cuts the grid itself: each audio frame stands for a picture.
+pub(super) struct SoundOnly {
+    cutter: Cutter,
+    parts: Option<PartCutter>,
+    scanned: GridFrame,
+    next_number: u64,
+    /// Place and start of the open part.
+    open: Option<(Place, GridFrame)>,
+}
+
+impl SoundOnly {
+    pub(super) fn new(settings: &EngineSettings, start: &StartPoint) -> Self {
+        Self {
+            cutter: Cutter::new(settings.segment_duration),
+            parts: settings.part_duration.map(|duration| PartCutter::new(duration, start.parts.clone())),
+            scanned: start.audio_from,
+            next_number: start.next_segment,
+            open: None,
+        }
+    }
+
+    /// It begins here.
+    pub(super) fn begin(&mut self, at: GridFrame) {
+        self.scanned = at;
+    }
+
+    /// Ends the open part.
+    fn close(&mut self, end: GridFrame, last: bool) -> Option<Closed> {
+        let (place, start) = self.open.take().filter(|(_, start)| end > *start)?;
+        self.open = (!last).then_some(((place.0, place.1 + 1), end));
+        Some(Closed {
+            place,
+            last,
+            independent: true,
+            span: VideoSpan { start: start.time(), end: end.time() },
+            frames: 0,
+            repeated: 0,
+            effort: Default::default(),
+        })
+    }
+
+    /// The part that ends before the next frame, if one does.
+    fn scan(&mut self) -> Option<Closed> {
+        let at = self.scanned;
+        self.scanned = at.next();
+        match self.cutter.place(at.time()) {
+            Boundary::Within => {
+                let step = at.next().time().minus(at.time());
+                self.parts.as_mut()?.cuts(at.time(), step)?;
+                self.close(at, false)
             }
-            self.audio_scan = self.audio_scan.next();
+            Boundary::Opens | Boundary::Cuts => {
+                let closed = self.close(at, true);
+                self.open = Some(((self.next_number, 0), at));
+                self.next_number += 1;
+                if let Some(parts) = &mut self.parts {
+                    parts.open(at.time());
+                }
+                closed
+            }
+        }
+    }
+}
+
+impl Driver<'_, '_> {
+    /// Finds the boundaries in sound without pictures.
+    pub(super) fn cut_audio(&mut self) {
+        let next = self.sound.as_ref().map_or(self.sound_only.scanned, AudioTrack::next);
+        while self.sound_only.scanned <= next {
+            let closed = self.sound_only.scan();
+            self.pictures.closed.extend(closed);
         }
     }
 
     pub(super) fn close_audio(&mut self, end: GridFrame) {
-        let start = self.pictures.closed.back().map_or(self.audio_cut.time(), |c| c.span.end);
-        if let Some(number) = self.audio_open.filter(|_| end.time() > start) {
-            let span = VideoSpan { start, end: end.time() };
-            self.pictures.closed.push_back(Closed { number, span, frames: 0, repeated: 0 });
-            self.audio_open = Some(number + 1);
-        }
+        let closed = self.sound_only.close(end, true);
+        self.pictures.closed.extend(closed);
     }
 
-    /// Hands out closed segments whose sound is there. If `patient`, sound gets 3 s of video to arrive; else only what
+    /// Hands out closed parts whose sound is there. If `patient`, sound gets 3 s of video to arrive; else only what
     /// is there is handed out.
     pub(super) fn hand_out(&mut self, patient: bool) -> Flow {
         while self.tracks != Tracks::Undecided {
@@ -50,38 +108,58 @@ impl Driver<'_, '_> {
                 self.silent = true;
             }
             let Some(closed) = self.pictures.closed.pop_front() else { break };
-            if !self.hand_out_one(&closed, to)? {
-                return Ok(Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)));
+            if let Some(stop) = self.hand_out_one(&closed, to)? {
+                return Ok(Some(stop));
             }
         }
         Ok(None)
     }
 
-    pub(super) fn hand_out_one(&mut self, closed: &Closed, to: GridFrame) -> Result<bool, MediaError> {
+    fn hand_out_one(&mut self, closed: &Closed, to: GridFrame) -> Result<Option<Stop>, MediaError> {
+        let gone = || Ok(Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)));
         let offset = self.offset.unwrap_or_default();
         let audio = (self.tracks != Tracks::VideoOnly).then_some(AudioSpan { from: self.audio_cut, to });
         let resume = self.ledger.resume(closed.span.end, to, offset);
-        // The very last segment of a run needs nothing of it any more.
+        // The very last part of a run needs nothing of it any more.
         let cursor = self.go_on_at.filter(|_| self.pictures.closed.is_empty()).unwrap_or(resume);
-        let segment = Segment {
-            number: closed.number,
-            video: (self.tracks != Tracks::AudioOnly).then_some(closed.span),
+        let shown = self.tracks != Tracks::AudioOnly;
+        let copied = match (&mut self.copy, &self.copied_track) {
+            (Some(copy), Some(track)) if shown => {
+                match copy.part(track, closed.place, closed.last, closed.span, closed.frames)? {
+                    Ok(piece) => Some(piece),
+                    Err(unfit) => return Ok(Some(Self::unfit(unfit))),
+                }
+            }
+            _ => None,
+        };
+        let encoded = if shown { self.rungs.made(closed.effort) } else { 0 };
+        let renditions = encoded + usize::from(copied.is_some()) + usize::from(audio.is_some());
+        let part = Part {
+            number: closed.place.0,
+            index: closed.place.1,
+            last: closed.last,
+            independent: closed.independent,
+            video: shown.then_some(closed.span),
             audio,
             offset,
             cursor,
             renditions: Vec::new(),
             frames: closed.frames,
             repeated: closed.repeated,
+            effort: closed.effort,
         };
-        let pictures = if segment.video.is_some() { self.rungs.count() } else { 0 };
-        let renditions = pictures + usize::from(audio.is_some());
         self.audio_cut = to;
-        if self.out.send(Piece::Head { segment, renditions }).is_err() {
-            return Ok(false);
+        if self.out.send(Piece::Head { part, renditions }).is_err() {
+            return gone();
         }
-        match (audio, &mut self.sound) {
-            (Some(span), Some(sound)) => sound.segment(closed.number, span, pictures, &self.out),
-            _ => Ok(true),
+        if copied.is_some_and(|piece| self.out.send(piece).is_err()) {
+            return gone();
         }
+        if let (Some(span), Some(sound)) = (audio, &mut self.sound)
+            && !sound.part(closed.place, span, &self.out)?
+        {
+            return gone();
+        }
+        Ok(None)
     }
 }

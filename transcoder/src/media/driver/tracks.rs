@@ -51,7 +51,7 @@ impl Driver<'_, '_> {
             // As with pictures: what is missing for long is no silence, the timeline starts late.
             self.audio_cut = begins.frame();
         }
-        self.audio_scan = self.audio_cut;
+        self.sound_only.begin(self.audio_cut);
     }
 
     /// Decodes the sound that waits, once it is known where it belongs.
@@ -65,7 +65,8 @@ impl Driver<'_, '_> {
                 self.open_sound()?;
             }
             if let Some(sound) = &mut self.sound {
-                sound.push(Some(&unit.packet), |millis| MediaTime::from_millis(millis).plus(offset))?;
+                let place = |millis| MediaTime::from_millis(millis).plus(offset);
+                self.hearing.measure(|| sound.push(Some(&unit.packet), place))?;
             }
         }
         Ok(())
@@ -73,8 +74,7 @@ impl Driver<'_, '_> {
 
     pub(super) fn open_sound(&mut self) -> Result<(), MediaError> {
         if let Some(parameters) = self.source.parameters(Track::Audio) {
-            let bitrate = self.settings.audio_bitrate;
-            self.sound = Some(AudioTrack::open(parameters, self.audio_cut, bitrate, self.counters)?);
+            self.sound = Some(AudioTrack::open(parameters, self.audio_cut, self.settings, self.counters)?);
         }
         Ok(())
     }

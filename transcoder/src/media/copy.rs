@@ -1,0 +1,176 @@
+//! The source's own packets as the top rendition: nothing is lost, and the dearest encode is saved.
+//!
+//! A packet goes into the part in which as many pictures as packets are shown: with B-frames the packets of a part are
+//! not exactly the pictures of its stretch, but they are contiguous, and those of a segment are (its end is an IDR).
+
+use std::collections::VecDeque;
+
+use ff::codec;
+use ffmpeg_next as ff;
+
+use super::assemble::{Piece, Place};
+use super::codecs;
+use super::error::MediaError;
+use super::gop::GopCutter;
+use super::h264::{AccessUnit, classify};
+use super::ladder::Copied;
+use super::mux::Muxer;
+use super::segment::{RenditionKind, RenditionSegment};
+use super::time::{MediaTime, VideoSpan};
+use super::x264::TIME_BASE;
+
+/// Packets of an open segment: 2.45 s at 240 a second, and those that the decoder still has.
+const MAX_PACKETS: usize = 700;
+/// What is declared above the highest rate so far, percent: of an encoder that is not ours nothing more is known.
+const MARGIN_PERCENT: f64 = 125.0;
+
+/// The source cannot be copied (any more); a sentence for people.
+#[derive(Debug)]
+pub(super) struct Unfit(pub(super) &'static str);
+
+struct Held {
+    packet: ff::Packet,
+    pts: MediaTime,
+    dts: i64,
+    idr: bool,
+}
+
+/// The copied rendition of one run.
+pub(super) struct CopiedVideo {
+    gops: GopCutter,
+    from: MediaTime,
+    packets: VecDeque<Held>,
+    /// Of what was muxed last.
+    last_dts: i64,
+    begun: bool,
+    muxer: Option<(Muxer, Copied)>,
+    frame_rate: f64,
+    /// Bits and seconds of the open segment, and the highest rate of any before.
+    open: (f64, f64),
+    peak: f64,
+    segments: u32,
+}
+
+impl CopiedVideo {
+    pub(super) fn new(target: MediaTime, from: MediaTime) -> Self {
+        Self {
+            gops: GopCutter::new(target),
+            from,
+            packets: VecDeque::new(),
+            last_dts: i64::MIN,
+            begun: false,
+            muxer: None,
+            frame_rate: 0.0,
+            open: (0.0, 0.0),
+            peak: 0.0,
+            segments: 0,
+        }
+    }
+
+    /// The ladder has a place for it.
+    pub(super) fn admit(&mut self, copied: Copied, frame_rate: f64) {
+        self.frame_rate = frame_rate;
+        self.muxer = Some((Muxer::new(&copied.sized.rung.name, TIME_BASE), copied));
+    }
+
+    /// Takes the next packet in decoding order; answers whether a segment begins with it.
+    pub(super) fn push(
+        &mut self,
+        packet: &ff::Packet,
+        pts: MediaTime,
+        dts: MediaTime,
+    ) -> Result<bool, Unfit> {
+        let unit = classify(packet.data().unwrap_or_default());
+        if unit == AccessUnit::Strange {
+            return Err(Unfit("its packets are no plain H.264 access units"));
+        }
+        let idr = unit == AccessUnit::Idr;
+        if !self.begun {
+            if !idr || pts < self.from {
+                return Ok(false);
+            }
+            self.begun = true;
+        }
+        if packet.is_key() && !idr {
+            return Err(Unfit("its key frames are no IDRs (open GOPs)"));
+        }
+        if !self.gops.allows(pts) {
+            return Err(Unfit("its key frames are too far apart"));
+        }
+        if self.packets.len() == MAX_PACKETS {
+            return Err(Unfit("it has too many pictures a second"));
+        }
+        // The muxer wants them to rise; encoders repeat a millisecond at high rates.
+        let dts = dts.ticks().max(self.last_dts + 1);
+        self.last_dts = dts;
+        if pts.ticks() < dts {
+            return Err(Unfit("it shows pictures before they are decoded"));
+        }
+        self.packets.push_back(Held { packet: packet.clone(), pts, dts, idr });
+        Ok(idr && self.gops.cuts(pts))
+    }
+
+    /// The packets of a part of `frames` pictures; of the last part of a segment all up to the IDR shown at its end.
+    pub(super) fn part(
+        &mut self,
+        codec: &codec::Context,
+        place: Place,
+        last: bool,
+        span: VideoSpan,
+        frames: u32,
+    ) -> Result<Result<Piece, Unfit>, MediaError> {
+        let Some((muxer, copied)) = &mut self.muxer else {
+            return Ok(Err(Unfit("it has no place in the ladder")));
+        };
+        let behind = |held: &Held| held.idr && held.pts >= span.end;
+        let count = if last {
+            self.packets.iter().position(behind).unwrap_or(self.packets.len())
+        } else {
+            (frames as usize).min(self.packets.len())
+        };
+        let end = self.packets.get(count).map(|next| next.dts);
+        let mut mine: Vec<Held> = self.packets.drain(..count).collect();
+        if place.1 == 0 && !mine.first().is_some_and(|first| first.idr && first.pts == span.start) {
+            return Ok(Err(Unfit("its pictures are not those of its packets")));
+        }
+        let average = span.duration().ticks() / i64::from(frames.max(1));
+        let mut next = end.unwrap_or_else(|| mine.last().map_or(0, |held| held.dts + average.max(1)));
+        for held in mine.iter_mut().rev() {
+            held.packet.set_pts(Some(held.pts.ticks()));
+            held.packet.set_dts(Some(held.dts));
+            held.packet.set_duration(next - held.dts);
+            next = held.dts;
+        }
+        let mut packets: Vec<ff::Packet> = mine.into_iter().map(|held| held.packet).collect();
+        let fragment = muxer.fragment(codec, place, &mut packets)?;
+        self.open.0 += fragment.data.len() as f64 * 8.0;
+        self.open.1 += span.duration().as_secs_f64();
+        let rate = self.open.0 / self.open.1.max(0.2);
+        if last {
+            if self.segments == 0 && rate > f64::from(copied.up_to) {
+                return Ok(Err(Unfit("it costs more bits than its size is worth")));
+            }
+            self.segments += 1;
+            self.open = (0.0, 0.0);
+            self.peak = self.peak.max(rate);
+        }
+        // Parts of the very first segment are all there is to go by.
+        let peak = if self.segments == 0 { rate } else { self.peak };
+        let name = &copied.sized.rung.name;
+        let no_avcc = || MediaError::Fragment { rendition: name.clone(), what: "no avcC" };
+        let segment = RenditionSegment {
+            name: name.clone(),
+            kind: RenditionKind::Video {
+                width: copied.sized.width,
+                height: copied.sized.height,
+                frame_rate: self.frame_rate,
+            },
+            codecs: codecs::avc(&fragment.init).ok_or_else(no_avcc)?,
+            init: fragment.init,
+            data: fragment.data,
+            declared_bitrate: (peak * MARGIN_PERCENT / 100.0) as u32,
+            copied: true,
+        };
+        Ok(Ok(Piece::Rendition { place, index: 0, segment }))
+    }
+}

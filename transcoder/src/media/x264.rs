@@ -1,0 +1,78 @@
+//! The video encoder's settings: one choice for standard and one for low latency, measured in docs/ENCODING.md.
+
+use ff::codec;
+use ff::encoder;
+use ffmpeg_next as ff;
+
+use super::ladder::{Sized, level};
+
+/// Ticks of broadcast time.
+pub(super) const TIME_BASE: ff::Rational = ff::Rational(1, 90_000);
+
+/// Colours as the source declares them.
+#[derive(Clone, Copy)]
+pub(super) struct Colour {
+    pub(super) space: ff::color::Space,
+    pub(super) primaries: ff::color::Primaries,
+    pub(super) transfer: ff::color::TransferCharacteristic,
+}
+
+/// What one encoder is to be.
+#[derive(Clone)]
+pub(super) struct Encoding {
+    pub(super) sized: Sized,
+    pub(super) frame_rate: f64,
+    pub(super) colour: Colour,
+    pub(super) low_latency: bool,
+    /// The preset below: the same parameter sets, so that segments go on under the same init section.
+    pub(super) fast: bool,
+}
+
+/// Frames that x264 looks ahead when latency is standard: quality against a third of a second.
+const LOOKAHEAD: u32 = 10;
+
+impl Encoding {
+    /// An encoder of whole renditions: key frames only where they are asked for.
+    pub(super) fn open(&self) -> Result<encoder::Video, ff::Error> {
+        let codec = encoder::find_by_name("libx264").ok_or(ff::Error::EncoderNotFound)?;
+        let mut video = codec::Context::new_with_codec(codec).encoder().video()?;
+        let Sized { rung, width, height, .. } = &self.sized;
+        video.set_width(*width);
+        video.set_height(*height);
+        video.set_format(ff::format::Pixel::YUV420P);
+        video.set_aspect_ratio(ff::Rational(1, 1));
+        video.set_time_base(TIME_BASE);
+        video.set_frame_rate(Some(ff::Rational(self.millifps(), 1_000)));
+        video.set_colorspace(self.colour.space);
+        video.set_color_primaries(self.colour.primaries);
+        video.set_color_transfer_characteristic(self.colour.transfer);
+        video.set_color_range(ff::color::Range::MPEG);
+        video.set_bit_rate(rung.bitrate as usize);
+        video.set_max_bit_rate(rung.maxrate as usize);
+        video.set_max_b_frames(0);
+        video.set_flags(codec::Flags::GLOBAL_HEADER);
+        let mut options = ff::Dictionary::new();
+        options.set("preset", if self.fast { "superfast" } else { "veryfast" });
+        options.set("profile", "high");
+        options.set("level", level(*width, *height, self.frame_rate, rung.maxrate));
+        options.set("bufsize", &rung.buffer.to_string());
+        options.set("forced-idr", "1");
+        options.set("a53cc", "0");
+        options.set("x264-params", &self.params());
+        video.open_as_with(codec, options)
+    }
+
+    /// Boundaries are ours: no key frame of its own choice. `stitchable` keeps content out of SPS and PPS, so that the
+    /// init section is the same after a resume; `fps` feeds rate control, which else takes the time base for it.
+    fn params(&self) -> String {
+        let lookahead = if self.low_latency { 0 } else { LOOKAHEAD };
+        format!(
+            "keyint=infinite:min-keyint=1:scenecut=0:bframes=0:threads=1:sync-lookahead=0:rc-lookahead={lookahead}:stitchable=1:fps={}/1000",
+            self.millifps()
+        )
+    }
+
+    fn millifps(&self) -> i32 {
+        (self.frame_rate * 1_000.0).round() as i32
+    }
+}
