@@ -22,11 +22,10 @@ pub struct Rung {
 }
 
 impl Rung {
-    /// A rung whose peak is 7 % above its average over a buffer of half a second.
+    /// A rung whose peak is 7 % above its average over a buffer of a second.
     #[must_use]
     pub fn new(name: &str, height: u32, bitrate: u32) -> Self {
-        let maxrate = bitrate / 100 * 107;
-        Self { name: name.to_owned(), height, bitrate, maxrate, buffer: maxrate / 2 }
+        Self { name: name.to_owned(), height, bitrate, maxrate: bitrate / 100 * 107, buffer: bitrate }
     }
 }
 

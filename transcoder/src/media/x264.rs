@@ -24,12 +24,20 @@ pub(super) struct Encoding {
     pub(super) frame_rate: f64,
     pub(super) colour: Colour,
     pub(super) low_latency: bool,
-    /// The preset below: the same parameter sets, so that segments go on under the same init section.
+    /// Less care for less CPU; the same parameter sets, so that segments go on under the same init section.
     pub(super) fast: bool,
 }
 
-/// Frames that x264 looks ahead when latency is standard: quality against a third of a second.
-const LOOKAHEAD: u32 = 10;
+/// Constant quality of easy pictures; hard ones are bounded by the rung's bitrate. The scale differs, because without
+/// looking ahead x264 cannot weigh blocks by how long they are seen (mbtree).
+const CRF: &str = "20";
+const LOW_LATENCY_CRF: &str = "22.5";
+/// Frames that x264 looks ahead when latency is standard: a third of a second.
+const LOOKAHEAD: &str = "mbtree=1:rc-lookahead=10";
+/// No frame waits in x264 (`force-cfr` spares the one it would hold to learn its duration).
+const NO_LOOKAHEAD: &str = "mbtree=0:rc-lookahead=0:force-cfr=1";
+/// A fifth cheaper.
+const FAST: &str = "mbtree=0:rc-lookahead=0:subme=0:partitions=none";
 
 impl Encoding {
     /// An encoder of whole renditions: key frames only where they are asked for.
@@ -47,12 +55,12 @@ impl Encoding {
         video.set_color_primaries(self.colour.primaries);
         video.set_color_transfer_characteristic(self.colour.transfer);
         video.set_color_range(ff::color::Range::MPEG);
-        video.set_bit_rate(rung.bitrate as usize);
         video.set_max_bit_rate(rung.maxrate as usize);
         video.set_max_b_frames(0);
         video.set_flags(codec::Flags::GLOBAL_HEADER);
         let mut options = ff::Dictionary::new();
-        options.set("preset", if self.fast { "superfast" } else { "veryfast" });
+        options.set("preset", "superfast");
+        options.set("crf", if self.low_latency { LOW_LATENCY_CRF } else { CRF });
         options.set("profile", "high");
         options.set("level", level(*width, *height, self.frame_rate, rung.maxrate));
         options.set("bufsize", &rung.buffer.to_string());
@@ -65,9 +73,13 @@ impl Encoding {
     /// Boundaries are ours: no key frame of its own choice. `stitchable` keeps content out of SPS and PPS, so that the
     /// init section is the same after a resume; `fps` feeds rate control, which else takes the time base for it.
     fn params(&self) -> String {
-        let lookahead = if self.low_latency { 0 } else { LOOKAHEAD };
+        let care = match (self.low_latency, self.fast) {
+            (false, false) => LOOKAHEAD,
+            (true, false) => NO_LOOKAHEAD,
+            (_, true) => FAST,
+        };
         format!(
-            "keyint=infinite:min-keyint=1:scenecut=0:bframes=0:threads=1:sync-lookahead=0:rc-lookahead={lookahead}:stitchable=1:fps={}/1000",
+            "keyint=infinite:min-keyint=1:scenecut=0:bframes=0:threads=1:sync-lookahead=0:stitchable=1:{care}:fps={}/1000",
             self.millifps()
         )
     }
