@@ -85,7 +85,7 @@ fn encoders_are_understood() {
                 }
                 Event::Media(media) => match inspector.inspect(media.kind, &media.payload).unwrap().class {
                     MediaClass::SequenceHeader => headers += 1,
-                    MediaClass::RandomAccess => idrs += 1,
+                    MediaClass::RandomAccess(_) => idrs += 1,
                     _ => {}
                 },
                 Event::Ignored(what) => panic!("{name}: {what:?}"),
@@ -110,7 +110,7 @@ fn ffprobe_finds_every_message_in_our_flv() {
                 let kind = TagKind::Media(media.kind);
                 flv::write_tag(&mut file, kind, media.timestamp, stream_id, &media.payload).unwrap();
                 let info = inspector.inspect(media.kind, &media.payload).unwrap();
-                if matches!(info.class, MediaClass::Frames | MediaClass::RandomAccess) {
+                if matches!(info.class, MediaClass::Frames | MediaClass::RandomAccess(_)) {
                     let kind = if media.kind == MediaKind::Video { "video" } else { "audio" };
                     wanted.push(format!("{kind},{}", media.timestamp));
                 }
