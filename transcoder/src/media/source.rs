@@ -163,3 +163,6 @@ fn demuxer(container: Container<Guard, Tap>) -> Result<Option<Input>, MediaError
     options.set("fpsprobesize", "0");
     Ok(ff::format::input_from_stream(io, Some(name), Some(options)).ok())
 }
+
+#[cfg(test)]
+mod tests;
