@@ -12,7 +12,7 @@ use headwater_aws::{metrics, settings};
 use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
 use headwater_transcoder::ecs::{self, Agent};
-use headwater_transcoder::gateway::{self, GatewayConfig, Limits, Protection, RtmpsConfig};
+use headwater_transcoder::gateway::{self, Codecs, GatewayConfig, Limits, Protection, RtmpsConfig};
 use headwater_transcoder::media;
 use headwater_transcoder::run::{Ports, Task, new_boot};
 use tokio::signal::unix::{SignalKind, signal};
@@ -93,6 +93,7 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
         region: settings::region()?,
         spool_dir: settings::required("SPOOL_DIR")?.into(),
         signing_key: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
+        codecs: Codecs::new(media::decodable()),
         limits: Limits::default(),
         revision: settings::optional("GATEWAY_REVISION"),
         protection: settings::optional("ECS_AGENT_URI").map(|uri| Protection::new(Agent::new(&uri))),

@@ -107,6 +107,20 @@ fn sound_that_comes_late_ends_the_run_and_the_next_has_it() {
 }
 
 #[test]
+fn pictures_that_come_late_end_the_run_and_the_next_has_them() {
+    let source = av(10.0).filter(|t| !t.video || t.header || t.millis >= 5_000);
+    let out = transcode(&source);
+    assert!(matches!(out.end.reason, EndReason::TracksChanged), "{:?}", out.end);
+    assert_eq!(names(&out), ["audio"]);
+    check::consistent(&out.segments);
+    let rest = go_on(&source, &out);
+    assert!(matches!(rest.end.reason, EndReason::Ended), "{:?}", rest.end);
+    let shown = source.tags.iter().filter(|t| t.video && !t.header).count() as u64;
+    assert_eq!(check::consistent(&rest.segments).len() as u64, shown + rest.end.stats.repeated);
+    assert_eq!(names(&rest), ["180p", "90p", "audio"]);
+}
+
+#[test]
 fn pictures_that_go_away_end_the_run_and_the_next_goes_on_with_sound() {
     let source = av(12.0).filter(|t| !t.video || t.millis < 3_000 || t.millis > 10_000);
     let mut out = transcode(&source);
@@ -174,6 +188,16 @@ fn another_size_ends_the_run() {
     let rest = go_on(&source, &out);
     assert_eq!(check::consistent(&rest.segments).len(), 90);
     assert_eq!(size(&rest, 0), (180, 180));
+}
+
+#[test]
+fn a_phone_that_is_turned_ends_the_run() {
+    let source = av(3.0).then(&flv::clip("180x320", "30", 3.0, "-g 30 -bf 2"), 3_000);
+    let out = transcode(&source);
+    assert!(matches!(out.end.reason, EndReason::ParametersChanged), "{:?}", out.end);
+    let rest = go_on(&source, &out);
+    assert_eq!((check::consistent(&out.segments).len(), check::consistent(&rest.segments).len()), (90, 90));
+    assert_eq!((size(&out, 0), size(&rest, 0)), ((320, 180), (180, 320)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod media_support;
 
-use headwater_transcoder::media::{RenditionKind, Segment};
+use headwater_transcoder::media::{RenditionKind, Segment, StartPoint};
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{broken, check, collect, input, small, start, transcode};
 
@@ -81,4 +81,37 @@ fn behind_a_resume() {
     let second = collect(input(bytes, cursor), &small(), first.end.position.resume()).unwrap();
     let both: Vec<Segment> = first.segments.into_iter().chain(second.segments).collect();
     in_sync(&both, 9);
+}
+
+#[test]
+fn a_sample_clock_that_is_off_is_followed() {
+    // By the source's own timestamps its sound has 2 in 1,000 samples too few, or too many: 90 ms at the end.
+    for thousandths in [998, 1_002] {
+        let source = flashes("-ac 2", 45).retimed(|t| (u64::from(t.millis) * thousandths / 1_000) as u32);
+        let out = transcode(&source);
+        let (flashes, beeps) = onsets(&out.segments);
+        assert_eq!((flashes.len(), beeps.len()), (45, 45));
+        let worst = flashes.iter().zip(&beeps).map(|(f, b)| (b - f).abs()).fold(0.0, f64::max);
+        assert!(worst < 0.040, "{worst} s");
+        let stats = out.end.stats;
+        assert!(stats.drift_samples > 2_000 && stats.silence_samples < 4_800, "{stats:?}");
+    }
+}
+
+#[test]
+fn sound_of_another_rate_and_with_other_channels_from_the_next_run_on() {
+    let (first, second) = (flashes("-ac 2", 4), flashes("-ac 1 -ar 22050", 4));
+    let one = transcode(&first);
+    let at = one.end.position;
+    let again = StartPoint::aligned(at.video_end.max(at.audio_end.time()), at.next_segment);
+    let two = collect(input(second.bytes(), FIRST_CURSOR), &small(), again).unwrap();
+    in_sync(&one.segments, 4);
+    in_sync(&two.segments, 4);
+    let kind = |segments: &[Segment]| segments[0].renditions.last().unwrap().kind.clone();
+    assert_eq!(kind(&one.segments), RenditionKind::Audio { channels: 2, sample_rate: 48_000 });
+    assert_eq!(kind(&two.segments), RenditionKind::Audio { channels: 1, sample_rate: 48_000 });
+    assert_ne!(
+        one.segments[0].renditions.last().unwrap().init,
+        two.segments[0].renditions.last().unwrap().init
+    );
 }

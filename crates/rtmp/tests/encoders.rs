@@ -74,7 +74,7 @@ fn look_at(outcome: &Outcome) -> Seen {
                 let info = inspector.inspect(media.kind, &media.payload).unwrap();
                 match info.class {
                     MediaClass::SequenceHeader => seen.headers += 1,
-                    MediaClass::RandomAccess => {
+                    MediaClass::RandomAccess(_) => {
                         assert_eq!(info.codec, Codec::Video(VideoCodec::Avc));
                         seen.idrs += 1;
                     }

@@ -5,8 +5,8 @@ use bytes::BytesMut;
 use headwater_rtmp::MediaKind::{Audio, Video};
 use headwater_rtmp::amf::{self, Value};
 use headwater_rtmp::codec::{
-    AudioCodec, AudioPacket, AudioTag, Codec, FourCc, FrameType, Inspector, MediaClass, TagError, VideoCodec,
-    VideoPacket, VideoTag,
+    AudioCodec, AudioPacket, AudioTag, Codec, Entry, FourCc, FrameType, Inspector, MediaClass, TagError,
+    VideoCodec, VideoPacket, VideoTag,
 };
 use headwater_rtmp::flv::{self, BodyTooLong, TagKind};
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ fn keyframes_are_judged_by_nal_units() {
     assert_eq!(class(&mut inspector, idr), MediaClass::Frames, "nothing decodes before a sequence header");
     assert_eq!(class(&mut inspector, AVC_HEADER), MediaClass::SequenceHeader);
     assert_eq!(inspector.avc_config().unwrap().nal_length_size, 4);
-    assert_eq!(class(&mut inspector, idr), MediaClass::RandomAccess);
+    assert_eq!(class(&mut inspector, idr), MediaClass::RandomAccess(Entry::Clean));
     let recovery_point = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x61, 0x88];
     assert_eq!(
         class(&mut inspector, recovery_point),
@@ -97,7 +97,7 @@ fn keyframes_are_judged_by_nal_units() {
         "an open GOP is tagged a keyframe too"
     );
     let lying_inter = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88];
-    assert_eq!(class(&mut inspector, lying_inter), MediaClass::RandomAccess);
+    assert_eq!(class(&mut inspector, lying_inter), MediaClass::RandomAccess(Entry::Clean));
     assert_eq!(class(&mut inspector, &[0x17, 2, 0, 0, 0]), MediaClass::Other, "end of sequence");
     assert_eq!(class(&mut inspector, &[0x17, 1, 0, 0, 0]), MediaClass::Other, "empty");
     let length_beyond_the_end = &[0x17, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x65];
@@ -112,20 +112,22 @@ fn nal_lengths_of_other_sizes_are_used() {
     inspector.inspect(Video, &header).unwrap();
     assert_eq!(inspector.avc_config().unwrap().nal_length_size, 2);
     let idr = &[0x17, 1, 0, 0, 0, 0, 1, 0x09, 0, 2, 0x65, 0x88];
-    assert_eq!(inspector.inspect(Video, idr).unwrap().class, MediaClass::RandomAccess);
+    assert_eq!(inspector.inspect(Video, idr).unwrap().class, MediaClass::RandomAccess(Entry::Clean));
 }
 
 #[test]
-fn hevc_keyframes_are_idr_pictures() {
+fn hevc_keyframes_are_random_access_pictures() {
     let mut inspector = Inspector::new();
     let mut hvcc = [0; 23];
     hvcc[0] = 1;
     hvcc[21] = 0x0F;
     inspector.inspect(Video, &[b"\x90hvc1", &hvcc[..]].concat()).unwrap();
     for (nal_type, class) in [
-        (19, MediaClass::RandomAccess),
-        (20, MediaClass::RandomAccess),
-        (21, MediaClass::Frames),
+        (19, MediaClass::RandomAccess(Entry::Clean)),
+        (20, MediaClass::RandomAccess(Entry::Clean)),
+        (16, MediaClass::RandomAccess(Entry::Clean)),
+        (21, MediaClass::RandomAccess(Entry::Open)),
+        (9, MediaClass::Frames),
         (1, MediaClass::Frames),
     ] {
         let frame = [b"\x93hvc1", &[0, 0, 0, 2, nal_type << 1, 1][..]].concat();
@@ -133,6 +135,26 @@ fn hevc_keyframes_are_idr_pictures() {
     }
     let info = inspector.inspect(Video, b"\x93hvc1\x00\x00\x00\x01\x26").unwrap();
     assert_eq!((info.codec, info.enhanced), (Codec::Video(VideoCodec::Hevc), true));
+}
+
+#[test]
+fn a_sequence_header_is_one_of_its_codec() {
+    let hvcc = [&b"\x90hvc1\x01"[..], &[0; 20], &[0x0F, 0]].concat();
+    for (header, configured) in [
+        (AVC_HEADER, true),
+        (&b"\x17\x00\x00\x00\x00\x02"[..], false),
+        (&hvcc, true),
+        (b"\x90hvc1\x01", false),
+        (b"\x90av01\x81\x00\x0c\x00", true),
+        (b"\x90av01\x01\x00\x0c\x00", false),
+        (b"\x90av01\x81", false),
+        (b"\x90vp09", true),
+    ] {
+        let mut inspector = Inspector::new();
+        assert!(!inspector.is_configured());
+        inspector.inspect(Video, header).unwrap();
+        assert_eq!(inspector.is_configured(), configured, "{}", header.escape_ascii());
+    }
 }
 
 #[test]

@@ -8,12 +8,12 @@ use std::process::Command;
 
 use bytes::BytesMut;
 use headwater_rtmp::chunk::{ChunkReader, MessageLimits};
-use headwater_rtmp::codec::{Inspector, MediaClass};
+use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
 use headwater_rtmp::flv::{self, TagKind};
 use headwater_rtmp::message::type_id;
 use headwater_rtmp::{Event, MediaKind};
 use proptest::prelude::*;
-use support::replay::{CAPTURES, Replay, replay};
+use support::replay::{CAPTURES, ENHANCED, Replay, replay};
 
 /// In two reads: the first has the publish request, for an owner answers only between reads.
 fn replay_whole(bytes: &[u8]) -> Replay {
@@ -85,7 +85,7 @@ fn encoders_are_understood() {
                 }
                 Event::Media(media) => match inspector.inspect(media.kind, &media.payload).unwrap().class {
                     MediaClass::SequenceHeader => headers += 1,
-                    MediaClass::RandomAccess => idrs += 1,
+                    MediaClass::RandomAccess(_) => idrs += 1,
                     _ => {}
                 },
                 Event::Ignored(what) => panic!("{name}: {what:?}"),
@@ -94,6 +94,41 @@ fn encoders_are_understood() {
         }
         assert_eq!(headers, 2, "{name}");
         assert!(idrs >= 1 && metadata >= 1, "{name}: {idrs} IDR, {metadata} metadata");
+    }
+}
+
+#[test]
+fn enhanced_encoders_are_understood() {
+    for (code, bytes) in ENHANCED {
+        let whole = replay_whole(bytes);
+        assert_eq!(whole.error, None, "{code}");
+        assert!(replay(bytes.chunks(1)) == whole, "{code}");
+        let mut inspector = Inspector::new();
+        let (mut configured, mut clean, mut open, mut frames) = (0, 0, 0, 0);
+        for event in &whole.events {
+            match event {
+                Event::Connected(client) => {
+                    assert!(client.capabilities.enhanced);
+                    assert!(
+                        client.capabilities.four_ccs.iter().any(|announced| announced.to_string() == code)
+                    );
+                }
+                Event::Media(media) if media.kind == MediaKind::Video => {
+                    let info = inspector.inspect(media.kind, &media.payload).unwrap();
+                    assert!(info.enhanced);
+                    match info.class {
+                        MediaClass::SequenceHeader => configured += i32::from(inspector.is_configured()),
+                        MediaClass::RandomAccess(Entry::Clean) => clean += 1,
+                        MediaClass::RandomAccess(Entry::Open) => open += 1,
+                        MediaClass::Frames => frames += 1,
+                        MediaClass::Other => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((configured, clean + open + frames), (1, 150), "{code}");
+        assert_eq!((clean, open), if code == "hvc1" { (1, 5) } else { (3, 0) }, "{code}");
     }
 }
 
@@ -110,7 +145,7 @@ fn ffprobe_finds_every_message_in_our_flv() {
                 let kind = TagKind::Media(media.kind);
                 flv::write_tag(&mut file, kind, media.timestamp, stream_id, &media.payload).unwrap();
                 let info = inspector.inspect(media.kind, &media.payload).unwrap();
-                if matches!(info.class, MediaClass::Frames | MediaClass::RandomAccess) {
+                if matches!(info.class, MediaClass::Frames | MediaClass::RandomAccess(_)) {
                     let kind = if media.kind == MediaKind::Video { "video" } else { "audio" };
                     wanted.push(format!("{kind},{}", media.timestamp));
                 }

@@ -52,10 +52,11 @@ fn enhanced_clients_are_told_what_this_server_does() {
     client.connect(vec![("fourCcList", list), ("capsEx", Value::Number(15.0))]).unwrap();
     let said = client.hear();
     let info = &find(&said, "_result")[1];
-    assert_eq!(info.get("capsEx").unwrap().as_number(), Some(1.0), "reconnect, not multitrack");
-    let codecs = Value::StrictArray(["avc1", "hvc1", "av01"].map(Value::from).to_vec());
+    assert_eq!(info.get("capsEx").unwrap().as_number(), Some(5.0), "reconnect and ModEx, not multitrack");
+    let codecs = Value::StrictArray(["avc1", "hvc1", "av01", "mp4a"].map(Value::from).to_vec());
     assert_eq!(info.get("fourCcList"), Some(&codecs));
     assert_eq!(info.get("videoFourCcInfoMap").unwrap().get("hvc1").unwrap().as_number(), Some(1.0));
+    assert_eq!(info.get("audioFourCcInfoMap").unwrap().get("mp4a").unwrap().as_number(), Some(1.0));
     let Some(Event::Connected(info)) = client.session.poll_event() else { panic!("not connected") };
     assert!(info.capabilities.enhanced && info.capabilities.reconnect && !info.capabilities.go_away);
     assert_eq!(info.capabilities.four_ccs.len(), 2);

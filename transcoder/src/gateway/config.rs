@@ -9,6 +9,7 @@ use headwater_domain::hooks;
 use headwater_domain::metrics::Metrics;
 use headwater_domain::tokens::SigningKey;
 
+use super::codecs::Codecs;
 use super::protection::Protection;
 
 /// Settings of a gateway. Ports may be 0: [`super::Gateway`] tells which were taken.
@@ -28,6 +29,8 @@ pub struct GatewayConfig {
     pub spool_dir: PathBuf,
     /// Source tokens are checked with it.
     pub signing_key: SigningKey,
+    /// What the transcoders can decode.
+    pub codecs: Codecs,
     /// What peers may make the gateway do.
     pub limits: Limits,
     /// Which deployment it is of.

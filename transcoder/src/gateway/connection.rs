@@ -8,7 +8,6 @@ use headwater_domain::SessionId;
 use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef};
 use headwater_domain::key::StreamKey;
 use headwater_domain::ports::Hooks;
-use headwater_rtmp::codec::FourCc;
 use headwater_rtmp::{ErrorKind, Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
@@ -32,7 +31,8 @@ where
     let mut random = [0; 1_528];
     rand::fill(&mut random);
     let mut config = SessionConfig::new(random);
-    config.video_four_ccs = vec![FourCc::AVC];
+    config.video_four_ccs = context.codecs.video().to_vec();
+    config.audio_four_ccs = context.codecs.audio().to_vec();
     let mut wire = Wire::new(socket, ServerSession::new(config), &context.limits);
     let greeting = timeout_at(deadline, greet(&mut wire));
     let request = match context.leaving.run_until_cancelled(greeting).await {
@@ -190,7 +190,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut publication = Publication { session, context, end: None };
-    let end = relay::run(wire, &publication.session, &context.limits).await;
+    let end = relay::run(wire, &publication.session, &context.codecs, &context.limits).await;
     if let Some((code, reason)) = end.last_words() {
         wire.rtmp.close_with(code, &reason);
     }

@@ -7,6 +7,7 @@ use headwater_domain::ports::Hooks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::codecs::Codecs;
 use super::config::Limits;
 use super::farewell;
 use super::guests::Guests;
@@ -29,6 +30,8 @@ pub struct Context<H> {
     pub farewells: TaskTracker,
     /// Cancelled when no more publishers are taken.
     pub leaving: CancellationToken,
+    /// What encoders may send.
+    pub codecs: Codecs,
     /// What peers may do.
     pub limits: Limits,
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use headwater_rtmp::codec::{AudioCodec, Codec, Inspector, MediaClass, MediaInfo, VideoCodec};
+use headwater_rtmp::codec::{Codec, Entry, Inspector, MediaClass};
 use headwater_rtmp::{MediaKind, MediaMessage, Metadata};
 use thiserror::Error;
 
+use super::codecs::Codecs;
 use super::now;
 use super::runs::{RunSplitter, TooManyRuns};
 use super::session::Session;
@@ -45,15 +46,19 @@ pub enum IntakeError {
 #[derive(Debug)]
 pub struct Intake {
     session: Arc<Session>,
+    codecs: Codecs,
     inspector: Inspector,
     runs: RunSplitter,
+    /// Codecs of the sequence headers: audio, video.
+    headers: [Option<Codec>; 2],
     useless: u32,
 }
 
 impl Intake {
     /// For a session that begins.
-    pub fn new(session: Arc<Session>) -> Self {
-        Self { session, inspector: Inspector::new(), runs: RunSplitter::default(), useless: 0 }
+    pub fn new(session: Arc<Session>, codecs: Codecs) -> Self {
+        let (inspector, runs) = (Inspector::new(), RunSplitter::default());
+        Self { session, codecs, inspector, runs, headers: [None; 2], useless: 0 }
     }
 
     /// Takes onMetaData.
@@ -69,31 +74,41 @@ impl Intake {
         let Ok(info) = self.inspector.inspect(message.kind, &message.payload) else {
             return self.skip();
         };
-        if let Some(codec) = refused(&info) {
+        if let Some(codec) = self.codecs.refused(&info) {
             return Err(IntakeError::Codec(codec));
         }
         match info.class {
-            MediaClass::SequenceHeader => self.header(message),
-            MediaClass::Frames | MediaClass::RandomAccess if self.runs.has_header(message.kind) => {
-                let placed = self.runs.media(message.kind, message.timestamp, now())?;
-                let idr = message.kind == MediaKind::Video && info.class == MediaClass::RandomAccess;
-                self.session.spool.append(message.kind, placed, idr, &message.payload)?;
-                self.useless = 0;
-                Ok(())
-            }
-            MediaClass::Frames | MediaClass::RandomAccess => self.skip(),
+            MediaClass::SequenceHeader => self.header(message, info.codec),
+            MediaClass::Frames => self.frames(message, info.codec, None),
+            MediaClass::RandomAccess(entry) => self.frames(message, info.codec, Some(entry)),
             MediaClass::Other => Ok(()),
         }
     }
 
-    fn header(&mut self, message: &MediaMessage) -> Result<(), IntakeError> {
+    fn header(&mut self, message: &MediaMessage, codec: Codec) -> Result<(), IntakeError> {
         if message.payload.len() > MAX_HEADER_BYTES {
             return Err(IntakeError::HeaderTooLong);
         }
-        if message.kind == MediaKind::Video && self.inspector.avc_config().is_none() {
+        if message.kind == MediaKind::Video && !self.inspector.is_configured() {
             return self.skip();
         }
+        self.headers[message.kind as usize] = Some(codec);
         self.runs.header(message.kind, &message.payload);
+        Ok(())
+    }
+
+    fn frames(
+        &mut self,
+        message: &MediaMessage,
+        codec: Codec,
+        entry: Option<Entry>,
+    ) -> Result<(), IntakeError> {
+        if self.headers[message.kind as usize] != Some(codec) {
+            return self.skip();
+        }
+        let placed = self.runs.media(message.kind, message.timestamp, now())?;
+        self.session.spool.append(message.kind, placed, entry, &message.payload)?;
+        self.useless = 0;
         Ok(())
     }
 
@@ -101,36 +116,4 @@ impl Intake {
         self.useless += 1;
         if self.useless > MAX_USELESS { Err(IntakeError::Garbage) } else { Ok(()) }
     }
-}
-
-/// The name of a codec that is refused.
-fn refused(info: &MediaInfo) -> Option<String> {
-    let name = match info.codec {
-        // FFmpeg 5.1's FLV demuxer does not know the enhanced form, whatever is in it.
-        Codec::Video(VideoCodec::Avc) if info.enhanced => "H.264 in the Enhanced RTMP form".to_owned(),
-        Codec::Audio(AudioCodec::Aac) if info.enhanced => "AAC in the Enhanced RTMP form".to_owned(),
-        Codec::Video(VideoCodec::Avc) | Codec::Audio(AudioCodec::Aac) => return None,
-        // A command message (FLV 10.1 §E.4.3.1, frame type 5) names no codec.
-        _ if info.class == MediaClass::Other => return None,
-        Codec::Video(VideoCodec::Hevc) => "HEVC (H.265) video".to_owned(),
-        Codec::Video(VideoCodec::Av1) => "AV1 video".to_owned(),
-        Codec::Video(VideoCodec::Classic(id)) => match id {
-            2 => "Sorenson H.263 video".to_owned(),
-            3 | 6 => "Screen video".to_owned(),
-            4 | 5 => "VP6 video".to_owned(),
-            other => format!("video of FLV codec {other}"),
-        },
-        Codec::Video(VideoCodec::Enhanced(code)) => format!("{code} video"),
-        Codec::Audio(AudioCodec::Classic(format)) => match format {
-            0 | 3 => "PCM audio".to_owned(),
-            1 => "ADPCM audio".to_owned(),
-            2 | 14 => "MP3 audio".to_owned(),
-            4..=6 => "Nellymoser audio".to_owned(),
-            7 | 8 => "G.711 audio".to_owned(),
-            11 => "Speex audio".to_owned(),
-            other => format!("audio of FLV format {other}"),
-        },
-        Codec::Audio(AudioCodec::Enhanced(code)) => format!("{code} audio"),
-    };
-    Some(name)
 }

@@ -11,6 +11,7 @@
 
 pub mod admission;
 pub mod beats;
+pub mod codecs;
 pub mod config;
 pub mod connection;
 pub mod context;
@@ -32,6 +33,7 @@ pub mod spool;
 pub mod tls;
 pub mod wire;
 
+pub use codecs::Codecs;
 pub use config::{GatewayConfig, Limits, RtmpsConfig};
 pub use error::GatewayError;
 pub use protection::Protection;

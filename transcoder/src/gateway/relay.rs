@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio::time::timeout;
 
+use super::codecs::Codecs;
 use super::config::Limits;
 use super::intake::{Intake, IntakeError};
 use super::rate::Meter;
@@ -56,24 +57,29 @@ impl End {
 }
 
 /// Relays until the end.
-pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, limits: &Limits) -> End
+pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, codecs: &Codecs, limits: &Limits) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Err(end) = relay(wire, session, limits).await;
+    let intake = Intake::new(session.clone(), codecs.clone());
+    let Err(end) = relay(wire, session, intake, limits).await;
     end
 }
 
 /// Never the end: there is always a reason to stop.
 enum Never {}
 
-async fn relay<S>(wire: &mut Wire<S>, session: &Arc<Session>, limits: &Limits) -> Result<Never, End>
+async fn relay<S>(
+    wire: &mut Wire<S>,
+    session: &Arc<Session>,
+    mut intake: Intake,
+    limits: &Limits,
+) -> Result<Never, End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let began = Instant::now();
     let mut meter = Meter::new(limits.max_bitrate, limits.bitrate_window);
-    let mut intake = Intake::new(session.clone());
     let mut wishes = session.wishes();
     // There may be one already: the session has been in the registry for a moment.
     wishes.mark_changed();

@@ -26,9 +26,9 @@ const RUN_WINDOW: Duration = Duration::from_secs(60);
 /// What a decoder must know before media: message bodies as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers {
-    /// Body of the AVC sequence header message.
+    /// Body of the video sequence header message.
     pub video: Option<Bytes>,
-    /// Body of the AAC sequence header message.
+    /// Body of the audio sequence header message.
     pub audio: Option<Bytes>,
 }
 
@@ -122,11 +122,6 @@ impl RunSplitter {
         if slot.as_deref() != Some(body) {
             *slot = Some(Bytes::copy_from_slice(body));
         }
-    }
-
-    /// Whether media of `track` could be decoded.
-    pub fn has_header(&self, track: MediaKind) -> bool {
-        self.wanted.has(track)
     }
 
     /// Places a media message with RTMP time `raw`, received at `now`.

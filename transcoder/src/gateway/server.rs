@@ -64,6 +64,7 @@ impl Gateway {
             connections: TaskTracker::new(),
             farewells: TaskTracker::new(),
             leaving: shutdown.child_token(),
+            codecs: config.codecs,
             limits,
         });
 

@@ -1,5 +1,5 @@
-//! Recovers the gateway's 64-bit cursors from the FLV tags as they pass (CONTRACT, "Source link"), and keeps which
-//! byte position belongs to which cursor until the demuxer has reached it. Pure: bytes in, positions out.
+//! Recovers the gateway's 64-bit cursors from the FLV tags as they pass (ARCHITECTURE.md, "The source link"), and keeps
+//! which byte position belongs to which cursor until the demuxer has reached it. Pure: bytes in, positions out.
 
 use std::collections::VecDeque;
 
@@ -23,8 +23,16 @@ pub(super) struct CursorMap {
     first: u64,
     stamped: bool,
     lost: bool,
-    pending: VecDeque<(u64, u64)>,
-    current: u64,
+    pending: VecDeque<(u64, Place)>,
+    current: Place,
+}
+
+/// What is known of a media tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) cursor: u64,
+    /// Its FLV time, if the demuxer cannot know it.
+    pub(super) dts: Option<i64>,
 }
 
 impl CursorMap {
@@ -39,7 +47,7 @@ impl CursorMap {
             stamped: true,
             lost: false,
             pending: VecDeque::new(),
-            current: first,
+            current: Place { cursor: first, dts: None },
         }
     }
 
@@ -61,13 +69,13 @@ impl CursorMap {
         }
     }
 
-    /// The cursor of the media tag that holds byte `position`.
-    pub(super) fn at(&mut self, position: u64) -> u64 {
-        while let Some(&(start, cursor)) = self.pending.front() {
+    /// The media tag that holds byte `position`, or became what does.
+    pub(super) fn at(&mut self, position: u64) -> Place {
+        while let Some(&(start, place)) = self.pending.front() {
             if start > position {
                 break;
             }
-            self.current = cursor;
+            self.current = place;
             self.pending.pop_front();
         }
         self.current
@@ -97,15 +105,21 @@ impl CursorMap {
         self.head.clear();
         self.skip = size - 2 + 4;
         if media {
-            self.record(start, low, step);
+            self.record(start, low, None);
         }
+    }
+
+    /// For media that was made something else of, instead of [`CursorMap::feed`].
+    pub(super) fn note(&mut self, start: u64, low: u32, dts: i64) {
+        self.record(start, u64::from(low), Some(dts));
     }
 
     fn step(&self, low: u64) -> u64 {
         low.wrapping_sub(self.last.unwrap_or(self.first)) & LOW_BITS
     }
 
-    fn record(&mut self, start: u64, low: u64, step: u64) {
+    fn record(&mut self, start: u64, low: u64, dts: Option<i64>) {
+        let step = self.step(low);
         let cursor = match self.last {
             None => {
                 self.stamped = low == self.first & LOW_BITS;
@@ -120,7 +134,7 @@ impl CursorMap {
         };
         self.last = Some(cursor);
         if self.pending.len() < MAX_PENDING {
-            self.pending.push_back((start, cursor));
+            self.pending.push_back((start, Place { cursor, dts }));
         }
     }
 }
@@ -164,7 +178,7 @@ mod tests {
             map.feed(std::slice::from_ref(b));
         }
         for (position, cursor) in places {
-            assert_eq!(map.at(position), cursor);
+            assert_eq!(map.at(position).cursor, cursor);
         }
     }
 
@@ -177,7 +191,7 @@ mod tests {
         for first in [0, 41] {
             let mut map = CursorMap::new(first);
             map.feed(&bytes);
-            assert_eq!(map.at(u64::MAX), first + 2);
+            assert_eq!(map.at(u64::MAX).cursor, first + 2);
         }
     }
 
@@ -190,7 +204,7 @@ mod tests {
         bytes.splice(at..at, garbage);
         let mut map = CursorMap::new(100);
         map.feed(&bytes);
-        assert_eq!(map.at(position + 57), 102);
-        assert_eq!(map.at(u64::MAX), 103);
+        assert_eq!(map.at(position + 57).cursor, 102);
+        assert_eq!(map.at(u64::MAX).cursor, 103);
     }
 }

@@ -3,15 +3,33 @@
 use ff::codec::{self, threading};
 use ff::{decoder, frame};
 use ffmpeg_next as ff;
+use headwater_rtmp::codec::FourCc;
 
 use super::error::MediaError;
 
 /// Results of one packet that a decoder may hand out before we stop asking: above any reorder depth (16).
 const MAX_RESULTS: usize = 64;
 
+/// Codecs of video that the linked FFmpeg can decode, by their Enhanced RTMP codes.
+#[must_use]
+pub fn decodable() -> Vec<FourCc> {
+    let known = [
+        (codec::Id::H264, FourCc::AVC),
+        (codec::Id::HEVC, FourCc::HEVC),
+        (codec::Id::AV1, FourCc::AV1),
+        (codec::Id::VP9, FourCc::VP9),
+    ];
+    known.into_iter().filter(|(id, _)| has_decoder(*id)).map(|(_, code)| code).collect()
+}
+
+fn has_decoder(id: codec::Id) -> bool {
+    // FFmpeg's own `av1` only drives hardware; a library is found before it if there is one.
+    decoder::find(id).is_some_and(|found| found.name() != "av1")
+}
+
 fn context(parameters: codec::Parameters, track: &'static str) -> Result<codec::Context, MediaError> {
     let id = parameters.id();
-    if decoder::find(id).is_none() {
+    if !has_decoder(id) {
         return Err(MediaError::UnsupportedCodec { track, codec: id.name().to_owned() });
     }
     codec::Context::from_parameters(parameters).map_err(MediaError::av("cannot set up a decoder"))

@@ -84,6 +84,17 @@ pub(super) struct Driver<'scope, 'env> {
     go_on_at: Option<u64>,
 }
 
+/// What a driver is wired to.
+pub(super) struct Wires<'scope, 'env> {
+    pub(super) source: Source,
+    pub(super) first_cursor: u64,
+    pub(super) pace: Option<Box<dyn Pace>>,
+    pub(super) rungs: Rungs<'scope, 'env>,
+    pub(super) out: SyncSender<Piece>,
+    pub(super) counters: &'env Counters,
+    pub(super) stages: &'env Stages,
+}
+
 /// How the driver's work ended.
 pub(super) struct Driven {
     pub(super) reason: EndReason,
@@ -92,16 +103,8 @@ pub(super) struct Driven {
 }
 
 impl<'scope, 'env> Driver<'scope, 'env> {
-    pub(super) fn new(
-        source: Source,
-        first_cursor: u64,
-        settings: &'env EngineSettings,
-        start: StartPoint,
-        rungs: Rungs<'scope, 'env>,
-        out: SyncSender<Piece>,
-        (counters, stages): (&'env Counters, &'env Stages),
-        pace: Option<Box<dyn Pace>>,
-    ) -> Self {
+    pub(super) fn new(wires: Wires<'scope, 'env>, settings: &'env EngineSettings, start: StartPoint) -> Self {
+        let Wires { source, first_cursor, pace, rungs, out, counters, stages } = wires;
         Self {
             settings,
             counters,

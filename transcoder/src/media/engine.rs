@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 
 use super::assemble::Assembler;
 use super::cancel::Cancel;
-use super::driver::{Driven, Driver};
+use super::driver::{Driven, Driver, Wires};
 use super::error::MediaError;
 use super::part::{Joiner, Made};
 use super::rungs::Rungs;
@@ -55,8 +55,9 @@ pub fn run(
                 let RunInput { reader, pace, .. } = input;
                 let source = Source::open(reader, first_cursor, cancel)?;
                 let rungs = Rungs::new(scope, settings, counters_ref, stages_ref, out.clone());
-                let meters = (counters_ref, stages_ref);
-                Driver::new(source, first_cursor, settings, start, rungs, out, meters, pace).drive()
+                let (counters, stages) = (counters_ref, stages_ref);
+                let wires = Wires { source, first_cursor, pace, rungs, out, counters, stages };
+                Driver::new(wires, settings, start).drive()
             })
             .map_err(MediaError::Thread)?;
         let (mut assembler, mut joiner) = (Assembler::default(), Joiner::default());

@@ -205,6 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_of_drift_stays_within_40_ms() {
+        const BLOCKS: i64 = 3_600 * 48_000 / 1_024;
+        // Parts per million by which the source's sample clock is off its own timestamps: what crystals reach.
+        for ppm in [-100, 100] {
+            let mut grid = Grid::new(GridFrame::new(0), 1);
+            let plane = vec![0.0; 1024];
+            let mut worst = 0;
+            for i in 0..BLOCKS {
+                let exact = i * 1_024 + i * 1_024 * ppm / 1_000_000;
+                // Stamped up to 20 ms late, in whole milliseconds.
+                let stamped = (exact + i * 7_919 % 960) / 48 * 48;
+                let placed = grid.push::<()>(Some(stamped), &[&plane], |_| Ok(())).unwrap();
+                assert_eq!((placed.silence, placed.overlap), (0, 0), "block {i} at {ppm} ppm");
+                worst = worst.max((grid.filled() - 1_024 - exact).abs());
+                while grid.take().is_some() {}
+            }
+            assert!(worst < 40 * 48, "{worst} samples apart at {ppm} ppm");
+        }
+    }
+
+    #[test]
     fn a_long_gap_is_filled_in_bounded_pieces() {
         let mut grid = Grid::new(GridFrame::new(0), 2);
         let plane = vec![1.0; 1024];

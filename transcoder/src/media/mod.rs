@@ -2,8 +2,8 @@
 //! renditions out. The only place that names `ffmpeg_next`. Knows nothing of HTTP, AWS, hooks or async.
 //!
 //! ```text
-//! reader ─ cursor tap ─ demux ─┬─ decode video ─ cut ─┬─ rung 720p (scale, x264, mux) ─┐
-//!   (source, cursor, decode)   │   (pictures, cut)    └─ rung 480p ... (video, scale) ──┼─ assemble ─ sink
+//! reader ─ remux, tap ─ demux ─┬─ decode video ─ cut ─┬─ rung 720p (scale, x264, mux) ─┐
+//!   (source, remux, decode)    │   (pictures, cut)    └─ rung 480p ... (video, scale) ──┼─ assemble ─ sink
 //!                              └─ decode audio ─ grid ─ AAC ─ mux (audio, grid, aac) ───┘
 //!        └──────────────── driver thread ─────────────┘  └── a thread each ──┘            caller's thread
 //! ```
@@ -37,6 +37,7 @@ mod mux;
 mod part;
 mod pcm;
 mod pictures;
+mod remux;
 mod rungs;
 mod scale;
 mod segment;
@@ -51,6 +52,7 @@ mod x264;
 pub use audio::NAME as AUDIO;
 pub use cancel::Cancel;
 pub use check::{CheckError, check, libraries};
+pub use decode::decodable;
 pub use engine::run;
 pub use error::{ErrorKind, MediaError};
 pub use feed::{FeedItem, FeedReader, feed};

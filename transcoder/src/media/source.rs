@@ -1,15 +1,17 @@
 //! FLV bytes in, timed packets with their cursors out. Owns the demuxer; knows nothing of decoding.
 
+mod tap;
+
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use ff::format::context::{Input, StreamIo};
 use ff::{codec, media};
 use ffmpeg_next as ff;
 
+use self::tap::{Guard, Tap};
 use super::cancel::Cancel;
-use super::cursor::CursorMap;
 use super::error::MediaError;
+use super::remux::{self, Container};
 use super::stats::{Counters, add};
 
 /// Bytes libavformat may read to learn the tracks: enough for sequence headers and a first picture to begin. What it
@@ -48,47 +50,10 @@ pub(super) enum Next {
     End(SourceEnd),
 }
 
-struct Tap {
-    cursors: CursorMap,
-    failure: Option<io::Error>,
-}
-
-/// Watches the bytes on their way into libavformat.
-struct TapReader {
-    inner: Box<dyn Read + Send>,
-    tap: Arc<Mutex<Tap>>,
-    cancel: Cancel,
-}
-
-impl Read for TapReader {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if self.cancel.is_cancelled() {
-                return Ok(0);
-            }
-            match self.inner.read(buf) {
-                Ok(n) => {
-                    lock(&self.tap).cursors.feed(&buf[..n.min(buf.len())]);
-                    return Ok(n);
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    lock(&self.tap).failure = Some(e);
-                    return Err(io::ErrorKind::BrokenPipe.into());
-                }
-            }
-        }
-    }
-}
-
-fn lock(tap: &Mutex<Tap>) -> std::sync::MutexGuard<'_, Tap> {
-    tap.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The demuxer.
 pub(super) struct Source {
     input: Option<Input>,
-    tap: Arc<Mutex<Tap>>,
+    tap: Tap,
     cancel: Cancel,
     video: Option<usize>,
     audio: Option<usize>,
@@ -102,18 +67,16 @@ impl Source {
         first_cursor: u64,
         cancel: &Cancel,
     ) -> Result<Self, MediaError> {
-        let tap = Arc::new(Mutex::new(Tap { cursors: CursorMap::new(first_cursor), failure: None }));
-        let reader = TapReader { inner: reader, tap: Arc::clone(&tap), cancel: cancel.clone() };
-        let io = StreamIo::from_read(reader).map_err(MediaError::av("cannot make an input"))?;
-        let mut options = ff::Dictionary::new();
-        options.set("format_whitelist", "flv");
-        options.set("probesize", PROBE_BYTES);
-        options.set("analyzeduration", PROBE_MICROS);
-        options.set("fpsprobesize", "0");
-        let opened = ff::format::input_from_stream(io, Some("source.flv"), Some(options));
+        let tap = Tap::new(first_cursor);
+        let guard = Guard::new(reader, tap.clone(), cancel.clone());
+        let opened = match remux::open(guard, tap.clone()) {
+            Ok(container) => demuxer(container)?,
+            // The tap knows why.
+            Err(_) => None,
+        };
         let source =
-            Self { input: opened.ok(), tap, cancel: cancel.clone(), video: None, audio: None, last_dts: 0 };
-        if source.input.is_none() && !source.cancel.is_cancelled() && lock(&source.tap).failure.is_none() {
+            Self { input: opened, tap, cancel: cancel.clone(), video: None, audio: None, last_dts: 0 };
+        if source.input.is_none() && !source.cancel.is_cancelled() && !source.tap.has_failed() {
             return Err(MediaError::NoMedia);
         }
         Ok(source)
@@ -154,12 +117,14 @@ impl Source {
             if packet.size() == 0 {
                 continue;
             }
+            let place = self.tap.place(u64::try_from(packet.position()).unwrap_or(0));
+            if place.dts.is_some() {
+                packet.set_dts(place.dts);
+            }
             let dts_millis = packet.dts().or(packet.pts()).unwrap_or(self.last_dts);
             let pts_millis = packet.pts().unwrap_or(dts_millis);
             self.last_dts = dts_millis;
-            let position = u64::try_from(packet.position()).unwrap_or(0);
-            let cursor = lock(&self.tap).cursors.at(position);
-            return Next::Unit(Unit { track, packet, pts_millis, dts_millis, cursor });
+            return Next::Unit(Unit { track, packet, pts_millis, dts_millis, cursor: place.cursor });
         }
     }
 
@@ -179,10 +144,28 @@ impl Source {
     }
 
     fn end(&self) -> SourceEnd {
-        match lock(&self.tap).failure.take() {
+        match self.tap.take_failure() {
             Some(e) => SourceEnd::Abrupt(e),
             None if self.cancel.is_cancelled() => SourceEnd::Cancelled,
             None => SourceEnd::Clean,
         }
     }
 }
+
+/// Opens libavformat's demuxer; `None` if it makes nothing of the bytes.
+fn demuxer(container: Container<Guard, Tap>) -> Result<Option<Input>, MediaError> {
+    let (io, format, name) = match container {
+        Container::Flv(reader) => (StreamIo::from_read(reader), "flv", "source.flv"),
+        Container::Matroska(reader) => (StreamIo::from_read(reader), "matroska", "source.mkv"),
+    };
+    let io = io.map_err(MediaError::av("cannot make an input"))?;
+    let mut options = ff::Dictionary::new();
+    options.set("format_whitelist", format);
+    options.set("probesize", PROBE_BYTES);
+    options.set("analyzeduration", PROBE_MICROS);
+    options.set("fpsprobesize", "0");
+    Ok(ff::format::input_from_stream(io, Some(name), Some(options)).ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,11 @@
 
 mod cost;
 mod ends;
+mod enhanced;
 mod health;
 mod hooks;
+#[path = "../media_support/mod.rs"]
+mod media_support;
 mod program;
 mod protection;
 mod publish;

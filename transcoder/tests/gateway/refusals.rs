@@ -7,6 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use headwater_domain::hooks::DenyKind;
 use headwater_rtmp::MediaKind::{Audio, Video};
+use headwater_rtmp::amf::Value;
+use headwater_rtmp::codec::FourCc;
+use headwater_transcoder::gateway::Codecs;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -86,20 +89,49 @@ async fn other_codecs_are_refused_by_name() {
 #[tokio::test]
 async fn enhanced_codecs_are_refused_by_name() {
     let rig = rig().await;
-    for (n, (body, name)) in [
-        (&b"\x90hvc1\x01"[..], "HEVC (H.265) video"),
-        (&b"\x90av01\x81"[..], "AV1 video"),
-        (&b"\x90vp09\x01"[..], "vp09 video"),
-        (&b"\x90avc1\x01\x64\0\x1e\xff"[..], "H.264 in the Enhanced RTMP form"),
-        (&b"\x1c\0\0\0\0\x01"[..], "HEVC (H.265) video"),
+    for (n, (kind, body, name)) in [
+        (Video, &b"\x90vvc1\x01"[..], "vvc1 video"),
+        (Video, b"\x90vp08\x01", "vp08 video"),
+        (Audio, b"\x90OpusHead", "Opus audio"),
+        (Audio, b"\x91ac-3\x0b\x77", "ac-3 audio"),
+        (Video, b"\x96\x01hvc1\0", "multitrack"),
+        (Audio, b"\x95\x01mp4a\0", "multitrack"),
     ]
     .into_iter()
     .enumerate()
     {
         let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+        publisher.send(kind, 0, Bytes::from_static(body)).await;
+        let heard = publisher.closed().await;
+        assert!(heard.contains("NetStream.Publish.Rejected") && heard.contains(name), "{heard}");
+        assert!(rig.hooks.unpublish(n).await.reason.contains(name));
+    }
+    rig.leave().await;
+}
+
+#[tokio::test]
+async fn what_the_image_cannot_decode_is_neither_promised_nor_taken() {
+    let rig = rig_configured(Policy::Allow, tempfile::tempdir().unwrap(), |config| {
+        config.limits.drain_timeout = Duration::ZERO;
+        config.codecs = Codecs::new([FourCc::AVC]);
+    })
+    .await;
+    for (n, (body, name)) in [
+        (&b"\x90hvc1\x01"[..], "HEVC (H.265) video"),
+        (b"\x90av01\x81", "AV1 video"),
+        (b"\x90vp09\x01", "vp09 video"),
+        (b"\x1c\0\0\0\0\x01", "HEVC (H.265) video"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let negotiates = vec![("capsEx".to_owned(), Value::Number(0.0))];
+        let mut publisher = Publisher::ask(rig.gateway.rtmp_addr(), negotiates).await;
+        publisher.hears("NetStream.Publish.Start").await;
         publisher.send(Video, 0, Bytes::from_static(body)).await;
         let heard = publisher.closed().await;
         assert!(heard.contains("NetStream.Publish.Rejected") && heard.contains(name), "{heard}");
+        assert!(heard.contains("avc1") && !heard.contains("hvc1") && !heard.contains("av01"), "{heard}");
         assert!(rig.hooks.unpublish(n).await.reason.contains(name));
     }
     rig.leave().await;

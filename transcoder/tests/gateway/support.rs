@@ -11,7 +11,8 @@ use headwater_domain::hooks::Secret;
 use headwater_domain::key::StreamKey;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, SessionId, Timestamp};
-use headwater_transcoder::gateway::{Gateway, GatewayConfig, Limits, RtmpsConfig};
+use headwater_transcoder::gateway::{Codecs, Gateway, GatewayConfig, Limits, RtmpsConfig};
+use headwater_transcoder::media;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -77,6 +78,7 @@ pub(crate) async fn rig_configured(
         region: "eu-west-1".parse().unwrap(),
         spool_dir: dir.path().join("spool"),
         signing_key: key.clone(),
+        codecs: Codecs::new(media::decodable()),
         limits: Limits::default(),
         revision: Some("r2".to_owned()),
         protection: None,

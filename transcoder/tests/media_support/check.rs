@@ -77,6 +77,8 @@ pub fn luma(mp4: &[u8]) -> Vec<u8> {
         "IN",
         "-vsync",
         "0",
+        "-enc_time_base",
+        "-1",
         "-vf",
         "scale=1:1:flags=area,format=gray",
         "-f",

@@ -16,6 +16,8 @@ pub struct Tag {
     pub audio: bool,
     pub header: bool,
     pub key: bool,
+    /// A key picture behind which pictures may follow that are shown before it.
+    pub open: bool,
 }
 
 /// A source taken apart.
@@ -47,6 +49,34 @@ pub fn clip(size: &str, rate: &str, secs: f64, x264: &str) -> Flv {
     ))
 }
 
+#[derive(PartialEq, Eq)]
+enum Content {
+    Header,
+    Media,
+    /// Nothing that a gateway would pass on: end of sequence, metadata of video.
+    Nothing,
+}
+
+/// What a tag holds, classic or enhanced.
+fn content(h: &[u8]) -> Content {
+    let enhanced = (h[0] == 9 && h[11] & 0x80 != 0) || (h[0] == 8 && h[11] >> 4 == 9);
+    match (h[0], enhanced) {
+        (8 | 9, true) => match h[11] & 15 {
+            0 => Content::Header,
+            1 | 3 => Content::Media,
+            _ => Content::Nothing,
+        },
+        (9, false) if matches!(h[11] & 15, 7 | 12) => match h[12] {
+            0 => Content::Header,
+            2 => Content::Nothing,
+            _ => Content::Media,
+        },
+        (8, false) if h[11] >> 4 == 10 && h[12] == 0 => Content::Header,
+        (8 | 9, false) => Content::Media,
+        _ => Content::Header,
+    }
+}
+
 impl Flv {
     pub fn parse(bytes: &[u8]) -> Self {
         let mut at = 13;
@@ -57,11 +87,9 @@ impl Flv {
             let size = u32::from_be_bytes([0, h[1], h[2], h[3]]) as usize;
             let end = at + 11 + size + 4;
             let (video, audio) = (h[0] == 9, h[0] == 8);
-            let header =
-                (video && h[11] & 15 == 7 && h[12] == 0) || (audio && h[11] >> 4 == 10 && h[12] == 0);
-            let media = (video || audio) && !header;
-            // End of sequence is no media that a gateway would pass on.
-            if !(video && h[11] & 15 == 7 && h[12] == 2) {
+            let what = content(h);
+            let media = what == Content::Media;
+            if what != Content::Nothing {
                 let mut tag = Tag {
                     bytes: bytes[at..end].to_vec(),
                     cursor: if media { cursor } else { 0 },
@@ -69,7 +97,8 @@ impl Flv {
                     video,
                     audio,
                     header: !media,
-                    key: media && video && h[11] >> 4 == 1,
+                    key: media && video && h[11] >> 4 & 7 == 1,
+                    open: false,
                 };
                 let low = (tag.cursor as u32).to_be_bytes();
                 tag.bytes[8..11].copy_from_slice(&low[1..]);
@@ -122,7 +151,9 @@ impl Flv {
     /// What the gateway sends for `?after=cursor`, and `Headwater-Cursor`.
     pub fn serve(&self, after: u64) -> (Vec<u8>, u64) {
         let media = || self.tags.iter().filter(|t| !t.header);
-        let idr = media().filter(|t| t.key && t.cursor <= after).map(|t| t.cursor).max();
+        let mut passed_open = false;
+        let mut keys = media().rev().filter(|t| t.key && t.cursor <= after);
+        let idr = keys.find(|t| !t.open || std::mem::replace(&mut passed_open, true)).map(|t| t.cursor);
         let has_video = media().any(|t| t.video);
         let from = match idr {
             Some(cursor) => cursor,

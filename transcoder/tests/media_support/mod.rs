@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 pub mod check;
+pub mod enhanced;
 pub mod flv;
 
 use std::io::{self, Cursor, Read};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use headwater_domain::beat::Activity;
 
+use crate::enhanced::{HEVC, recorded};
 use crate::hooks::Say;
 use crate::server::Run;
 use crate::support::{FRAMES, rig, session, source};
@@ -28,6 +29,23 @@ async fn garbage_is_told_and_not_asked_for_again_and_again() {
     rig.read_out(running, &session(2)).await.unwrap();
     rig.shows(&rig.line().await, &[FRAMES]);
     assert_eq!(rig.hooks.beats().last().unwrap().health.problem, None, "it is over");
+}
+
+#[tokio::test]
+async fn a_codec_without_decoder_is_told() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let mut run = Run::of(recorded(HEVC));
+    for tag in run.flv.tags.iter_mut().filter(|tag| tag.video) {
+        let body = [&tag.body()[..1], b"vvc1", &tag.body()[5..]].concat();
+        *tag = tag.with_body(&body);
+    }
+    rig.source.put(&session(1), vec![run], false);
+    rig.source.put(&session(2), vec![Run::of(source())], true);
+    let running = rig.start(1);
+    let beat = rig.hooks.until(|beat| beat.health.problem.is_some()).await;
+    assert!(beat.health.problem.unwrap().contains("no decoder for video"));
+    rig.hooks.say(Say::Transcode(session(2)));
+    rig.read_out(running, &session(2)).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,6 +4,9 @@
 #[path = "../media_support/check.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod check;
+#[path = "../media_support/enhanced.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
+mod enhanced;
 #[path = "../media_support/flv.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod flv;

@@ -2,8 +2,8 @@
 //! keyframes are judged by NAL units and not by what the tag claims.
 
 use super::{
-    AudioCodec, AudioPacket, AudioTag, AvcConfig, FrameType, HevcConfig, NalUnits, TagError, VideoCodec,
-    VideoPacket, VideoTag,
+    AudioCodec, AudioPacket, AudioTag, Av1Config, AvcConfig, Entry, FrameType, HevcConfig, NalUnits,
+    TagError, VideoCodec, VideoPacket, VideoTag,
 };
 use crate::message::MediaKind;
 
@@ -12,9 +12,9 @@ use crate::message::MediaKind;
 pub enum MediaClass {
     /// Decoder configuration.
     SequenceHeader,
-    /// A video message at which a decoder can start: for H.264 and HEVC one with an IDR picture, for other codecs
-    /// what the tag calls a keyframe.
-    RandomAccess,
+    /// A video message at which a decoder can start: for H.264 and HEVC judged by its pictures, for other codecs by what
+    /// the tag calls a keyframe.
+    RandomAccess(Entry),
     /// Any other coded audio or video.
     Frames,
     /// End of sequence, metadata, commands, empty messages: nothing to decode.
@@ -48,6 +48,7 @@ pub struct MediaInfo {
 pub struct Inspector {
     avc: Option<AvcConfig>,
     hevc: Option<HevcConfig>,
+    configured: bool,
 }
 
 impl Inspector {
@@ -61,6 +62,12 @@ impl Inspector {
     #[must_use]
     pub fn avc_config(&self) -> Option<AvcConfig> {
         self.avc
+    }
+
+    /// Whether the last video sequence header is one of its codec. VP8 and VP9 need none, so theirs always is.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        self.configured
     }
 
     /// Classifies the next message.
@@ -77,15 +84,12 @@ impl Inspector {
     fn video(&mut self, tag: VideoTag<'_>) -> MediaInfo {
         let class = match tag.packet {
             VideoPacket::SequenceHeader => {
-                match tag.codec {
-                    VideoCodec::Avc => self.avc = AvcConfig::parse(tag.data),
-                    VideoCodec::Hevc => self.hevc = HevcConfig::parse(tag.data),
-                    _ => {}
-                }
+                self.configured = self.configure(tag);
                 MediaClass::SequenceHeader
             }
-            VideoPacket::Frames if self.is_random_access(tag) => MediaClass::RandomAccess,
-            VideoPacket::Frames if !tag.data.is_empty() => MediaClass::Frames,
+            VideoPacket::Frames if !tag.data.is_empty() => {
+                self.entry(tag).map_or(MediaClass::Frames, MediaClass::RandomAccess)
+            }
             _ => MediaClass::Other,
         };
         MediaInfo {
@@ -96,16 +100,30 @@ impl Inspector {
         }
     }
 
-    fn is_random_access(&self, tag: VideoTag<'_>) -> bool {
+    fn configure(&mut self, tag: VideoTag<'_>) -> bool {
         match tag.codec {
-            // Without a sequence header nothing can be decoded, so there is nowhere to start either.
             VideoCodec::Avc => {
-                self.avc.is_some_and(|config| NalUnits::new(tag.data, config.nal_length_size).has_avc_idr())
+                self.avc = AvcConfig::parse(tag.data);
+                self.avc.is_some()
             }
             VideoCodec::Hevc => {
-                self.hevc.is_some_and(|config| NalUnits::new(tag.data, config.nal_length_size).has_hevc_idr())
+                self.hevc = HevcConfig::parse(tag.data);
+                self.hevc.is_some()
             }
-            _ => tag.frame_type == FrameType::Key && !tag.data.is_empty(),
+            VideoCodec::Av1 => Av1Config::parse(tag.data).is_some(),
+            VideoCodec::Classic(_) | VideoCodec::Enhanced(_) => true,
+        }
+    }
+
+    fn entry(&self, tag: VideoTag<'_>) -> Option<Entry> {
+        // Without a sequence header nothing can be decoded, so there is nowhere to start either.
+        match tag.codec {
+            VideoCodec::Avc => {
+                let nals = NalUnits::new(tag.data, self.avc?.nal_length_size);
+                nals.has_avc_idr().then_some(Entry::Clean)
+            }
+            VideoCodec::Hevc => NalUnits::new(tag.data, self.hevc?.nal_length_size).hevc_entry(),
+            _ => (tag.frame_type == FrameType::Key).then_some(Entry::Clean),
         }
     }
 }

@@ -13,7 +13,7 @@ mod video;
 pub use audio::{AudioCodec, AudioPacket, AudioTag};
 pub use fourcc::FourCc;
 pub use inspect::{Codec, Inspector, MediaClass, MediaInfo};
-pub use nal::{AvcConfig, HevcConfig, NalUnits};
+pub use nal::{Av1Config, AvcConfig, Entry, HevcConfig, NalUnits};
 pub use video::{FrameType, VideoCodec, VideoPacket, VideoTag};
 
 /// Why a tag body cannot be classified.

@@ -1,4 +1,4 @@
-//! NAL units inside H.264 and HEVC messages: enough to tell where a decoder can start.
+//! Decoder configurations, and NAL units inside H.264 and HEVC messages: enough to tell where a decoder can start.
 
 /// What this crate needs of an avcC record (ISO 14496-15 §5.3.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,34 @@ impl HevcConfig {
     }
 }
 
+/// What this crate needs of an av1C record (AV1 in ISOBMFF §2.3.3): that it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Av1Config {
+    /// `seq_profile`.
+    pub profile: u8,
+    /// `seq_level_idx_0`.
+    pub level: u8,
+}
+
+impl Av1Config {
+    /// Reads the start of an av1C; `None` when it is not one.
+    #[must_use]
+    pub fn parse(data: &[u8]) -> Option<Self> {
+        // Marker bit and version 1.
+        let [0x81, profile_level, _, _, ..] = *data else { return None };
+        Some(Self { profile: profile_level >> 5, level: profile_level & 0x1F })
+    }
+}
+
+/// At which pictures of a stream a decoder can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// Everything that is shown from here on can be decoded.
+    Clean,
+    /// Pictures that follow, and are shown before this one, may need what came earlier (HEVC CRA, "open GOP").
+    Open,
+}
+
 fn nal_length_size(byte: u8) -> Option<usize> {
     match byte & 0x03 {
         2 => None,
@@ -73,10 +101,15 @@ impl<'a> NalUnits<'a> {
         self.filter_map(|nal| nal.first()).any(|head| head & 0x1F == 5)
     }
 
-    /// Whether one of them is an HEVC IDR slice (types 19 and 20).
+    /// How a decoder can start at these HEVC slices, by the first of a random access picture (H.265 table 7-1): IDR and
+    /// BLA are types 16 to 20 (what a BLA's leading pictures need is never there), CRA is 21.
     #[must_use]
-    pub fn has_hevc_idr(self) -> bool {
-        self.filter_map(|nal| nal.first()).any(|head| matches!(head >> 1 & 0x3F, 19 | 20))
+    pub fn hevc_entry(self) -> Option<Entry> {
+        self.filter_map(|nal| nal.first()).find_map(|head| match head >> 1 & 0x3F {
+            16..=20 => Some(Entry::Clean),
+            21 => Some(Entry::Open),
+            _ => None,
+        })
     }
 }
 

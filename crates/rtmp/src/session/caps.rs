@@ -3,8 +3,10 @@
 use crate::amf::{Properties, Value};
 use crate::codec::FourCc;
 
-/// E-RTMP `capsEx` bit: the client follows reconnect requests.
+/// E-RTMP `capsEx` bit: reconnect requests are followed, or sent.
 const CAPS_EX_RECONNECT: u32 = 0x01;
+/// E-RTMP `capsEx` bit: ModEx is parsed; what it modifies is of no use here.
+const CAPS_EX_MOD_EX: u32 = 0x04;
 /// E-RTMP FourCC info flag: this side can decode.
 const CAN_DECODE: f64 = 1.0;
 /// Codec codes kept of one client's list; there are about 12.
@@ -55,18 +57,19 @@ impl Capabilities {
     }
 
     /// What the server answers to a client that negotiates: only what it does.
-    pub(super) fn answer(&self, video: &[FourCc]) -> Properties {
+    pub(super) fn answer(&self, video: &[FourCc], audio: &[FourCc]) -> Properties {
         if !self.enhanced {
             return Properties::new();
         }
-        let names = || video.iter().map(ToString::to_string);
+        let names = video.iter().chain(audio).map(|code| Value::String(code.to_string()));
+        let map = |codes: &[FourCc]| {
+            Value::Object(codes.iter().map(|code| (code.to_string(), Value::Number(CAN_DECODE))).collect())
+        };
         vec![
-            ("capsEx".to_owned(), Value::Number(CAPS_EX_RECONNECT.into())),
-            ("fourCcList".to_owned(), Value::StrictArray(names().map(Value::String).collect())),
-            (
-                "videoFourCcInfoMap".to_owned(),
-                Value::Object(names().map(|name| (name, Value::Number(CAN_DECODE))).collect()),
-            ),
+            ("capsEx".to_owned(), Value::Number((CAPS_EX_RECONNECT | CAPS_EX_MOD_EX).into())),
+            ("fourCcList".to_owned(), Value::StrictArray(names.collect())),
+            ("videoFourCcInfoMap".to_owned(), map(video)),
+            ("audioFourCcInfoMap".to_owned(), map(audio)),
         ]
     }
 }

@@ -134,7 +134,7 @@ impl ServerSession {
         let encoding = object.get("objectEncoding").and_then(Value::as_number);
         let encoding = if encoding == Some(3.0) { 3.0 } else { 0.0 };
         let mut more = vec![("objectEncoding".to_owned(), Value::Number(encoding))];
-        more.extend(client.capabilities.answer(&self.config.video_four_ccs));
+        more.extend(client.capabilities.answer(&self.config.video_four_ccs, &self.config.audio_four_ccs));
         let success = info(&Level::Status, "NetConnection.Connect.Success", "connected", more);
         self.out.result(command.transaction, &[server, success]);
         self.client = Some(client.clone());

@@ -37,6 +37,8 @@ pub struct SessionConfig {
     pub handshake_random: [u8; RANDOM_LEN],
     /// Enhanced RTMP video codecs the owner can use; clients that negotiate are told these.
     pub video_four_ccs: Vec<FourCc>,
+    /// The same for audio.
+    pub audio_four_ccs: Vec<FourCc>,
     /// What a peer may make this session hold.
     pub limits: SessionLimits,
 }
@@ -50,6 +52,7 @@ impl SessionConfig {
             chunk_size_out: CHUNK_SIZE_OUT,
             handshake_random,
             video_four_ccs: vec![FourCc::AVC, FourCc::HEVC, FourCc::AV1],
+            audio_four_ccs: vec![FourCc::AAC],
             limits: SessionLimits::default(),
         }
     }

@@ -9,6 +9,13 @@ pub const CAPTURES: [(&str, &[u8]); 4] = [
     ("gst-rtmpsink", include_bytes!("../captures/gst-rtmpsink.client.bin")),
 ];
 
+/// FFmpeg 9, with video in the form of Enhanced RTMP.
+pub const ENHANCED: [(&str, &[u8]); 3] = [
+    ("hvc1", include_bytes!("../captures/ffmpeg9-hevc.client.bin")),
+    ("av01", include_bytes!("../captures/ffmpeg9-av1.client.bin")),
+    ("vp09", include_bytes!("../captures/ffmpeg9-vp9.client.bin")),
+];
+
 pub fn session() -> ServerSession {
     ServerSession::new(SessionConfig::new([7; 1528]))
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::Entry;
 
 use crate::gateway::runs::RunStart;
 
 /// Most points kept of a session (40 bytes each: 160 KiB). Beyond it they are noted half as often, which costs a reader
 /// some media it must decode and drop, never correctness.
 const MAX_POINTS: usize = 4_096;
-/// Without IDR so often a place is noted all the same: audio-only sessions, and encoders with intra refresh.
+/// Without a random access picture so often a place is noted all the same: audio-only sessions, and encoders with intra refresh.
 const SOFT_POINT_EVERY: Duration = Duration::from_secs(1);
 
 /// A place between two messages.
@@ -31,7 +32,8 @@ struct Point {
     mark: Mark,
     /// When it came, since the session's start.
     at: Duration,
-    idr: bool,
+    /// How a decoder can start with it.
+    entry: Option<Entry>,
 }
 
 /// One run as kept.
@@ -126,15 +128,15 @@ impl Index {
     }
 
     /// Takes note of a message of `bytes`, tag and all; answers its cursor.
-    pub fn push(&mut self, kind: MediaKind, idr: bool, bytes: usize, at: Duration) -> u64 {
+    pub fn push(&mut self, kind: MediaKind, entry: Option<Entry>, bytes: usize, at: Duration) -> u64 {
         let mark = self.next;
         if let Some(run) = self.runs.back_mut() {
             run.has_video |= kind == MediaKind::Video;
             let opens = run.first == mark;
             let due = self.points.back().is_none_or(|last| at.saturating_sub(last.at) >= SOFT_POINT_EVERY);
             let apart = self.points.back().is_none_or(|last| mark.cursor - last.mark.cursor >= self.spacing);
-            if opens || (apart && (idr || due)) {
-                self.points.push_back(Point { mark, at, idr });
+            if opens || (apart && (entry.is_some() || due)) {
+                self.points.push_back(Point { mark, at, entry });
             }
         }
         if self.points.len() > MAX_POINTS {
@@ -180,14 +182,21 @@ impl Index {
         })
     }
 
-    /// The last point of `run` at or before `cursor` from which it can be decoded.
+    /// The last point of `run` at or before `cursor` from which all that is shown after `cursor` can be decoded. Of open
+    /// entries that is the last but one: the leading pictures of the last may be behind `cursor`, those of the one
+    /// before are not.
     fn point_before(&self, run: &Run, cursor: u64) -> Option<Mark> {
+        let mut passed_open = false;
         let later = self.points.partition_point(|point| point.mark.cursor <= cursor);
         self.points
             .range(..later)
             .rev()
             .take_while(|point| point.mark.cursor >= run.first.cursor)
-            .find(|point| point.idr || !run.has_video)
+            .find(|point| match point.entry {
+                Some(Entry::Clean) => true,
+                Some(Entry::Open) => std::mem::replace(&mut passed_open, true),
+                None => !run.has_video,
+            })
             .map(|point| point.mark)
     }
 
@@ -203,12 +212,12 @@ impl Index {
         }
     }
 
-    /// Drops the oldest media: up to the next IDR, or if there is none, to the next place noted. False if that would
+    /// Drops the oldest media: up to the next entry, or if there is none, to the next place noted. False if that would
     /// be all there is.
     pub fn drop_oldest(&mut self) -> bool {
         let later = self.points.partition_point(|point| point.mark.offset <= self.first.offset);
-        let next_idr = self.points.range(later..).find(|point| point.idr);
-        let Some(mark) = next_idr.or_else(|| self.points.get(later)).map(|point| point.mark) else {
+        let next_entry = self.points.range(later..).find(|point| point.entry.is_some());
+        let Some(mark) = next_entry.or_else(|| self.points.get(later)).map(|point| point.mark) else {
             return false;
         };
         let uncommitted_from = self.first.cursor.max(self.committed + 1);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::Entry;
 use headwater_rtmp::flv::{self, TagKind};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -136,8 +137,14 @@ impl Spool {
         inner.metadata = Some(body);
     }
 
-    /// Takes one media message. Answers its cursor.
-    pub fn append(&self, kind: MediaKind, placed: Placed, idr: bool, body: &[u8]) -> Result<u64, SpoolError> {
+    /// Takes one media message; `entry` says how reading may begin with it. Answers its cursor.
+    pub fn append(
+        &self,
+        kind: MediaKind,
+        placed: Placed,
+        entry: Option<Entry>,
+        body: &[u8],
+    ) -> Result<u64, SpoolError> {
         let at = self.began.elapsed();
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -148,7 +155,7 @@ impl Spool {
         // The tag's 24 bits of stream id carry the cursor's low bits.
         let low_bits = (inner.index.next().cursor & 0xff_ffff) as u32;
         flv::write_tag(&mut inner.tail, TagKind::Media(kind), placed.time, low_bits, body)?;
-        let cursor = inner.index.push(kind, idr, inner.tail.len() - before, at);
+        let cursor = inner.index.push(kind, entry, inner.tail.len() - before, at);
         if inner.tail.len() >= TAIL_BYTES {
             inner.spill().inspect_err(|error| tracing::error!(%error, "cannot write to the spool folder"))?;
         }

@@ -1,5 +1,6 @@
 use headwater_domain::Timestamp;
 use headwater_rtmp::MediaKind::{Audio, Video};
+use headwater_rtmp::codec::Entry;
 
 use super::*;
 
@@ -11,10 +12,10 @@ fn run_start() -> RunStart {
 fn video(index: &mut Index, gops: u64) {
     for _ in 0..gops {
         let at = Duration::from_secs(index.next().cursor / 4);
-        index.push(Video, true, 10, at);
-        index.push(Video, false, 10, at);
-        index.push(Video, false, 10, at);
-        index.push(Audio, false, 10, at);
+        index.push(Video, Some(Entry::Clean), 10, at);
+        index.push(Video, None, 10, at);
+        index.push(Video, None, 10, at);
+        index.push(Audio, None, 10, at);
     }
 }
 
@@ -54,6 +55,31 @@ fn a_run_that_was_read_to_its_end_is_not_read_again() {
     assert_eq!(index.end_of_run(2), None);
 }
 
+/// GOPs of four pictures from cursor 1 on; the first begins with an IDR picture, the others with a CRA picture.
+fn open_gops(gops: u64) -> Index {
+    let mut index = Index::default();
+    index.open(run_start(), None);
+    for n in 0..gops {
+        let entry = if n == 0 { Entry::Clean } else { Entry::Open };
+        index.push(Video, Some(entry), 10, Duration::from_secs(n));
+        (0..3).for_each(|_| _ = index.push(Video, None, 10, Duration::from_secs(n)));
+    }
+    index
+}
+
+#[test]
+fn of_open_gops_the_last_but_one_is_begun_with() {
+    let mut index = open_gops(5); // entries at 1 5 9 13 17
+    assert_eq!(start(&index, 8), Some((1, 1, 0)));
+    assert_eq!(start(&index, 12), Some((1, 5, 0)), "what leads the picture at 9 may be wanted");
+    assert_eq!(start(&index, 19), Some((1, 13, 0)));
+    index.commit(14, false);
+    assert_eq!(index.first().cursor, 9, "not all since the IDR is kept");
+    assert_eq!(start(&index, 14), Some((1, 9, 0)));
+    assert!(index.drop_oldest());
+    assert_eq!(start(&index, 14), Some((1, 13, 0)));
+}
+
 #[test]
 fn commit_keeps_the_gop_that_a_reader_after_it_would_begin_with() {
     let mut index = two_runs();
@@ -91,7 +117,7 @@ fn without_idr_the_oldest_second_goes() {
     let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..100 {
-        index.push(Video, n == 0, 10, Duration::from_millis(n * 100));
+        index.push(Video, (n == 0).then_some(Entry::Clean), 10, Duration::from_millis(n * 100));
     }
     assert!(index.drop_oldest());
     assert_eq!((index.first().cursor, index.lost()), (11, 10));
@@ -103,7 +129,7 @@ fn audio_alone_begins_with_the_message_after_the_cursor() {
     let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..100 {
-        index.push(Audio, false, 10, Duration::from_millis(n * 100));
+        index.push(Audio, None, 10, Duration::from_millis(n * 100));
     }
     let start = index.locate(37).unwrap();
     assert_eq!((start.mark.cursor, start.cursor), (31, 38));
@@ -116,7 +142,7 @@ fn points_are_thinned_not_gathered_without_end() {
     let mut index = Index::default();
     index.open(run_start(), None);
     for _ in 0..100_000 {
-        index.push(Video, true, 10, Duration::ZERO);
+        index.push(Video, Some(Entry::Clean), 10, Duration::ZERO);
     }
     assert!(index.points.len() <= MAX_POINTS);
     let start = index.locate(50_000).unwrap();
