@@ -238,7 +238,6 @@ pub(super) fn frame_rate(candidates: impl IntoIterator<Item = f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::EngineSettings;
     use super::*;
 
     fn picture(width: u32, height: u32, aspect: f64) -> Picture {

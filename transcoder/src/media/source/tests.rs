@@ -18,8 +18,8 @@ use flv::{FIRST_CURSOR, Flv, Tag};
 type Seen = (bool, u64, i64, i64, usize);
 
 fn demuxed(source: &Flv) -> Vec<Seen> {
-    let input = RunInput { reader: Box::new(Cursor::new(source.bytes())), first_cursor: FIRST_CURSOR };
-    let mut opened = Source::open(input, &Cancel::new()).unwrap();
+    let reader = Box::new(Cursor::new(source.bytes()));
+    let mut opened = Source::open(reader, FIRST_CURSOR, &Cancel::new()).unwrap();
     let counters = Counters::default();
     let mut seen = Vec::new();
     while let Next::Unit(unit) = opened.next(&counters) {
