@@ -65,8 +65,8 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// Whether a broadcast that has ended may be watched: as its last session's settings said or, of one that is not the
     /// stream's newest, as the stream's say now.
     async fn is_recorded(&self, situation: &Situation, broadcast: &BroadcastId) -> Result<bool, Problem> {
-        if let Some(session) = situation.session().filter(|session| session.broadcast == *broadcast) {
-            return Ok(session.settings.record);
+        if let Some(recorded) = situation.is_recorded(broadcast) {
+            return Ok(recorded);
         }
         let document = self.table.stream(&broadcast.stream()).await?;
         Ok(document.is_none_or(|document| document.settings.record))

@@ -4,6 +4,7 @@ mod contract;
 pub mod deployment;
 mod event;
 mod logs;
+mod parts;
 mod shim;
 
 use std::cell::{Cell, RefCell};
@@ -67,6 +68,11 @@ pub fn metric_lines() -> Vec<String> {
 /// Moves the clock.
 pub fn later(seconds: u64) {
     NOW.set(NOW.get() + seconds * 1_000);
+}
+
+/// Sets the clock.
+pub fn at_ms(time: Timestamp) {
+    NOW.set(time.0);
 }
 
 /// What time it is.
