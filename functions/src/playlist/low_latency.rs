@@ -3,10 +3,11 @@
 //! A request with directives waits (see `wait`) and is then rendered from one query of the window, as any other is.
 
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, TrackKind, low_latency_path, part_path};
+use headwater_domain::timeline::{Entry, EntryPart, TrackKind, low_latency_path, part_path};
 use headwater_domain::{BroadcastId, Region};
 use headwater_hls::{
-    LowLatency, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock, Window,
+    LowLatency, MediaDuration, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock,
+    Window,
 };
 
 use super::directives::{Directives, refused};
@@ -15,7 +16,7 @@ use super::media::{
     window_from,
 };
 use super::output::{Keep, Reply};
-use super::reach::{found, judge, last_shown, part_target, shown};
+use super::reach::{Verdict, found, judge, last_shown, part_target, shown};
 use super::wait::Waited;
 use super::{Attempt, PlaylistFunction};
 use crate::reply::Problem;
@@ -66,7 +67,11 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     async fn is_satisfied(&self, question: &Question<'_>) -> Result<bool, Problem> {
         let Some(until) = question.directives.until else { return Ok(false) };
         let may_wait = question.attempt != Attempt::Second;
-        let judge = |entries: &[Entry]| judge(entries, question.rendition, until);
+        let judge = |entries: &[Entry]| match has_rendition(entries, question.rendition) {
+            true => judge(entries, question.rendition, until),
+            // Nobody waits for what is not made; the playlist will say that there is none.
+            false => Verdict::There,
+        };
         match self.wait(&question.broadcast, may_wait, judge).await?.0 {
             Waited::There => Ok(true),
             // On the second try this region may just not know yet what the other one has told the viewer.
@@ -122,7 +127,7 @@ fn add_parts(
 fn parts(entry: &Entry, rendition: &str) -> Result<Vec<Part>, Problem> {
     let found = found(entry, rendition);
     let is_audio = found.is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
-    let make = |(index, (part, duration)): (usize, (&headwater_domain::timeline::EntryPart, _))| {
+    let make = |(index, (part, duration)): (usize, (&EntryPart, MediaDuration))| {
         Ok(Part {
             uri: uri(&format!("/{}", entry.part_path(rendition, index)))?,
             duration,

@@ -207,6 +207,16 @@ async fn nobody_waits_for_a_broadcast_that_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_rendition_that_is_not_made() {
+    let (world, _) = live(2).await;
+    let path = Event::sample("playlist-low-latency")
+        .path(&format!("/us-east-1/low-latency/{}/1080p.m3u8", samples::broadcast()));
+    let (answer, took, _) = timed(&world, &path.query("_HLS_msn=7&_HLS_part=2")).await;
+    answer.problem(404, "not-found");
+    assert_eq!((took, answer.header("cache-control")), (Duration::ZERO, SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_usual_playlists_know_no_directives() {
     let (world, _) = live(2).await;
     for query in ["_HLS_msn=7&_HLS_part=2", "_HLS_msn=900", "_HLS_part=x"] {
