@@ -10,6 +10,7 @@ mod e2e {
     mod failures;
     mod hls;
     mod ingest;
+    mod low_latency;
     mod media;
     mod playback;
     mod sources;

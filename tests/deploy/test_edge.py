@@ -55,6 +55,8 @@ def test_own_region_is_asked_first_and_the_other_one_second(joined):
         "playlists-b": (["api-b-try-1", "api-a-try-2"], PLAYLIST_FAILOVER),
         "low-latency-a": (["api-a-low-try-1", "api-b-low-try-2"], PLAYLIST_FAILOVER),
         "low-latency-b": (["api-b-low-try-1", "api-a-low-try-2"], PLAYLIST_FAILOVER),
+        "parts-a": (["s3-a", "api-a-low-try-1"], MEDIA_FAILOVER),
+        "parts-b": (["s3-b", "api-b-low-try-1"], MEDIA_FAILOVER),
         "media-a": (["s3-a", "s3-b"], MEDIA_FAILOVER),
         "media-b": (["s3-b", "s3-a"], MEDIA_FAILOVER),
         "page": (["page-a", "page-b"], MEDIA_FAILOVER),
@@ -65,11 +67,11 @@ def test_own_region_is_asked_first_and_the_other_one_second(joined):
         f"/{PRIMARY}/playlists/*": "playlists-a",
         f"/{PRIMARY}/low-latency/*": "low-latency-a",
         f"/{PRIMARY}/media/*": "media-a",
-        f"/{PRIMARY}/parts/*": "media-a",
+        f"/{PRIMARY}/parts/*": "parts-a",
         f"/{SECONDARY}/playlists/*": "playlists-b",
         f"/{SECONDARY}/low-latency/*": "low-latency-b",
         f"/{SECONDARY}/media/*": "media-b",
-        f"/{SECONDARY}/parts/*": "media-b",
+        f"/{SECONDARY}/parts/*": "parts-b",
     }
 
 
@@ -106,6 +108,27 @@ def test_origins_tell_the_try_and_prove_the_edge(joined):
     assert '"x-headwater-try"' in code and '"x-headwater-origin"' in code
 
 
+def test_one_region_waits_for_its_parts_as_well():
+    config = edge(Stack.scenario("single"))
+    groups = {group["Id"]: [m["OriginId"] for m in group["Members"]["Items"]] for group in config["OriginGroups"]["Items"]}
+    assert groups["parts-a"] == ["s3-a", "api-a-low-try-1"]
+    paths = {behavior["PathPattern"]: behavior["TargetOriginId"] for behavior in config["CacheBehaviors"]}
+    assert paths[f"/{PRIMARY}/parts/*"] == "parts-a"
+
+
+def test_the_edge_is_more_patient_than_the_function(joined):
+    """A held answer comes before the edge gives the origin up, and is kept for no longer than the policy allows."""
+    held = int(re.search(r"PATIENCE: Duration = Duration::from_secs\((\d+)\)", read("functions", "src", "playlist", "wait.rs"))[1])
+    origins = {origin["Id"]: origin for origin in edge(joined)["Origins"]}
+    for name in ("api-a-low-try-1", "api-b-low-try-1"):
+        assert held + 2 <= origins[name]["CustomOriginConfig"]["OriginReadTimeout"]
+    assert held < joined["PlaylistFunction"]["Timeout"]
+    kept = {int(age) for age in re.findall(r'"[^"]*max-age=(\d+)[^"]*"', read("functions", "src", "playlist", "output.rs"))}
+    assert kept == {1, 6, 60} and max(kept) <= joined["PlaylistCachePolicy"]["CachePolicyConfig"]["MaxTTL"]
+    # With less than a second, or `no-cache`, CloudFront would not collapse requests that wait.
+    assert min(kept) == 1 and joined["MediaCachePolicy"]["CachePolicyConfig"]["MinTTL"] == 1
+
+
 def test_local_edge_is_this_edge(joined):
     """The local stack's distribution has the same paths, groups and time-outs (docs say what it leaves out)."""
     text = read("local", "src", "stack", "distribution.rs")
@@ -116,6 +139,10 @@ def test_local_edge_is_this_edge(joined):
     origins = {origin["Id"]: origin for origin in edge(joined)["Origins"]}
     assert timeout("PLAYLIST_TIMEOUT") == origins["api-a-try-1"]["CustomOriginConfig"]["OriginReadTimeout"]
     assert timeout("LOW_LATENCY_TIMEOUT") == origins["api-a-low-try-1"]["CustomOriginConfig"]["OriginReadTimeout"]
+    groups = {group["Id"]: group for group in edge(joined)["OriginGroups"]["Items"]}
+    first, second = (member["OriginId"] for member in groups["parts-a"]["Members"]["Items"])
+    assert (first, second) == ("s3-a", "api-a-low-try-1")
+    assert 'format!("s3-{first}"), format!("api-{first}-low-try-1")' in text
     assert timeout("MEDIA_TIMEOUT") == origins["s3-a"]["S3OriginConfig"]["OriginReadTimeout"]
 
 

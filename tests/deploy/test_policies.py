@@ -64,7 +64,7 @@ def seen(stack, program, entries):
             arn = f"arn:aws:dynamodb:{region}:123456789012:table/{table}"
             for key in entry["leading_keys"]:
                 yield action, arn, f"{key}*" if key.endswith("#") else key
-        elif action == "s3:PutObject":
+        elif action in ("s3:PutObject", "s3:GetObject"):
             for prefix in entry["prefixes"]:
                 yield action, f"{bucket}/{prefix.replace('<own region>', stack.region)}*", None
         elif action == "ecs:RunTask":

@@ -6,7 +6,8 @@ use aws_sdk_s3::config::{Region as S3Region, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use headwater_domain::Region;
-use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
+use headwater_domain::part::PartPath;
+use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
 
 use crate::error::port;
 use crate::settings::{self, SettingError};
@@ -36,6 +37,13 @@ impl Buckets {
             _ => None,
         };
         Ok(Self { own, mirror })
+    }
+
+    /// Only the bucket called `name`, in the configuration's region.
+    pub fn only(config: &SdkConfig, name: impl Into<String>) -> Self {
+        // An emulator's one endpoint for everything needs path-style addresses as S3's own does.
+        let endpoint = settings::optional("AWS_ENDPOINT_URL_S3").or(config.endpoint_url().map(str::to_owned));
+        Self { own: (client(config, None, endpoint), name.into()), mirror: None }
     }
 
     /// Whether there is a mirror bucket.
@@ -79,5 +87,26 @@ impl PutMedia for Buckets {
             client.put_object().bucket(name).key(path).content_type(content_type).cache_control(FOR_EVER);
         request.body(ByteStream::from(body)).send().await.map_err(port(ACTION))?;
         Ok(())
+    }
+}
+
+impl ReadParts for Buckets {
+    async fn part(&self, path: &PartPath) -> PortResult<Option<Bytes>> {
+        const ACTION: &str = "read a part";
+        let (client, name) = &self.own;
+        let object = match client.get_object().bucket(name).key(path.to_string()).send().await {
+            Ok(object) => object,
+            Err(error) => {
+                // Without ListBucket a missing key is 403 (S3 API reference, GetObject, "Permissions").
+                let status = error.raw_response().map(|answer| answer.status().as_u16());
+                return if matches!(status, Some(403 | 404)) { Ok(None) } else { Err(port(ACTION)(error)) };
+            }
+        };
+        let body = object.body.collect().await.map_err(|source| PortError {
+            kind: FaultKind::Unavailable,
+            action: ACTION,
+            source: Box::new(source),
+        })?;
+        Ok(Some(body.into_bytes()))
     }
 }

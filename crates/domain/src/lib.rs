@@ -11,6 +11,7 @@ pub mod ids;
 pub mod key;
 pub mod live;
 pub mod metrics;
+pub mod part;
 pub mod ports;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]

@@ -17,6 +17,7 @@ use crate::ids::{BroadcastId, KeyId, Region, StreamId};
 use crate::key::{KeyRecord, KeyRing};
 use crate::live::decide::StartTask;
 use crate::live::{End, Seat, Situation};
+use crate::part::PartPath;
 use crate::stream::StreamDocument;
 use crate::time::Timestamp;
 use crate::timeline::Entry;
@@ -262,6 +263,12 @@ pub trait PutMedia: Send + Sync {
         content_type: &'static str,
         body: Bytes,
     ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Reads parts of low-latency segments.
+pub trait ReadParts: Send + Sync {
+    /// The bytes of a part in this region's bucket; `None` if it is not there.
+    fn part(&self, path: &PartPath) -> impl Future<Output = PortResult<Option<Bytes>>> + Send;
 }
 
 /// An HTTP API, as its region lists it.

@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ended: false,
             independent_segments: true,
             segments: (0..30).map(|n| make(n + u64::from(round))).collect::<Result<_, _>>()?,
+            low_latency: None,
         };
         let built = Instant::now();
         bytes = black_box(MediaPlaylist::new(black_box(window))?.render()).len();

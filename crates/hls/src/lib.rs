@@ -6,13 +6,15 @@
 //!
 //! This crate must not know streams, leases or tables, nor any clock, network or file.
 
+mod low_latency;
 mod media;
 mod multivariant;
 mod segment;
 mod text;
 mod time;
 
-pub use media::{MediaPlaylist, PlaylistType, Window, WindowError};
+pub use low_latency::{LowLatency, OpenSegment, Part, PartTarget, RenditionReport};
+pub use media::{MediaPlaylist, PartProblem, PlaylistType, Window, WindowError};
 pub use multivariant::{AudioGroup, FrameRate, Ladder, LadderError, MultivariantPlaylist, Variant};
 pub use segment::{ByteRange, Segment};
 pub use text::{MAX_TEXT_BYTES, MAX_URI_BYTES, QuotedText, TextError, Uri};
@@ -24,3 +26,6 @@ pub const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 /// `EXT-X-VERSION` of everything rendered here: 6 is the lowest that allows EXT-X-MAP in a playlist that is
 /// not I-frames-only (RFC 8216bis section 8). A higher number would only turn players away.
 const VERSION: u8 = 6;
+
+/// `EXT-X-VERSION` of a delta update: the lowest that has EXT-X-SKIP. Only who asked for one gets it.
+const DELTA_VERSION: u8 = 9;

@@ -1,8 +1,16 @@
 //! Media playlists: which window of segments is a valid playlist. Must not know how it is written down.
 
+mod check;
 mod render;
 
-use crate::{MediaDuration, Segment, TargetDuration, Uri};
+use crate::{LowLatency, MediaDuration, Segment, TargetDuration, Uri};
+
+/// Parts are listed of segments that end so many target durations before the playlist's end; who is further behind
+/// loads whole segments (section 4.4.4.9).
+const PARTS_TARGETS: u64 = 3;
+/// A delta update leaves out what ends so many target durations before the playlist's end: CAN-SKIP-UNTIL, whose least
+/// is six (section 4.4.3.8).
+const SKIP_TARGETS: u64 = 6;
 
 /// EXT-X-PLAYLIST-TYPE: what may still happen to the playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +26,8 @@ pub enum PlaylistType {
 /// What a media playlist is to say.
 ///
 /// There is no EXT-X-START: it would override the distance from the live edge that players choose by
-/// TARGETDURATION and by their user's settings, and a recording starts at its start anyway. Neither is there
-/// EXT-X-SERVER-CONTROL: its HOLD-BACK default is the three target durations we want, and the rest of it
-/// belongs to low latency.
+/// TARGETDURATION and by their user's settings, and a recording starts at its start anyway. EXT-X-SERVER-CONTROL
+/// comes with low latency only: else its HOLD-BACK default is the three target durations we want.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// The same in all renditions, and constant while the playlist lives.
@@ -38,6 +45,8 @@ pub struct Window {
     pub independent_segments: bool,
     /// Oldest first.
     pub segments: Vec<Segment>,
+    /// What low latency adds, if the broadcast has parts.
+    pub low_latency: Option<LowLatency>,
 }
 
 impl Window {
@@ -51,6 +60,26 @@ impl Window {
         let breaks = self.segments.drain(..excess).filter(|segment| segment.discontinuity).count();
         self.media_sequence += excess as u64;
         self.discontinuity_sequence += breaks as u64;
+    }
+
+    /// Drops the parts of segments that nobody plays in parts any more.
+    fn forget_old_parts(&mut self) {
+        let old = self.ending_before(PARTS_TARGETS);
+        self.segments[..old].iter_mut().for_each(|segment| segment.parts.clear());
+    }
+
+    /// How many segments end more than `targets` target durations before the end of the playlist, parts included.
+    fn ending_before(&self, targets: u64) -> usize {
+        let limit = targets * u64::from(self.target_duration.seconds()) * 1_000_000;
+        let open = self.low_latency.as_ref().and_then(|low| low.open.as_ref());
+        let mut behind: u64 =
+            open.into_iter().flat_map(|open| &open.parts).map(|p| p.duration.micros()).sum();
+        let within = self.segments.iter().rev().take_while(|segment| {
+            let is_near = behind <= limit;
+            behind += segment.duration.micros();
+            is_near
+        });
+        self.segments.len() - within.count()
     }
 }
 
@@ -88,6 +117,25 @@ pub enum WindowError {
         /// Which segment.
         index: usize,
     },
+    /// A part, or an open segment's only ones, that break what the playlist promises. `part` counts from 0.
+    #[error("part {part} of segment {index}: {problem}")]
+    Part {
+        /// Which segment; that behind the last one is the open one.
+        index: usize,
+        /// Which of its parts.
+        part: usize,
+        /// What is wrong with it.
+        problem: PartProblem,
+    },
+    /// Low latency is for live playlists that go on, and parts for low latency.
+    #[error("parts are for live playlists that have not ended")]
+    PartsOutOfPlace,
+    /// An open segment without parts says nothing, and one that has them all is closed.
+    #[error("the open segment has no parts")]
+    OpenWithoutParts,
+    /// A part target above the target duration.
+    #[error("the part target of {0} s is longer than a segment")]
+    PartTarget(MediaDuration),
     /// A recording that has not ended contradicts itself.
     #[error("a VOD playlist must have ended")]
     VodNotEnded,
@@ -96,31 +144,42 @@ pub enum WindowError {
     SequenceOverflow,
 }
 
+/// What is wrong with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PartProblem {
+    /// Longer than the part target.
+    #[error("longer than the part target")]
+    TooLong,
+    /// Not its segment's last, and shorter than 85 % of the part target.
+    #[error("too short for one that is not the last")]
+    TooShort,
+    /// Lost, but its segment is not (section 4.4.4.9).
+    #[error("a gap in a segment that is none")]
+    Gap,
+}
+
 /// A window that was found valid; rendering it cannot fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaPlaylist(Window);
 
 impl MediaPlaylist {
     /// Checks what players rely on.
-    pub fn new(window: Window) -> Result<Self, WindowError> {
-        if window.segments.is_empty() {
-            return Err(WindowError::Empty);
-        }
-        if window.playlist_type == PlaylistType::Vod && !window.ended {
-            return Err(WindowError::VodNotEnded);
-        }
-        if window.media_sequence.checked_add(window.segments.len() as u64).is_none() {
-            return Err(WindowError::SequenceOverflow);
-        }
-        for (index, segment) in window.segments.iter().enumerate() {
-            check(&window, index, segment)?;
-        }
+    pub fn new(mut window: Window) -> Result<Self, WindowError> {
+        window.forget_old_parts();
+        check::check(&window)?;
         Ok(Self(window))
     }
 
     /// The playlist's text.
     pub fn render(&self) -> String {
-        render::media(&self.0)
+        render::media(&self.0, 0)
+    }
+
+    /// The playlist as a delta update (section 6.2.5.1), for a client that has seen it within half the skip boundary;
+    /// the whole of it if there is nothing to skip.
+    pub fn render_delta(&self) -> String {
+        let skipped = if self.0.low_latency.is_some() { self.0.ending_before(SKIP_TARGETS) } else { 0 };
+        render::media(&self.0, skipped)
     }
 
     /// What it was made from.
@@ -129,37 +188,16 @@ impl MediaPlaylist {
     }
 }
 
-fn check(window: &Window, index: usize, segment: &Segment) -> Result<(), WindowError> {
-    if !window.target_duration.fits(segment.duration) {
-        let target = window.target_duration.seconds();
-        return Err(WindowError::TooLong { index, duration: segment.duration, target });
-    }
-    if segment.map.is_none() && !segment.gap {
-        return Err(WindowError::MapMissing { index });
-    }
-    // Apple authoring specification 8.4. At a break a player cannot extrapolate, so it holds for recordings too.
-    let needs_time = segment.discontinuity || (index == 0 && window.playlist_type != PlaylistType::Vod);
-    if needs_time && segment.program_date_time.is_none() {
-        return Err(WindowError::DateTimeMissing { index });
-    }
-    match segment.byte_range {
-        Some(range) if range.length == 0 || range.offset.checked_add(range.length).is_none() => {
-            Err(WindowError::ByteRange { index })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The init that the next EXTINF is under: a tag is due when it differs, and again after every break.
+/// The init that the next EXTINF or part is under: a tag is due when it differs, and again after every break.
 #[derive(Default)]
 struct CurrentMap<'a>(Option<&'a Uri>);
 
 impl<'a> CurrentMap<'a> {
-    fn tag_due(&mut self, segment: &'a Segment) -> Option<&'a Uri> {
-        if segment.discontinuity {
+    fn tag_due(&mut self, discontinuity: bool, map: Option<&'a Uri>) -> Option<&'a Uri> {
+        if discontinuity {
             self.0 = None;
         }
-        let map = segment.map.as_ref()?;
+        let map = map?;
         (self.0.replace(map) != Some(map)).then_some(map)
     }
 }

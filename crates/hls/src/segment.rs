@@ -1,6 +1,6 @@
 //! One media segment of a playlist. Knows nothing of its neighbours.
 
-use crate::{MediaDuration, Uri, WallClock};
+use crate::{MediaDuration, Part, Uri, WallClock};
 
 /// A part of a larger object (EXT-X-BYTERANGE); the offset is always written, so order does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,7 @@ pub struct ByteRange {
     pub offset: u64,
 }
 
-/// A media segment. Made with [`Segment::new`] and the verbs below, so that partial segments can join
-/// its fields without a change to its callers.
+/// A media segment. Made with [`Segment::new`] and the verbs below, so that a new field changes no caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Segment {
@@ -30,6 +29,8 @@ pub struct Segment {
     pub program_date_time: Option<WallClock>,
     /// Where in the object it is, when it is not the whole of it.
     pub byte_range: Option<ByteRange>,
+    /// The parts that it was published in, of a low-latency playlist.
+    pub parts: Vec<Part>,
 }
 
 impl Segment {
@@ -43,6 +44,7 @@ impl Segment {
             gap: false,
             program_date_time: None,
             byte_range: None,
+            parts: Vec::new(),
         }
     }
 
@@ -78,6 +80,13 @@ impl Segment {
     #[must_use]
     pub fn within(mut self, range: ByteRange) -> Self {
         self.byte_range = Some(range);
+        self
+    }
+
+    /// As one that was published in parts.
+    #[must_use]
+    pub fn in_parts(mut self, parts: Vec<Part>) -> Self {
+        self.parts = parts;
         self
     }
 }

@@ -69,6 +69,22 @@ impl MediaDuration {
         let timescale = u64::from(self.timescale);
         (2 * self.ticks + timescale) / (2 * timescale)
     }
+
+    /// In microseconds, rounded down, for sums over a playlist.
+    pub(crate) fn micros(self) -> u64 {
+        // At most a day of at most a million ticks a second: far below 2^64 once divided.
+        u64::try_from(u128::from(self.ticks) * 1_000_000 / u128::from(self.timescale)).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn times(self, factor: u64) -> Self {
+        Self { ticks: self.ticks.saturating_mul(factor), ..self }
+    }
+
+    /// Whether this is at least so many percent of `other`; exact.
+    pub(crate) fn is_percent_of(self, percent: u64, other: Self) -> bool {
+        let own = 100 * u128::from(self.ticks) * u128::from(other.timescale);
+        own >= u128::from(percent) * u128::from(other.ticks) * u128::from(self.timescale)
+    }
 }
 
 impl fmt::Display for MediaDuration {

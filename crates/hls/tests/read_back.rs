@@ -49,6 +49,7 @@ fn windows() -> impl Strategy<Value = Window> {
             ended: ended || playlist_type == PlaylistType::Vod,
             independent_segments,
             segments,
+            low_latency: None,
         },
     )
 }

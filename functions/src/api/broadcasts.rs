@@ -16,11 +16,11 @@ impl<T: ApiTable> ApiFunction<T> {
     ) -> Result<Response<Body>, Problem> {
         let (limit, after) =
             input::page(request, |tail| format!("{stream}-{tail}").parse::<BroadcastId>().ok())?;
-        self.find(stream).await?;
+        let document = self.find(stream).await?;
         let situation = self.table.situation(stream).await?;
         let page = self.table.broadcasts(stream, after.as_ref(), limit).await?;
         let (now, region) = (self.context.now(), &self.context.region);
-        let show = |record| view::broadcast(record, &situation, region, &self.places, now);
+        let show = |record| view::broadcast(record, &document, &situation, region, &self.places, now);
         let broadcasts: Vec<_> = page.items.iter().map(show).collect();
         // The stream is in the path already, so a cursor cannot name another one.
         let next = page.items.last().filter(|_| page.more).map(|record| record.id.tail());

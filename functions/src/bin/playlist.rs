@@ -1,5 +1,6 @@
 //! Playlists as a Lambda function.
 
+use headwater_aws::media::Buckets;
 use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
 use headwater_aws::table::Table;
@@ -14,6 +15,7 @@ async fn main() -> Result<(), Error> {
     let function = PlaylistFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
+        parts: Buckets::only(&sdk, settings::required("MEDIA_BUCKET")?),
         origin_secrets: Secrets::new(&sdk).current_and_previous("ORIGIN_SECRET_ARN").await?,
     };
     run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await

@@ -30,7 +30,7 @@ struct Listed {
     playback_url: String,
 }
 
-impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     pub(super) async fn listing(&self) -> Result<Reply, Problem> {
         let mut active = Vec::new();
         for region in self.context.regions() {

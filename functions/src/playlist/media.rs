@@ -5,25 +5,26 @@ use std::collections::BTreeSet;
 use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
-use headwater_domain::timeline::{Entry, TrackKind, resolve};
+use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{BroadcastId, SegmentNumber, Timestamp};
 use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
 use super::output::{Keep, Reply};
-use super::{PlaylistFunction, not_live, unknown_broadcast};
+use super::reach::{found, span_for};
+use super::{PlaylistFunction, not_live, not_recorded, unknown_broadcast};
 use crate::reply::Problem;
 
 /// Length of a segment that the transcoder aims at; the target duration is never below it.
 pub(super) const SEGMENT_SECONDS: u32 = 2;
 /// Fewer segments than this are never a live window (Apple HLS authoring specification 8.11 wants six).
 const MIN_SEGMENTS: usize = 6;
-/// Entries read beyond the window: those of a lower lease that a higher one has replaced.
-const OVERLAP: usize = 6;
+/// Entries read beyond the window: those of a lower lease that a higher one has replaced, and the one that is open.
+const OVERLAP: usize = 7;
 
-impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
-    /// The live window of one rendition.
+impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+    /// The live window of one rendition, in whole segments.
     pub(super) async fn live_media(
         &self,
         broadcast: &BroadcastId,
@@ -31,40 +32,69 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         first_try: bool,
     ) -> Result<Reply, Problem> {
         let situation = self.situation(&broadcast.stream(), first_try).await?;
-        let segments = window_segments(&situation);
-        let written = self.table.newest(broadcast, segments + OVERLAP).await?;
-        let oldest = oldest_shown(&written, segments);
-        let entries = resolve(written);
+        let entries = self.shown_entries(broadcast, &situation).await?;
         let ended = has_ended(&situation, broadcast, self.context.now());
-        let from =
-            entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
-        let window = window(&entries[from..], rendition, PlaylistType::Live, ended)?;
-        let keep = if ended { Keep::Minute } else { Keep::Second };
-        render(window, keep).ok_or_else(|| {
-            if entries.is_empty() {
-                not_live(situation.state(self.context.now()))
-            } else {
-                Problem::not_found("rendition")
-            }
-        })
+        let Some(window) = window(&entries, rendition, PlaylistType::Live, ended)? else {
+            return Err(self.nothing_of(&entries, &situation));
+        };
+        Ok(Reply::playlist(checked(window)?.render(), if ended { Keep::Minute } else { Keep::Second }))
     }
 
     /// All of one rendition, once the broadcast has ended.
     pub(super) async fn vod_media(&self, broadcast: &BroadcastId, rendition: &str) -> Result<Reply, Problem> {
         let entries = self.finished(broadcast).await?;
-        render(window(&entries, rendition, PlaylistType::Vod, true)?, Keep::Minute)
-            .ok_or_else(|| Problem::not_found("rendition"))
+        let window = window(&entries, rendition, PlaylistType::Vod, true)?;
+        let window = window.ok_or_else(|| Problem::not_found("rendition"))?;
+        Ok(Reply::playlist(checked(window)?.render(), Keep::Minute))
     }
 
-    /// The whole timeline of a broadcast that has ended.
+    /// The whole timeline of a broadcast that has ended and can be watched again.
     pub(super) async fn finished(&self, broadcast: &BroadcastId) -> Result<Vec<Entry>, Problem> {
         let situation = self.table.situation(&broadcast.stream()).await?;
         if !has_ended(&situation, broadcast, self.context.now()) {
             return Err(not_live(situation.state(self.context.now()))
                 .with("hint", "the recording is here once the broadcast has ended"));
         }
+        if !self.is_recorded(&situation, broadcast).await? {
+            return Err(not_recorded(broadcast));
+        }
         let entries = resolve(self.table.all(broadcast).await?);
         if entries.is_empty() { Err(unknown_broadcast(broadcast)) } else { Ok(entries) }
+    }
+
+    /// Whether a broadcast that has ended may be watched: as its last session's settings said or, of one that is not the
+    /// stream's newest, as the stream's say now.
+    async fn is_recorded(&self, situation: &Situation, broadcast: &BroadcastId) -> Result<bool, Problem> {
+        if let Some(recorded) = situation.is_recorded(broadcast) {
+            return Ok(recorded);
+        }
+        let document = self.table.stream(&broadcast.stream()).await?;
+        Ok(document.is_none_or(|document| document.settings.record))
+    }
+
+    /// The entries of the live window, oldest first; the last one may be open.
+    pub(super) async fn shown_entries(
+        &self,
+        broadcast: &BroadcastId,
+        situation: &Situation,
+    ) -> Result<Vec<Entry>, Problem> {
+        let segments = window_segments(situation);
+        let written = self.table.newest(broadcast, segments + OVERLAP).await?;
+        let oldest = oldest_shown(&written, segments);
+        let mut entries = resolve(written);
+        let from =
+            entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
+        entries.drain(..from);
+        Ok(entries)
+    }
+
+    /// Why there is no playlist of a rendition.
+    pub(super) fn nothing_of(&self, entries: &[Entry], situation: &Situation) -> Problem {
+        if entries.iter().any(|entry| !entry.open) {
+            Problem::not_found("rendition")
+        } else {
+            not_live(situation.state(self.context.now()))
+        }
     }
 }
 
@@ -76,10 +106,12 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
 
 /// Where the live window begins. It is counted over every number that was ever written, so that a higher lease that
 /// replaces the end of a lower one does not pull the window back: what has left a playlist never returns to it
-/// (RFC 8216bis §6.2.2).
+/// (RFC 8216bis §6.2.2). The newest number counts once somebody has closed it; until then it is shown beside the window.
 fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
     let numbers: BTreeSet<SegmentNumber> = written.iter().map(|entry| entry.number).collect();
-    let gone = numbers.len().saturating_sub(segments);
+    let newest = numbers.last().copied().unwrap_or_default();
+    let is_open = written.iter().filter(|entry| entry.number == newest).all(|entry| entry.open);
+    let gone = numbers.len().saturating_sub(segments + usize::from(is_open));
     numbers.into_iter().nth(gone).unwrap_or_default()
 }
 
@@ -93,28 +125,57 @@ pub(super) fn has_ended(situation: &Situation, broadcast: &BroadcastId, now: Tim
     }
 }
 
-fn render(window: Option<Window>, keep: Keep) -> Option<Reply> {
-    let playlist = MediaPlaylist::new(window?);
-    match playlist {
-        Ok(playlist) => Some(Reply::playlist(playlist.render(), keep)),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the timeline makes no valid playlist");
-            None
-        }
-    }
+/// A window that players can play.
+pub(super) fn checked(window: Window) -> Result<MediaPlaylist, Problem> {
+    MediaPlaylist::new(window).map_err(internal)
 }
 
-/// The entries as one rendition's window. `None` if it is in none of them.
-fn window(
+/// The entries as one rendition's window of whole segments: one that is still open at the end is left out. `None` if
+/// there is nothing to show.
+pub(super) fn window(
     entries: &[Entry],
     rendition: &str,
     playlist_type: PlaylistType,
     ended: bool,
 ) -> Result<Option<Window>, Problem> {
-    let Some(first) = entries.first() else { return Ok(None) };
-    if !entries.iter().any(|entry| entry.renditions.iter().any(|one| one.name == rendition)) {
+    let closed = match entries.split_last() {
+        Some((last, before)) if last.open => before,
+        _ => entries,
+    };
+    let Some(first) = closed.first() else { return Ok(None) };
+    if !has_rendition(closed, rendition) {
         return Ok(None);
     }
+    Ok(Some(window_from(first, segments(closed, rendition)?, playlist_type, ended)))
+}
+
+pub(super) fn has_rendition(entries: &[Entry], rendition: &str) -> bool {
+    entries.iter().any(|entry| found(entry, rendition).is_some())
+}
+
+/// A window that begins with `first`.
+pub(super) fn window_from(
+    first: &Entry,
+    segments: Vec<Segment>,
+    playlist_type: PlaylistType,
+    ended: bool,
+) -> Window {
+    let shortest = TargetDuration::from_seconds(SEGMENT_SECONDS).expect("two seconds are a target duration");
+    let fitting = TargetDuration::fitting(segments.iter().map(|segment: &Segment| segment.duration));
+    Window {
+        target_duration: fitting.max(shortest),
+        media_sequence: first.number.0,
+        discontinuity_sequence: first.discontinuities.saturating_sub(first.discontinuity.into()),
+        playlist_type,
+        ended,
+        independent_segments: true,
+        segments,
+        low_latency: None,
+    }
+}
+
+/// Each number's segment of one rendition, as far as entries and the holes between them go.
+pub(super) fn segments(entries: &[Entry], rendition: &str) -> Result<Vec<Segment>, Problem> {
     let mut segments = Vec::with_capacity(entries.len());
     let mut map = None;
     for (index, entry) in entries.iter().enumerate() {
@@ -123,28 +184,14 @@ fn window(
         }
         segments.push(segment(entry, rendition, &mut map)?);
     }
-    let shortest = TargetDuration::from_seconds(SEGMENT_SECONDS).expect("two seconds are a target duration");
-    let fitting = TargetDuration::fitting(segments.iter().map(|segment: &Segment| segment.duration));
-    Ok(Some(Window {
-        target_duration: if fitting.seconds() > shortest.seconds() { fitting } else { shortest },
-        media_sequence: first.number.0,
-        discontinuity_sequence: first.discontinuities.saturating_sub(first.discontinuity.into()),
-        playlist_type,
-        ended,
-        independent_segments: true,
-        segments,
-    }))
+    Ok(segments)
 }
 
+/// An entry that is open and not the last one has lost its writer: players skip it, too.
 fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segment, Problem> {
-    let found = entry.renditions.iter().find(|one| one.name == rendition);
-    let span = match found.map(|found| &found.kind) {
-        Some(TrackKind::Audio { .. }) => entry.audio,
-        Some(TrackKind::Video { .. }) => entry.video,
-        None => None,
-    };
-    let (span, present) = match span.or(entry.span()) {
-        Some(span) => (span, found.is_some() && !entry.gap),
+    let found = found(entry, rendition);
+    let (span, present) = match span_for(found.map(|found| &found.kind), entry.video, entry.audio) {
+        Some(span) => (span, found.is_some() && !entry.gap && !entry.open),
         None => (
             Span {
                 start: MediaTime::video(0),
@@ -168,7 +215,7 @@ fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segm
 }
 
 /// Numbers that nobody wrote (a takeover from the other region leaves room) are gaps: players skip them and keep count.
-fn fill_hole(
+pub(super) fn fill_hole(
     segments: &mut Vec<Segment>,
     before: &Entry,
     after: &Entry,

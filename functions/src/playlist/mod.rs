@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `/live/<stream>/index.m3u8` | multivariant playlist of the running broadcast |
 //! | `/<region>/playlists/<broadcast>/<rendition>.m3u8` | live media playlist; ENDLIST after the end |
-//! | `/<region>/low-latency/<broadcast>/<rendition>.m3u8` | the same, on origins that wait longer for an answer |
+//! | `/<region>/low-latency/<broadcast>/<rendition>.m3u8` | the same with parts, as Low-Latency HLS has it; may wait |
+//! | `/<region>/parts/<broadcast>/<lease>/<rendition>/<segment>.<part>.m4s` | a part that the edge's bucket does not have yet |
 //! | `/<region>/playlists/<broadcast>/index.m3u8` | multivariant playlist of a finished broadcast |
 //! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
 //! | `/live/index.json` | listed streams that are live |
@@ -12,16 +13,21 @@
 //! CloudFront asks two origins; each request carries which try it is (DESIGN §6): try 1 answers 503 when this region
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
+mod directives;
 mod listing;
+mod low_latency;
 mod media;
 mod multivariant;
 mod output;
+mod parts;
+mod reach;
+mod wait;
 
 use std::time::Duration;
 
 use headwater_domain::hooks::Secret;
 use headwater_domain::live::{Situation, State};
-use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::ports::{ReadLive, ReadParts, ReadStreams, ReadTimeline};
 use headwater_domain::{BroadcastId, StreamId};
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
@@ -39,17 +45,19 @@ const FRESH: Duration = Duration::from_secs(6);
 
 /// The playlist function.
 #[derive(Debug, Clone)]
-pub struct PlaylistFunction<T> {
+pub struct PlaylistFunction<T, P> {
     /// Where it runs.
     pub context: Context,
     /// The table; it can only be read.
     pub table: T,
+    /// This region's bucket, as far as parts go.
+    pub parts: P,
     /// What the edge proves itself with; empty: it need not. More than one while the secret is being rotated: CloudFront
     /// takes minutes to send a new header from everywhere.
     pub origin_secrets: Vec<Secret>,
 }
 
-impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T, P> {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let reply = match self.route(&request).await {
@@ -65,19 +73,30 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Err(Problem::method_not_allowed("GET, HEAD"));
         }
-        let parts: Vec<&str> = path(request).trim_start_matches('/').split('/').collect();
-        match parts.as_slice() {
+        let path = path(request).trim_start_matches('/');
+        let attempt = Attempt::of(request);
+        let is_first = attempt == Attempt::First;
+        match path.split('/').collect::<Vec<_>>().as_slice() {
             ["live", "index.json"] => self.listing().await,
-            ["live", stream, "index.m3u8"] => {
-                self.live(&id::<StreamId>(stream, "stream")?, is_first_try(request)).await
-            }
+            ["live", stream, "index.m3u8"] => self.live(&id::<StreamId>(stream, "stream")?, is_first).await,
             [_, "playlists", broadcast, "index.m3u8"] => self.recording(&id(broadcast, "broadcast")?).await,
             [_, "playlists", broadcast, "vod", file] => {
                 self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?).await
             }
-            [_, "playlists" | "low-latency", broadcast, file] => {
-                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first_try(request)).await
+            [_, "playlists", broadcast, file] => {
+                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first).await
             }
+            [region, "low-latency", broadcast, file] => {
+                let question = low_latency::Question {
+                    region: id(region, "region")?,
+                    broadcast: id(broadcast, "broadcast")?,
+                    rendition: rendition(file)?,
+                    attempt,
+                    directives: directives::Directives::of(request)?,
+                };
+                self.low_latency_media(&question).await
+            }
+            [_, "parts", ..] => self.part(path).await,
             _ => Err(Problem::not_found("page")),
         }
     }
@@ -94,7 +113,9 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         let detail = "playlists are served at the playback URL, not here";
         Err(Problem::new(StatusCode::FORBIDDEN, "not-the-edge", "Ask the edge", detail))
     }
+}
 
+impl<T: ReadLive, P> PlaylistFunction<T, P> {
     /// What is live of the broadcast's stream; on try 1 only if this region has not lost sight of it.
     async fn situation(&self, stream: &StreamId, first_try: bool) -> Result<Situation, Problem> {
         let situation = self.table.situation(stream).await?;
@@ -113,8 +134,25 @@ fn has_lost_sight(situation: &Situation, context: &Context) -> bool {
     should_be_live && situation.beat().is_some_and(|beat| now.since(beat.at) > FRESH)
 }
 
-fn is_first_try(request: &Request) -> bool {
-    request.headers().get(TRY_HEADER).is_some_and(|value| value == "1")
+/// Which of the edge's tries a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// The first: it may refuse, because the other region may know more.
+    First,
+    /// The second: the best that there is, at once.
+    Second,
+    /// Not said, so not the edge.
+    Unknown,
+}
+
+impl Attempt {
+    fn of(request: &Request) -> Self {
+        match request.headers().get(TRY_HEADER).map(|value| value.as_bytes()) {
+            Some(b"1") => Self::First,
+            Some(b"2") => Self::Second,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 fn id<I: std::str::FromStr>(text: &str, what: &str) -> Result<I, Problem> {
@@ -134,6 +172,12 @@ fn not_live(state: Option<State>) -> Problem {
         _ => "the stream is not live now; it will play here as soon as it is",
     };
     Problem::new(StatusCode::NOT_FOUND, "not-live", "Not live", detail).with("state", state)
+}
+
+/// A broadcast that is over, of a stream that is not recorded.
+fn not_recorded(id: &BroadcastId) -> Problem {
+    let detail = "the stream is not recorded; this broadcast could only be watched while it was live";
+    Problem::new(StatusCode::NOT_FOUND, "not-recorded", "Not recorded", detail).with("broadcast", id)
 }
 
 fn unknown_broadcast(id: &BroadcastId) -> Problem {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use headwater_domain::live::State;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, TrackKind, playlist_path, resolve};
+use headwater_domain::timeline::{Entry, TrackKind, low_latency_path, playlist_path, resolve};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant};
 
+use super::low_latency::in_parts;
 use super::media::{internal, uri, window_segments};
 use super::output::{Keep, Reply};
 use super::{PlaylistFunction, not_live};
@@ -16,7 +17,7 @@ use crate::reply::Problem;
 /// Entries that bitrates are measured over.
 const MEASURED: usize = 10;
 
-impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
+impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The multivariant playlist of a live stream.
     pub(super) async fn live(&self, stream: &StreamId, first_try: bool) -> Result<Reply, Problem> {
         let situation = self.situation(stream, first_try).await?;
@@ -29,7 +30,8 @@ impl<T: ReadLive + ReadTimeline + ReadStreams> PlaylistFunction<T> {
         let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
         // The region in the path is asked first: that which writes.
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
-        let text = render(&entries, last, |rendition| playlist_path(region, broadcast, rendition))?;
+        let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
+        let text = render(&entries, last, |rendition| path(region, broadcast, rendition))?;
         Ok(Reply::playlist(text, Keep::Second))
     }
 

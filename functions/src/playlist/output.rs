@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{StatusCode, header};
@@ -18,8 +19,12 @@ const WORTH_GZIP: usize = 300;
 /// than an error, because the edge can still ask the other region.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Keep {
-    /// It may change any second.
+    /// It may change any second. The least that there is: with less CloudFront would not collapse (see `wait`).
     Second,
+    /// It has what was waited for. Three target durations: for viewers that ask the same a little later.
+    Satisfied,
+    /// It never changes, and nobody asks for it for long.
+    Part,
     /// It is final, as far as this region knows.
     Minute,
 }
@@ -28,6 +33,8 @@ impl Keep {
     fn header(self) -> &'static str {
         match self {
             Self::Second => "max-age=1, stale-if-error=0",
+            Self::Satisfied => "max-age=6, stale-if-error=0",
+            Self::Part => "public, max-age=60, immutable",
             Self::Minute => "max-age=60",
         }
     }
@@ -39,29 +46,41 @@ pub(super) struct Reply {
     status: StatusCode,
     kind: &'static str,
     keep: Keep,
-    body: String,
-    extra: Option<Response<Body>>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Text(String),
+    Media(Bytes),
+    Made(Response<Body>),
 }
 
 impl Reply {
     pub(super) fn playlist(body: String, keep: Keep) -> Self {
-        Self { status: StatusCode::OK, kind: PLAYLIST, keep, body, extra: None }
+        Self { status: StatusCode::OK, kind: PLAYLIST, keep, content: Content::Text(body) }
     }
 
     pub(super) fn json(body: String) -> Self {
-        Self { status: StatusCode::OK, kind: "application/json", keep: Keep::Second, body, extra: None }
+        let content = Content::Text(body);
+        Self { status: StatusCode::OK, kind: "application/json", keep: Keep::Second, content }
+    }
+
+    pub(super) fn part(body: Bytes, kind: &'static str) -> Self {
+        Self { status: StatusCode::OK, kind, keep: Keep::Part, content: Content::Media(body) }
     }
 
     pub(super) fn problem(problem: Problem) -> Self {
         let (status, response) = (problem.status(), problem.into_response());
         let kind = "application/problem+json";
-        Self { status, kind, keep: Keep::Second, body: String::new(), extra: Some(response) }
+        Self { status, kind, keep: Keep::Second, content: Content::Made(response) }
     }
 
     pub(super) fn into_response(self, accept_encoding: &str) -> Response<Body> {
-        let mut response = match self.extra {
-            Some(response) => response,
-            None => body(self.body, accept_encoding),
+        let mut response = match self.content {
+            Content::Text(text) => body(text, accept_encoding),
+            Content::Media(bytes) => Response::new(Vec::from(bytes).into()),
+            Content::Made(response) => response,
         };
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use headwater_domain::hooks::Secret;
+use headwater_domain::testing::parts::open_entry;
 use headwater_functions::authorizer::AuthorizerFunction;
 use serde_json::Value;
 
@@ -34,6 +35,9 @@ const HTTP: &[(&str, &[(&str, u16)])] = &[
             ("playlist-media", 200),
             ("playlist-low-latency", 200),
             ("playlist-head-low-latency", 200),
+            ("playlist-low-latency-blocking", 200),
+            ("playlist-part", 200),
+            ("playlist-head-part", 200),
             ("playlist-listing", 200),
             ("playlist-head-multivariant", 200),
             ("playlist-head-media", 200),
@@ -78,9 +82,13 @@ async fn every_sample_event_is_understood_in_the_story_of_one_broadcast() {
                 let answer = send(&world, "hooks-publish").await.expect(200);
                 assert_eq!(answer["decision"], "allow");
                 used.insert("hooks-publish".to_owned());
+                let lease = world.lease().await;
                 for number in 0..3 {
-                    world.commit(&world.lease().await, number).await;
+                    world.commit(&lease, number).await;
                 }
+                let open = open_entry(&lease, 3, 3);
+                world.store(&open.part_path("720p", 2), b"the third part").await;
+                world.put(open).await;
             }
             "after" => later(61),
             _ => {}

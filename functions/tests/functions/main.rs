@@ -23,6 +23,8 @@ mod lifecycle;
 mod openapi;
 mod openapi_bodies;
 mod playlist_http;
+mod playlist_low_latency;
 mod playlist_media;
 mod playlist_monotone;
+mod playlist_waits;
 mod secrecy;

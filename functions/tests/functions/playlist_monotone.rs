@@ -2,6 +2,7 @@
 
 use futures::FutureExt;
 use headwater_domain::ports::WriteTimeline;
+use headwater_domain::testing::parts::open_entry;
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{Lease, ports::ReadTimeline};
@@ -37,7 +38,10 @@ struct Writer {
     next: u64,
     breaks: u64,
     broken: bool,
+    /// Whether segments are written in parts.
+    low: bool,
     seen: Option<(u64, u64, u64)>,
+    seen_low: (u64, u64),
 }
 
 impl Writer {
@@ -49,9 +53,38 @@ impl Writer {
             discontinuities: self.breaks,
             ..samples::entry(1, self.next)
         };
+        if self.low {
+            self.write_parts(&entry);
+        }
         self.world.table.commit(&entry).now_or_never().unwrap().unwrap();
         (self.next, self.broken) = (self.next + 1, false);
         self.poll();
+    }
+
+    fn write_parts(&mut self, closed: &Entry) {
+        for parts in [1, 4] {
+            let (discontinuity, discontinuities) = (closed.discontinuity, closed.discontinuities);
+            let open =
+                Entry { discontinuity, discontinuities, ..open_entry(&closed.lease, closed.number.0, parts) };
+            self.world.table.commit(&open).now_or_never().unwrap().unwrap();
+            self.poll_low(closed.number.0);
+        }
+    }
+
+    /// While a segment is open.
+    fn poll_low(&mut self, open: u64) {
+        let answer = self.world.view(&Event::sample("playlist-low-latency")).now_or_never().unwrap();
+        let text = answer.text();
+        assert_eq!(answer.status.as_u16(), 200, "{text}");
+        let list = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap().1;
+        let (first, breaks) = (list.media_sequence, list.discontinuity_sequence);
+        assert!(first >= self.seen_low.0 && breaks >= self.seen_low.1, "{:?}\n{text}", self.seen_low);
+        assert!(self.seen.is_none_or(|(before, ..)| first >= before), "{:?}\n{text}", self.seen);
+        assert_eq!(first + list.segments.len() as u64, open, "the open one comes right behind\n{text}");
+        assert!(text.contains(&format!("/720p/{open}.0.m4s")), "{text}");
+        let shown = text.matches("#EXT-X-DISCONTINUITY\n").count() as u64;
+        assert_eq!(breaks + shown, self.breaks, "{text}");
+        self.seen_low = (first, breaks);
     }
 
     fn poll(&mut self) {
@@ -82,13 +115,14 @@ impl Writer {
     }
 }
 
-fn play(window_seconds: u32, steps: Vec<Step>) {
+fn play(window_seconds: u32, low: bool, steps: Vec<Step>) {
     let world =
         World::with(|stream| stream.settings.dvr_window_seconds = window_seconds).now_or_never().unwrap();
     let session = world.allowed(1).now_or_never().unwrap();
     world.beat_live(&session).now_or_never().unwrap();
     let lease = world.lease().now_or_never().unwrap();
-    let mut writer = Writer { world, lease, next: 0, breaks: 0, broken: false, seen: None };
+    let mut writer =
+        Writer { world, lease, next: 0, breaks: 0, broken: false, low, seen: None, seen_low: (0, 0) };
     writer.write();
     for step in steps {
         match step {
@@ -116,8 +150,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn sequence_numbers_never_go_backwards(window in prop_oneof![Just(12_u32), Just(20), Just(60)], steps in steps()) {
-        play(window, steps);
+    fn sequence_numbers_never_go_backwards(window in prop_oneof![Just(12_u32), Just(20), Just(60)], low: bool, steps in steps()) {
+        play(window, low, steps);
     }
 }
 
@@ -125,6 +159,7 @@ proptest! {
 fn a_replaced_end_does_not_pull_the_window_back() {
     play(
         12,
+        false,
         vec![
             Step::Write { entries: 20, discontinuity: false },
             Step::Replace { unseen: 5 },

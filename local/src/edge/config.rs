@@ -86,6 +86,9 @@ pub struct Behavior {
     pub failover: Vec<u16>,
     /// Cached or passed through.
     pub mode: Mode,
+    /// Whether requests that wait for an equal one get its answer at once, instead of when nginx looks again (every
+    /// 500 ms). Answers are then held in memory.
+    pub prompt: bool,
     /// Headers every answer gets, in place of the origin's (CloudFront's response headers policy).
     pub response_headers: Vec<(String, String)>,
     /// Headers of origins that viewers do not see.
@@ -117,6 +120,7 @@ impl Behavior {
             secondary: secondary.map(str::to_owned),
             failover: failover.to_vec(),
             mode: Mode::Cached { query_keys: Vec::new(), error_ttl: Duration::from_secs(1) },
+            prompt: false,
             response_headers: Vec::new(),
             hidden_headers: Vec::new(),
         }
@@ -125,6 +129,11 @@ impl Behavior {
     /// An uncached behaviour for all methods.
     pub fn pass_through(pattern: &str, primary: &str, secondary: Option<&str>) -> Self {
         Self { mode: Mode::PassThrough, ..Self::cached(pattern, primary, secondary, &[]) }
+    }
+
+    /// The same, for answers that viewers wait for.
+    pub fn promptly(self) -> Self {
+        Self { prompt: true, ..self }
     }
 
     /// The same, with query parameters that count.

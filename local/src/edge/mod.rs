@@ -3,23 +3,28 @@
 //! only. Must not know what the paths mean.
 //!
 //! Where it differs from CloudFront: requests that wait for an equal one look every 500 ms whether it is done (nginx
-//! polls its cache lock), so a collapsed request may be that much later; and an answer that may not be cached is
-//! fetched by the waiting requests one after the other.
+//! polls its cache lock), so a collapsed request may be that much later, unless the behaviour is a prompt one, whose
+//! requests are collapsed by ourselves; and an answer that may not be cached is fetched by the waiting requests one after
+//! the other.
 
+mod collapse;
 mod config;
 mod render;
 
 pub use config::{Behavior, Distribution, EdgeConfig, Mode, Origin};
 pub use render::RenderError;
 
+use crate::listen::{ListenError, Server};
 use crate::ports::{PortError, Reserved};
 use crate::process::{DeathSignal, Launch, ProcessError, Running, Spawner};
+use collapse::Collapse;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use render::{GENERATION_PATH, Layout, render};
+use render::{GENERATION_PATH, Layout, render, socket};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -42,6 +47,9 @@ pub enum EdgeError {
     /// A node's port.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// The port of what collapses.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The distribution.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -73,6 +81,7 @@ pub enum EdgeError {
 pub struct Edge {
     folder: PathBuf,
     ports: Vec<Reserved>,
+    collapse: Server,
     spawner: Spawner,
     state: Mutex<State>,
 }
@@ -96,7 +105,9 @@ impl Edge {
         let ports =
             config.nodes.iter().map(|port| Reserved::take(*port, "edge")).collect::<Result<Vec<_>, _>>()?;
         let state = State { distribution: config.distribution, generation: 0, nginx: None };
-        let edge = Self { folder, ports, spawner, state: Mutex::new(state) };
+        let collapse = Collapse::new(socket(&folder.to_string_lossy()).into());
+        let collapse = Server::start("edge", 0, Arc::new(collapse))?;
+        let edge = Self { folder, ports, collapse, spawner, state: Mutex::new(state) };
         edge.resume().await?;
         Ok(edge)
     }
@@ -145,7 +156,8 @@ impl Edge {
         let ports: Vec<_> = self.ports.iter().map(Reserved::port).collect();
         let generation = state.generation + 1;
         let root = rustix::process::getuid().is_root();
-        let layout = Layout { folder: &self.folder, ports: &ports, generation, root };
+        let layout =
+            Layout { folder: &self.folder, ports: &ports, collapse: self.collapse.addr(), generation, root };
         let text = render(&layout, &state.distribution)?;
         let candidate = self.folder.join("candidate.conf");
         let folder_error = |source| EdgeError::Folder { folder: self.folder.clone(), source };

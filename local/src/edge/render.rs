@@ -4,9 +4,11 @@
 //! no cache and does the failing over. So the lock that collapses requests spans both origins of a group, and what is
 //! cached is the group's answer, not its first origin's.
 
+use super::collapse::NODE_HEADER;
 use super::config::{Behavior, Distribution, Mode, Origin};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use thiserror::Error;
@@ -35,6 +37,8 @@ pub enum RenderError {
 pub(super) struct Layout<'a> {
     pub(super) folder: &'a Path,
     pub(super) ports: &'a [u16],
+    /// Who collapses for behaviours that do not want to wait for nginx.
+    pub(super) collapse: SocketAddr,
     /// Answered at [`GENERATION_PATH`], so that a start can be seen to be done.
     pub(super) generation: u64,
     /// Whether we are root; nginx would otherwise turn its worker into `nobody`, who cannot read our folder.
@@ -87,7 +91,7 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
     }
     group_server(&mut out, &folder, distribution)?;
     for (node, port) in layout.ports.iter().enumerate() {
-        let zone = format!("node_{node}");
+        let zone = zone(node);
         writeln!(
             out,
             "proxy_cache_path {folder}/cache-{node} keys_zone={zone}:10m max_size=1g inactive=10m use_temp_path=off;"
@@ -95,7 +99,8 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
         writeln!(out, "server {{ listen 127.0.0.1:{port}; access_log {folder}/access.log edge;")?;
         writeln!(out, "location = {GENERATION_PATH} {{ return 200 \"{}\"; }}", layout.generation)?;
         for (index, behavior) in distribution.behaviors.iter().enumerate() {
-            node_location(&mut out, &folder, &zone, index, behavior, distribution)?;
+            let node = Node { number: node, folder: &folder, collapse: layout.collapse };
+            node_location(&mut out, &node, index, behavior, distribution)?;
         }
         if let Some(root) = &distribution.static_root {
             let root = quoted(&root.to_string_lossy())?;
@@ -192,11 +197,17 @@ fn ask_origin(
     Ok(())
 }
 
+/// A cache node.
+struct Node<'a> {
+    number: usize,
+    folder: &'a str,
+    collapse: SocketAddr,
+}
+
 /// The first layer: what viewers talk to.
 fn node_location(
     out: &mut String,
-    folder: &str,
-    zone: &str,
+    node: &Node<'_>,
     index: usize,
     behavior: &Behavior,
     all: &Distribution,
@@ -211,16 +222,24 @@ fn node_location(
     writeln!(out, "add_header Via \"1.1 edge\" always; add_header X-Cache $x_cache always;")?;
     match &behavior.mode {
         Mode::Cached { .. } => {
-            let socket = socket(folder);
             writeln!(out, "limit_except GET OPTIONS {{ deny all; }}")?;
-            writeln!(out, "proxy_pass http://unix:{socket}:$path$query_{index};")?;
+            if behavior.prompt {
+                writeln!(out, "proxy_pass http://{}$path$query_{index};", node.collapse)?;
+                writeln!(out, "proxy_set_header {NODE_HEADER} {};", node.number)?;
+            } else {
+                writeln!(out, "proxy_pass http://unix:{}:$path$query_{index};", socket(node.folder))?;
+            }
             writeln!(out, "proxy_pass_request_headers off; proxy_set_header User-Agent \"Headwater Edge\";")?;
             writeln!(out, "proxy_set_header Host edge; proxy_set_header Connection \"\";")?;
             writeln!(
                 out,
                 "proxy_set_header Accept-Encoding $encoding; proxy_set_header X-Forwarded-For $remote_addr;"
             )?;
-            writeln!(out, "proxy_cache {zone}; proxy_cache_key \"{index} $encoding $path$query_{index}\";")?;
+            writeln!(
+                out,
+                "proxy_cache {}; proxy_cache_key \"{index} $encoding $path$query_{index}\";",
+                zone(node.number)
+            )?;
             // The key has all that answers may differ by. A viewer that leaves must not cut the others' answer.
             writeln!(
                 out,
@@ -231,9 +250,10 @@ fn node_location(
                 "proxy_force_ranges on; proxy_buffers 32 32k; proxy_buffer_size 32k; proxy_busy_buffers_size 64k;"
             )?;
             let patience = seconds(patience(behavior, all)?);
+            let lock = if behavior.prompt { "off" } else { "on" };
             writeln!(
                 out,
-                "proxy_cache_lock on; proxy_cache_lock_timeout {patience}; proxy_cache_lock_age {patience};"
+                "proxy_cache_lock {lock}; proxy_cache_lock_timeout {patience}; proxy_cache_lock_age {patience};"
             )?;
             writeln!(out, "proxy_read_timeout {patience};")?;
         }
@@ -285,8 +305,13 @@ fn seconds(duration: Duration) -> String {
     format!("{}ms", duration.as_millis().max(1))
 }
 
+/// The cache of a node.
+fn zone(node: usize) -> String {
+    format!("node_{node}")
+}
+
 /// The socket between the layers.
-fn socket(folder: &str) -> String {
+pub(super) fn socket(folder: &str) -> String {
     format!("{folder}/group.sock")
 }
 

@@ -47,7 +47,14 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
     for (region, first, second) in [(&regions[0], "a", "b"), (&regions[1], "b", "a")] {
         let name = region.name();
         distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), "", first, second));
-        distribution.behaviors.push(playlists(&format!("/{name}/low-latency/*"), "-low", first, second));
+        let low_latency = playlists(&format!("/{name}/low-latency/*"), "-low", first, second);
+        distribution.behaviors.push(low_latency.promptly());
+        // What the bucket does not have yet, the region's API waits for; the other region has nothing of it.
+        let (bucket, waits) = (format!("s3-{first}"), format!("api-{first}-low-try-1"));
+        let parts = Behavior::cached(&format!("/{name}/parts/*"), &bucket, Some(&waits), &MEDIA_FAILOVER)
+            .response_header("Access-Control-Allow-Origin", "*")
+            .response_header("X-Content-Type-Options", "nosniff");
+        distribution.behaviors.push(parts.promptly());
         let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
         let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER)
             .response_header("Access-Control-Allow-Origin", "*")

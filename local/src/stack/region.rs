@@ -334,6 +334,8 @@ impl Environment<'_> {
                 ("ORIGIN_SECRET_ARN", arns.origin_secret.clone()),
                 ("INGEST_RTMP", format!("{},{}", rtmp(self.own.rtmp), rtmp(self.peer.rtmp))),
                 ("INGEST_RTMPS", String::new()),
+                ("MEDIA_BUCKET", bucket(self.name)),
+                ("AWS_ENDPOINT_URL_S3", url(self.own.s3)),
                 ("EDGE_URL", url(self.setup.plans.edge)),
                 ("ECS_CLUSTER", "headwater".into()),
                 ("ECS_TASK_DEFINITION", "transcoder".into()),

@@ -17,10 +17,12 @@ pub fn routes() -> Vec<Route> {
         "GET /live/{stream}/index.m3u8",
         "GET /{region}/playlists/{proxy+}",
         "GET /{region}/low-latency/{proxy+}",
+        "GET /{region}/parts/{proxy+}",
         "HEAD /live/index.json",
         "HEAD /live/{stream}/index.m3u8",
         "HEAD /{region}/playlists/{proxy+}",
         "HEAD /{region}/low-latency/{proxy+}",
+        "HEAD /{region}/parts/{proxy+}",
     ] {
         routes.push(Route::open(key, "playlist"));
     }

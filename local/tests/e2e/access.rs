@@ -30,6 +30,7 @@ use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
 use super::hls::renditions;
+use super::low_latency::Seeded;
 use super::support::{Picture, Platform, Stream, artifacts, eventually, small};
 
 const SECRET: &str = "secretsmanager:GetSecretValue";
@@ -40,7 +41,7 @@ const EXPECTED: [(&str, &[&str]); 7] = [
     ("gateway", &["execute-api:Invoke"]),
     ("hooks", &["dynamodb:PutItem", "dynamodb:Query", "ecs:RunTask", SECRET]),
     ("lifecycle", &["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "ecs:RunTask"]),
-    ("playlist", &["dynamodb:Query", SECRET]),
+    ("playlist", &["dynamodb:Query", "s3:GetObject", SECRET]),
     ("transcoder", &["dynamodb:PutItem", "execute-api:Invoke", "s3:PutObject"]),
 ];
 
@@ -91,6 +92,7 @@ async fn every_program_calls_what_it_must_and_nothing_else() {
         assert_eq!(details("hooks", "ecs:RunTask", region), ["cluster/headwater"]);
     }
     assert_eq!(details("transcoder", "dynamodb:PutItem", "own"), ["TIMELINE#"]);
+    assert_eq!(details("playlist", "s3:GetObject", "own"), ["<own region>/parts/"]);
     for (program, secrets) in [
         ("api", &["key-pepper"][..]),
         ("authorizer", &["admin-token"]),
@@ -142,6 +144,11 @@ async fn tour(platform: &Platform) {
     })
     .await;
     platform.stack.regions[0].api.faults().start().unwrap();
+
+    // A part that somebody was told of before it was there.
+    let live = Seeded::start(platform).await;
+    live.write(0, 1).await;
+    live.part_from_the_api(platform, 0, 0).await;
 
     // The end: a stop, a recording, a stream that is no more.
     post(platform, &format!("/v1/streams/{}/stop", other.id), StatusCode::ACCEPTED).await;

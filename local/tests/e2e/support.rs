@@ -6,8 +6,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
+use headwater_aws::media::Buckets;
+use headwater_aws::settings::fixed_config;
+use headwater_aws::table::Table;
 use headwater_local::stack::demo::ApiClient;
-use headwater_local::stack::{Binaries, Ports, Stack, StackConfig};
+use headwater_local::stack::{Binaries, Ports, REGIONS, Stack, StackConfig};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -121,6 +124,24 @@ impl Platform {
         let answer = self.http.request(request).await.unwrap();
         let (head, body) = answer.into_parts();
         (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+    }
+
+    /// A region's table, as our programs reach it.
+    pub(crate) fn table(&self, region: usize) -> Table {
+        let addr = self.stack.regions[region].dynamodb.addr();
+        Table::new(&self.sdk(region, addr), "headwater")
+    }
+
+    /// A region's media bucket, as our programs reach it.
+    pub(crate) fn bucket(&self, region: usize) -> Buckets {
+        let config = self.sdk(region, self.stack.regions[region].s3.addr());
+        Buckets::only(&config, format!("headwater-media-{}", REGIONS[region]))
+    }
+
+    fn sdk(&self, region: usize, addr: std::net::SocketAddr) -> aws_config::SdkConfig {
+        let secret = self.stack.secrets.aws_secret_key.clone();
+        let keys = aws_credential_types::Credentials::new("HEADWATERLOCAL", secret, None, None, "test");
+        fixed_config(REGIONS[region], &format!("http://{addr}"), keys)
     }
 
     /// A folder for this test's files.

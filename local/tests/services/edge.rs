@@ -201,6 +201,55 @@ async fn get_owned(addr: SocketAddr, path: &'static str) -> Answer {
     get(addr, path, &[]).await
 }
 
+/// nginx's own lock would hold each round up for half a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_viewers_get_a_prompt_behaviour_s_answer_at_once_from_one_request_per_node() {
+    const ROUNDS: usize = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let (a, server_a) = TestOrigin::start("a", 404, None);
+    let (b, server_b) = TestOrigin::start("b", 200, Some("max-age=6"));
+    let mut distribution = two_origins(&server_a, &server_b);
+    distribution.behaviors.iter_mut().for_each(|behavior| behavior.prompt = true);
+    let edge = edge(folder.path(), 2, distribution).await;
+    b.gate.forget_permits(OPEN);
+    let rounds = async {
+        for round in 0..ROUNDS {
+            let path = |viewer: usize| format!("/east/media/{round}?viewer={viewer}");
+            let ask = |viewer: usize| {
+                let (addr, path) = (edge.addrs()[viewer % 2], path(viewer));
+                tokio::spawn(async move { get(addr, &path, &[("accept-encoding", "gzip")]).await })
+            };
+            let mut viewers: Vec<_> = (0..50).map(ask).collect();
+            while b.count() < 2 * (round + 1) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            // The first one goes, as viewers do; nobody else notices.
+            viewers.remove(0).abort();
+            b.gate.add_permits(2);
+            for viewer in viewers {
+                let answer = viewer.await.unwrap();
+                assert_eq!((answer.status.as_u16(), answer.text()), (200, "from b"));
+            }
+            assert_eq!((a.count(), b.count()), (2 * (round + 1), 2 * (round + 1)), "once a node");
+        }
+    };
+    let polling = Duration::from_millis(500) * u32::try_from(ROUNDS).unwrap();
+    tokio::time::timeout(polling * 3 / 4, rounds).await.expect("they wait as if somebody polled");
+
+    // Answers that may not be kept, and errors, are not repeated.
+    b.gate.add_permits(OPEN);
+    b.say(200, None);
+    for _ in 0..2 {
+        get(edge.addr(), "/east/media/uncached", &[]).await;
+    }
+    assert_eq!(b.count(), 2 * ROUNDS + 2);
+    let head = Request::head(format!("http://{}/east/media/0", edge.addr())).body(Body::empty()).unwrap();
+    assert_eq!(send(head).await.status, StatusCode::OK);
+    edge.stop().await;
+    edge.resume().await.unwrap();
+    assert_eq!(get(edge.addr(), "/east/media/again", &[]).await.text(), "from b");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_pass_through_paths_take_other_methods_and_writes_are_not_repeated() {
     let folder = tempfile::tempdir().unwrap();

@@ -154,6 +154,14 @@ impl Situation {
         (over <= now).then_some(over)
     }
 
+    /// Whether `broadcast` can be watched when it is over: what its last session's settings say. `None` if it is not the
+    /// current one; then it is for the stream's settings to say.
+    pub fn is_recorded(&self, broadcast: &BroadcastId) -> Option<bool> {
+        self.session()
+            .filter(|session| session.broadcast == *broadcast)
+            .map(|session| session.settings.record)
+    }
+
     /// Whether nothing more will be written for the current broadcast: it has ended, and its task has said goodbye, is
     /// over or has been silent for too long. Only then a playlist may say that it is complete.
     pub fn is_settled(&self, now: Timestamp) -> bool {

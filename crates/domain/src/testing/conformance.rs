@@ -215,3 +215,21 @@ pub async fn requests<S: RememberRequests>(store: &S, seed: u128) {
         "for a day"
     );
 }
+
+/// [`ReadParts`], over what [`PutMedia`] has stored.
+pub async fn parts<S: PutMedia + ReadParts>(store: &S, seed: u128) {
+    let broadcast = BroadcastId::new(&StreamId::from_random(seed), 1, 1);
+    let path = |part| {
+        let (lease, number) = (samples::lease(1), crate::ids::SegmentNumber(0));
+        crate::timeline::part_path(&broadcast, &lease, "720p", number, part)
+    };
+    let read = |part| path(part).parse().expect("the path of a part");
+    assert_eq!(store.part(&read(0)).await.expect("missing is no error"), None);
+    for part in 0..2 {
+        let body = bytes::Bytes::from(vec![part as u8; 1_000]);
+        store.put_media(Bucket::Own, &path(part), "video/mp4", body).await.expect("stores");
+    }
+    let there = store.part(&read(1)).await.expect("reads");
+    assert_eq!(there, Some(bytes::Bytes::from(vec![1; 1_000])));
+    assert_eq!(store.part(&read(2)).await.expect("missing is no error"), None);
+}

@@ -13,6 +13,7 @@ use crate::ids::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId};
 use crate::key::{KeyRecord, KeyRing};
 use crate::live::decide::StartTask;
 use crate::live::{End, Seat, Situation};
+use crate::part::PartPath;
 use crate::ports::*;
 use crate::stream::StreamDocument;
 use crate::time::Timestamp;
@@ -311,6 +312,12 @@ impl PutMedia for MemoryBuckets {
     }
 }
 
+impl ReadParts for MemoryBuckets {
+    async fn part(&self, path: &PartPath) -> PortResult<Option<Bytes>> {
+        Ok(self.get(Bucket::Own, &path.to_string()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
@@ -328,6 +335,7 @@ mod tests {
             conformance::broadcasts(&table, 4).await;
             conformance::timeline(&table, 5).await;
             conformance::requests(&table, 6).await;
+            conformance::parts(&MemoryBuckets::default(), 7).await;
         });
     }
 }

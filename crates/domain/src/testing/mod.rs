@@ -3,4 +3,5 @@
 pub mod conformance;
 pub mod deployment;
 pub mod fakes;
+pub mod parts;
 pub mod samples;

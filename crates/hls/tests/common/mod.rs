@@ -39,6 +39,7 @@ pub fn live(media_sequence: u64, segments: Vec<Segment>) -> Window {
         ended: false,
         independent_segments: true,
         segments,
+        low_latency: None,
     }
 }
 

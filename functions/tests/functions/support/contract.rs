@@ -102,8 +102,9 @@ impl Contract {
         let (method, path) = (request.method().as_str().to_ascii_lowercase(), request.raw_http_path());
         let about = format!("{method} {path}: {} {}", answer.status, answer.text());
         let Some((template, item)) = self.path(path) else {
-            let is_playlist = path.contains("/playlists/") || path.contains("/low-latency/");
-            assert!(is_playlist || answer.status == 404, "the document does not have the path of {about}");
+            let is_viewed =
+                ["/playlists/", "/low-latency/", "/parts/"].iter().any(|part| path.contains(part));
+            assert!(is_viewed || answer.status == 404, "the document does not have the path of {about}");
             return;
         };
         // Who answers GET answers HEAD, too (RFC 9110 §9.3.2), on the paths that the edge serves.

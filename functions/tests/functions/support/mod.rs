@@ -4,6 +4,7 @@ mod contract;
 pub mod deployment;
 mod event;
 mod logs;
+mod parts;
 mod shim;
 
 use std::cell::{Cell, RefCell};
@@ -17,7 +18,7 @@ use headwater_domain::live::State;
 use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{ReadLive, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
 use headwater_domain::stream::StreamDocument;
-use headwater_domain::testing::fakes::{FakeCluster, MemoryTable};
+use headwater_domain::testing::fakes::{FakeCluster, MemoryBuckets, MemoryTable};
 use headwater_domain::testing::samples;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, Lease, Region, SegmentNumber, SessionId, Timestamp};
@@ -69,6 +70,11 @@ pub fn later(seconds: u64) {
     NOW.set(NOW.get() + seconds * 1_000);
 }
 
+/// Sets the clock.
+pub fn at_ms(time: Timestamp) {
+    NOW.set(time.0);
+}
+
 /// What time it is.
 pub fn now() -> Timestamp {
     clock()
@@ -79,6 +85,8 @@ pub fn now() -> Timestamp {
 pub struct World {
     pub table: MemoryTable,
     pub cluster: FakeCluster,
+    /// This region's bucket is its own one; the peer's is its mirror.
+    pub buckets: MemoryBuckets,
     pub region: Region,
     peer: Region,
 }
@@ -89,7 +97,8 @@ impl World {
         NOW.set(T0);
         ROLLS.set(0);
         let (region, peer) = (samples::region_a(), samples::region_b());
-        Self { table: MemoryTable::default(), cluster: FakeCluster::default(), region, peer }
+        let (table, cluster, buckets) = Default::default();
+        Self { table, cluster, buckets, region, peer }
     }
 
     /// With the sample stream and its key.
@@ -154,9 +163,14 @@ impl World {
         }
     }
 
-    pub fn playlist(&self, origin_secrets: &[&str]) -> PlaylistFunction<MemoryTable> {
+    pub fn playlist(&self, origin_secrets: &[&str]) -> PlaylistFunction<MemoryTable, MemoryBuckets> {
+        self.playlist_over(self.table.clone(), origin_secrets)
+    }
+
+    /// The playlist function over a table of the test's own.
+    pub fn playlist_over<T>(&self, table: T, origin_secrets: &[&str]) -> PlaylistFunction<T, MemoryBuckets> {
         let origin_secrets = origin_secrets.iter().copied().map(Secret::new).collect();
-        PlaylistFunction { context: self.context(), table: self.table.clone(), origin_secrets }
+        PlaylistFunction { context: self.context(), table, parts: self.buckets.clone(), origin_secrets }
     }
 
     pub fn lifecycle<T>(&self, table: T) -> LifecycleFunction<T, FakeCluster> {

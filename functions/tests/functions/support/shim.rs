@@ -12,6 +12,7 @@ use headwater_domain::testing::fakes::MemoryTable;
 use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, KeyId, Region, StreamId, Timestamp};
 
+type Limit = dyn Fn(usize) + Send + Sync;
 type Step = dyn Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync;
 
 /// See the module.
@@ -19,6 +20,7 @@ type Step = dyn Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send 
 pub struct Shim {
     inner: MemoryTable,
     step: Arc<Step>,
+    limit: Arc<Limit>,
 }
 
 impl Shim {
@@ -27,7 +29,12 @@ impl Shim {
         inner: &MemoryTable,
         step: impl Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync + 'static,
     ) -> Self {
-        Self { inner: inner.clone(), step: Arc::new(step) }
+        Self { inner: inner.clone(), step: Arc::new(step), limit: Arc::new(|_| ()) }
+    }
+
+    /// `seen` is called with the limit of every query for a timeline's newest entries.
+    pub fn limits(inner: &MemoryTable, seen: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Self { limit: Arc::new(seen), ..Self::new(inner, |_, _| None) }
     }
 
     fn step(&self, action: &'static str, stream: Option<&StreamId>) -> PortResult<()> {
@@ -82,8 +89,17 @@ pass! {
         record_start(broadcast: &BroadcastId, region: &Region, at: Timestamp) -> (), None;
         record_end(end: &End, region: &Region) -> (), None;
     }
-    ReadTimeline {
-        newest(broadcast: &BroadcastId, limit: usize) -> Vec<Entry>, None;
-        all(broadcast: &BroadcastId) -> Vec<Entry>, None;
+}
+
+impl ReadTimeline for Shim {
+    async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        self.step("newest", None)?;
+        (self.limit)(limit);
+        self.inner.newest(broadcast, limit).await
+    }
+
+    async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
+        self.step("all", None)?;
+        self.inner.all(broadcast).await
     }
 }

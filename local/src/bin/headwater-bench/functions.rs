@@ -97,5 +97,6 @@ fn window() -> anyhow::Result<Window> {
         ended: false,
         independent_segments: true,
         segments: (100..130).map(segment).collect::<anyhow::Result<_>>()?,
+        low_latency: None,
     })
 }

@@ -8,8 +8,11 @@ const FILE_HEADER: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 const HEVC_HEADER: &[u8] = b"\x90hvc1configuration";
 const AAC_HEADER: &[u8] = b"\xaf\x00\x11\x90";
 
+/// The bytes, and position, cursor bits and time of each media tag.
+type Seen = (Vec<u8>, Vec<(u64, u32, i64)>);
+
 #[derive(Clone, Default)]
-struct Notes(std::rc::Rc<std::cell::RefCell<(Vec<u8>, Vec<(u64, u32, i64)>)>>);
+struct Notes(std::rc::Rc<std::cell::RefCell<Seen>>);
 
 impl Watch for Notes {
     fn flv(&mut self, bytes: &[u8]) {

@@ -1,0 +1,72 @@
+//! What a low-latency client asks of a playlist beyond its path (RFC 8216bis section 6.2.5). Must not know timelines.
+
+use headwater_domain::part::MAX_PART_INDEX;
+use http::StatusCode;
+use lambda_http::{Request, RequestExt};
+
+use crate::reply::Problem;
+
+/// A segment, or a part of one: the playlist must contain it, or what comes behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    /// `_HLS_msn`.
+    pub(super) segment: u64,
+    /// `_HLS_part`; without, the whole segment.
+    pub(super) part: Option<usize>,
+}
+
+/// The delivery directives of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Directives {
+    /// What the answer is to wait for.
+    pub(super) until: Option<Position>,
+    /// Whether segments that the client knows may be left out. `v2` differs from `YES` only in what may be left out of
+    /// EXT-X-DATERANGE, of which we have none.
+    pub(super) delta: bool,
+}
+
+impl Directives {
+    /// Reads them; others that begin with `_HLS_` are for servers that know them.
+    pub(super) fn of(request: &Request) -> Result<Self, Problem> {
+        let segment = number(request, "_HLS_msn", u64::MAX - 2)?;
+        let part = number(request, "_HLS_part", MAX_PART_INDEX as u64)?;
+        let until = match (segment, part) {
+            (Some(segment), part) => {
+                Some(Position { segment, part: part.map(|part| usize::try_from(part).unwrap_or(usize::MAX)) })
+            }
+            (None, Some(_)) => {
+                return Err(refused("_HLS_part needs _HLS_msn, the segment that it is a part of"));
+            }
+            (None, None) => None,
+        };
+        let delta = match one(request, "_HLS_skip")?.as_deref() {
+            None => false,
+            Some("YES" | "v2") => true,
+            Some(_) => return Err(refused("_HLS_skip is YES or v2")),
+        };
+        Ok(Self { until, delta })
+    }
+}
+
+fn one(request: &Request, name: &str) -> Result<Option<String>, Problem> {
+    let query = request.query_string_parameters();
+    match query.all(name).unwrap_or_default().as_slice() {
+        [] => Ok(None),
+        [value] => Ok(Some((*value).to_owned())),
+        _ => Err(refused(&format!("{name} is there more than once"))),
+    }
+}
+
+fn number(request: &Request, name: &str, most: u64) -> Result<Option<u64>, Problem> {
+    let Some(text) = one(request, name)? else { return Ok(None) };
+    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse().ok().filter(|number| is_decimal && *number <= most) {
+        Some(number) => Ok(Some(number)),
+        None => Err(refused(&format!("{name} is a number from 0 to {most}"))),
+    }
+}
+
+/// A request that no client has a reason to send.
+pub(super) fn refused(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-directive", "Bad delivery directive", detail)
+}

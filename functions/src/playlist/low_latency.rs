@@ -1,0 +1,185 @@
+//! Low-latency media playlists: the window with parts, what comes next, and how far the other renditions are.
+//!
+//! A request with directives waits (see `wait`) and is then rendered from one query of the window, as any other is.
+
+use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::timeline::{Entry, EntryPart, TrackKind, low_latency_path, part_path};
+use headwater_domain::{BroadcastId, Region};
+use headwater_hls::{
+    LowLatency, MediaDuration, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock,
+    Window,
+};
+
+use super::directives::{Directives, refused};
+use super::media::{
+    SEGMENT_SECONDS, checked, fill_hole, has_ended, has_rendition, internal, segments, uri, window,
+    window_from,
+};
+use super::output::{Keep, Reply};
+use super::reach::{Verdict, found, judge, last_shown, part_target, shown};
+use super::wait::Waited;
+use super::{Attempt, PlaylistFunction};
+use crate::reply::Problem;
+
+/// Newest entries whose parts are written down. Players want those of three target durations, which are three segments
+/// or, where a source breaks often, some more; the playlist leaves out what is too old.
+const ENTRIES_IN_PARTS: usize = 8;
+
+/// A request for a low-latency playlist.
+pub(super) struct Question<'a> {
+    /// The region in the path; the other renditions' playlists are in it as well.
+    pub(super) region: Region,
+    pub(super) broadcast: BroadcastId,
+    pub(super) rendition: &'a str,
+    pub(super) attempt: Attempt,
+    pub(super) directives: Directives,
+}
+
+/// Whether a broadcast is published in parts.
+pub(super) fn in_parts(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| !entry.parts.is_empty())
+}
+
+impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+    /// The live window of one rendition, in parts at its end.
+    pub(super) async fn low_latency_media(&self, question: &Question<'_>) -> Result<Reply, Problem> {
+        let Question { broadcast, rendition, directives, .. } = question;
+        let situation = self.situation(&broadcast.stream(), question.attempt == Attempt::First).await?;
+        let ended = has_ended(&situation, broadcast, self.context.now());
+        // Nothing comes any more: whatever was asked for, this is all there is.
+        let satisfied = !ended && self.is_satisfied(question).await?;
+        let entries = self.shown_entries(broadcast, &situation).await?;
+        let window = match in_parts(&entries) && !ended {
+            true => low_latency_window(&entries, question)?,
+            false => window(&entries, rendition, PlaylistType::Live, ended)?,
+        };
+        let playlist = checked(window.ok_or_else(|| self.nothing_of(&entries, &situation))?)?;
+        let text = if directives.delta { playlist.render_delta() } else { playlist.render() };
+        let keep = match (ended, satisfied) {
+            (true, _) => Keep::Minute,
+            (false, true) => Keep::Satisfied,
+            (false, false) => Keep::Second,
+        };
+        Ok(Reply::playlist(text, keep))
+    }
+
+    /// Waits for what was asked for, if anything was; whether it came.
+    async fn is_satisfied(&self, question: &Question<'_>) -> Result<bool, Problem> {
+        let Some(until) = question.directives.until else { return Ok(false) };
+        let may_wait = question.attempt != Attempt::Second;
+        let judge = |entries: &[Entry]| match has_rendition(entries, question.rendition) {
+            true => judge(entries, question.rendition, until),
+            // Nobody waits for what is not made; the playlist will say that there is none.
+            false => Verdict::There,
+        };
+        match self.wait(&question.broadcast, may_wait, judge).await?.0 {
+            Waited::There => Ok(true),
+            // On the second try this region may just not know yet what the other one has told the viewer.
+            Waited::Never if may_wait => {
+                Err(refused("what _HLS_msn and _HLS_part ask for is more than two segments ahead"))
+            }
+            Waited::Never | Waited::InVain => Ok(false),
+        }
+    }
+}
+
+fn low_latency_window(entries: &[Entry], question: &Question<'_>) -> Result<Option<Window>, Problem> {
+    let rendition = question.rendition;
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
+    if !has_rendition(entries, rendition) {
+        return Ok(None);
+    }
+    let closed = if last.open { &entries[..entries.len() - 1] } else { entries };
+    let mut segments = segments(closed, rendition)?;
+    if let Some(before) = closed.last() {
+        fill_hole(&mut segments, before, last, rendition)?;
+    }
+    add_parts(&mut segments, closed, first.number.0, rendition)?;
+    let low_latency = LowLatency {
+        part_target: part_target(),
+        open: open_segment(closed, last, rendition)?,
+        hint: hint(last, rendition).map(|path| uri(&path)).transpose()?,
+        reports: reports(entries, question)?,
+    };
+    let window = window_from(first, segments, PlaylistType::Live, false);
+    if window.segments.is_empty() && low_latency.open.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Window { low_latency: Some(low_latency), ..window }))
+}
+
+/// The parts of the newest segments; a segment that lost its writer is a gap as a whole.
+fn add_parts(
+    segments: &mut [Segment],
+    entries: &[Entry],
+    first: u64,
+    rendition: &str,
+) -> Result<(), Problem> {
+    // A segment that is whole although one of its parts could not be stored is loaded as a whole.
+    let in_parts = |entry: &&Entry| !entry.open && !entry.parts.iter().any(|part| part.gap);
+    for entry in entries.iter().rev().take(ENTRIES_IN_PARTS).filter(in_parts) {
+        let index = usize::try_from(entry.number.0 - first).unwrap_or(usize::MAX);
+        if let Some(segment) = segments.get_mut(index) {
+            segment.parts = parts(entry, rendition)?;
+        }
+    }
+    Ok(())
+}
+
+fn parts(entry: &Entry, rendition: &str) -> Result<Vec<Part>, Problem> {
+    let found = found(entry, rendition);
+    let is_audio = found.is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+    let make = |(index, (part, duration)): (usize, (&EntryPart, MediaDuration))| {
+        Ok(Part {
+            uri: uri(&format!("/{}", entry.part_path(rendition, index)))?,
+            duration,
+            // Every frame of AAC decodes by itself.
+            independent: part.independent || is_audio,
+            gap: entry.gap || part.gap || found.is_none(),
+        })
+    };
+    shown(entry, rendition).enumerate().map(make).collect()
+}
+
+/// What there is of the segment that is being made, if anything is shown of it.
+fn open_segment(closed: &[Entry], last: &Entry, rendition: &str) -> Result<Option<OpenSegment>, Problem> {
+    let parts = if last.open { parts(last, rendition)? } else { Vec::new() };
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let inits = std::iter::once(last).chain(closed.iter().rev());
+    let init = inits.filter_map(|entry| found(entry, rendition)).map(|found| &found.init).next();
+    Ok(Some(OpenSegment {
+        map: init.map(|init| uri(&format!("/{init}"))).transpose()?,
+        discontinuity: last.discontinuity,
+        program_date_time: Some(WallClock::from_unix_ms(last.program_date_time.0).map_err(internal)?),
+        parts,
+    }))
+}
+
+/// The part that comes next. None while that is open: an open segment of full length may be closed, or go on until its
+/// source has a key frame.
+fn hint(last: &Entry, rendition: &str) -> Option<String> {
+    if !last.open {
+        let number = last.number.next();
+        return Some(format!("/{}", part_path(&last.broadcast, &last.lease, rendition, number, 0)));
+    }
+    let parts = last.parts.len();
+    let all_are_shown = shown(last, rendition).count() == parts;
+    let may_be_over =
+        last.span().is_some_and(|span| span.duration.seconds() > f64::from(SEGMENT_SECONDS) - 0.1);
+    (all_are_shown && !may_be_over).then(|| format!("/{}", last.part_path(rendition, parts)))
+}
+
+fn reports(entries: &[Entry], question: &Question<'_>) -> Result<Vec<RenditionReport>, Problem> {
+    let Some(last) = entries.last() else { return Ok(Vec::new()) };
+    let others =
+        last.renditions.iter().map(|one| one.name.as_str()).filter(|name| *name != question.rendition);
+    let report = |name: &str| -> Result<Option<RenditionReport>, Problem> {
+        let Some((last_segment, last_part)) = last_shown(entries, name) else { return Ok(None) };
+        let path = low_latency_path(&question.region, &question.broadcast, name);
+        let uri: Uri = uri(&format!("/{path}"))?;
+        Ok(Some(RenditionReport { uri, last_segment, last_part }))
+    };
+    others.filter_map(|name| report(name).transpose()).collect()
+}

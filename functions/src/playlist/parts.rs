@@ -1,0 +1,59 @@
+//! Parts that are asked for before they are there: what EXT-X-PRELOAD-HINT leads to.
+//!
+//! The edge asks the bucket first, and us only if that has no such object. We wait until the timeline names the part,
+//! which is after it was stored, and answer with its bytes; so a player has them one round trip after they exist,
+//! without having seen a playlist that names them. Whoever asks later gets them from the edge's cache or the bucket.
+//! Each region answers for its own parts only.
+
+use headwater_domain::part::PartPath;
+use headwater_domain::ports::{ReadParts, ReadTimeline};
+use headwater_domain::timeline::{Entry, TrackKind};
+
+use super::PlaylistFunction;
+use super::directives::Position;
+use super::output::Reply;
+use super::reach::{Verdict, found, judge};
+use super::wait::Waited;
+use crate::reply::Problem;
+
+impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
+    /// The bytes of a part, as soon as there are any.
+    pub(super) async fn part(&self, path: &str) -> Result<Reply, Problem> {
+        let none = || Problem::not_found("part");
+        let wanted: PartPath = path.parse().map_err(|_| none())?;
+        if wanted.lease.region != self.context.region {
+            return Err(none());
+        }
+        let (waited, entries) =
+            self.wait(&wanted.broadcast, true, |entries| judge_part(entries, &wanted)).await?;
+        let entry = entries.iter().find(|entry| wanted.is_in(entry));
+        let (Waited::There, Some(entry)) = (waited, entry) else { return Err(none()) };
+        let Some(bytes) = self.parts.part(&wanted).await? else {
+            tracing::warn!(part = %wanted, "the timeline names a part that the bucket does not have");
+            return Err(none());
+        };
+        let is_audio =
+            found(entry, wanted.rendition()).is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+        Ok(Reply::part(bytes, if is_audio { "audio/mp4" } else { "video/mp4" }))
+    }
+}
+
+/// Only what the lease that writes now can still write is worth a wait.
+fn judge_part(entries: &[Entry], wanted: &PartPath) -> Verdict {
+    let Some(last) = entries.last() else { return Verdict::Never };
+    if entries.iter().any(|entry| wanted.is_in(entry)) {
+        return Verdict::There;
+    }
+    if last.lease != wanted.lease || found(last, wanted.rendition()).is_none() {
+        return Verdict::Never;
+    }
+    if last.number == wanted.number && !last.open {
+        return Verdict::Never;
+    }
+    let position = Position { segment: wanted.number.0, part: Some(wanted.part) };
+    match judge(entries, wanted.rendition(), position) {
+        // The playlist is past it, and it is not there: it was never stored, or its segment had fewer parts.
+        Verdict::There => Verdict::Never,
+        verdict => verdict,
+    }
+}

@@ -1,0 +1,236 @@
+//! Low latency at the edge: many viewers wait for the same part, and each region's functions hear of it once.
+//!
+//! The broadcast is written by the test itself, as a transcoder writes it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use headwater_aws::media::Buckets;
+use headwater_aws::table::Table;
+use headwater_domain::beat::{Activity, Beat, Health};
+use headwater_domain::hooks::Gateway;
+use headwater_domain::live::{LeaseSeat, Seat, SessionSeat};
+use headwater_domain::ports::{Bucket, Commit, PutMedia, Write, WriteBeats, WriteLive, WriteTimeline};
+use headwater_domain::stream::StreamSettings;
+use headwater_domain::testing::parts::{closed_entry, open_entry};
+use headwater_domain::testing::samples;
+use headwater_domain::timeline::{Entry, low_latency_path};
+use headwater_domain::{BroadcastId, KeyId, Lease, Region, SessionId, StreamId, Timestamp};
+use headwater_local::stack::REGIONS;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use super::support::{Platform, eventually};
+
+const VIEWERS: usize = 50;
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(since.as_millis().try_into().unwrap())
+}
+
+/// A broadcast in region A that nobody encodes.
+pub(crate) struct Seeded {
+    table: Table,
+    bucket: Buckets,
+    region: Region,
+    broadcast: BroadcastId,
+    lease: Lease,
+}
+
+impl Seeded {
+    pub(crate) async fn start(platform: &Platform) -> Self {
+        let stream = StreamId::from_random(77);
+        let seeded = Self {
+            table: platform.table(0),
+            bucket: platform.bucket(0),
+            region: REGIONS[0].parse().unwrap(),
+            broadcast: BroadcastId::new(&stream, now().0, 1),
+            lease: samples::lease(1),
+        };
+        let session = SessionSeat {
+            id: SessionId::from_random(1),
+            order: 1,
+            broadcast: seeded.broadcast.clone(),
+            started_at: now(),
+            gateway: Gateway { region: seeded.region.clone(), source: "http://127.0.0.1:1".into() },
+            key: KeyId::from_random(1),
+            key_expires_at: None,
+            accepted_at: now(),
+            settings: StreamSettings::default(),
+        };
+        let (broadcast, lease) = (seeded.broadcast.clone(), seeded.lease.clone());
+        let lease = LeaseSeat { lease, broadcast, granted_at: now(), failures: 0 };
+        let empty = Seat::empty(stream, seeded.region.clone());
+        let seat = Seat { version: 1, session: Some(session), lease: Some(lease), ..empty };
+        assert_eq!(seeded.table.put_seat(&seat).await.unwrap(), Write::Stored);
+        seeded.beat().await;
+        seeded
+    }
+
+    /// A sign of life, so that the first region asked does not take itself for out of date.
+    async fn beat(&self) {
+        let health = Health {
+            activity: Activity::Transcoding,
+            session: Some(SessionId::from_random(1)),
+            media_until: Some(now()),
+            ..Health::starting()
+        };
+        let beat = Beat {
+            stream: self.broadcast.stream(),
+            region: self.region.clone(),
+            broadcast: self.broadcast.clone(),
+            lease: self.lease.clone(),
+            boot: "boot".into(),
+            at: now(),
+            health,
+        };
+        assert_eq!(self.table.put_beat(&beat).await.unwrap(), Write::Stored);
+    }
+
+    fn entry(&self, entry: Entry) -> Entry {
+        Entry { broadcast: self.broadcast.clone(), committed_at: now(), ..entry }
+    }
+
+    /// Stores the newest part of a segment and names it in the timeline.
+    pub(crate) async fn write(&self, number: u64, parts: u64) {
+        let entry = self.entry(open_entry(&self.lease, number, parts));
+        for rendition in ["720p", "audio"] {
+            let path = entry.part_path(rendition, entry.parts.len() - 1);
+            let body = Bytes::from(format!("bytes of {path}"));
+            self.bucket.put_media(Bucket::Own, &path, "video/mp4", body).await.unwrap();
+        }
+        assert_eq!(self.table.commit(&entry).await.unwrap(), Commit::Committed);
+    }
+
+    async fn close(&self, number: u64) {
+        let entry = self.entry(closed_entry(&self.lease, number));
+        assert_eq!(self.table.commit(&entry).await.unwrap(), Commit::Committed);
+    }
+
+    fn part(&self, rendition: &str, number: u64, part: usize) -> String {
+        format!("/{}", self.entry(open_entry(&self.lease, number, 1)).part_path(rendition, part))
+    }
+
+    fn playlist(&self, rendition: &str, query: &str) -> String {
+        format!("/{}{query}", low_latency_path(&self.region, &self.broadcast, rendition))
+    }
+
+    /// Asks the region's API itself for a part, as the edge does when the bucket has none.
+    pub(crate) async fn part_from_the_api(&self, platform: &Platform, number: u64, part: usize) {
+        let path = self.part("720p", number, part);
+        let request = Request::get(format!("{}{path}", platform.stack.regions[0].api_url()))
+            .header("x-headwater-origin", platform.stack.secrets.origin_secret.clone())
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let (head, body) = client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        assert_eq!(head.status, StatusCode::OK, "{body:?}");
+        assert_eq!(body, format!("bytes of {}", path.trim_start_matches('/')));
+    }
+}
+
+fn asked(platform: &Platform) -> u64 {
+    platform
+        .stack
+        .regions
+        .iter()
+        .filter_map(|region| region.lambda.stats("playlist"))
+        .map(|s| s.invocations)
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_viewers_wait_a_region_is_asked_once_for_each_part_and_rendition() {
+    let platform = Platform::start().await;
+    let live = Seeded::start(&platform).await;
+    for number in 0..6 {
+        live.close(number).await;
+    }
+    live.write(6, 1).await;
+    let (status, headers, first) = platform.get(&live.playlist("720p", "")).await;
+    assert_eq!(status, StatusCode::OK, "{first:?}\n{}", platform.logs());
+    assert_eq!(headers["cache-control"], "max-age=1, stale-if-error=0");
+    let first = String::from_utf8(first.to_vec()).unwrap();
+    let hint = format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", live.part("720p", 6, 1));
+    assert!(first.contains(&hint), "{first}");
+
+    let mut waits = BTreeMap::new();
+    for part in 1..4_usize {
+        live.beat().await;
+        let before = asked(&platform);
+        let query = format!("?_HLS_msn=6&_HLS_part={part}&_HLS_skip=YES");
+        let wanted = ["720p", "audio"].map(|name| (live.playlist(name, &query), live.part(name, 6, part)));
+        let all = async {
+            let viewers = (0..VIEWERS).flat_map(|_| wanted.iter().flat_map(|(list, part)| [list, part]));
+            futures::future::join_all(viewers.map(|path| platform.get(path))).await
+        };
+        let writes = async {
+            // Two playlists, and two parts that the bucket does not have.
+            eventually("all four questions", || async { (asked(&platform) == before + 4).then_some(()) })
+                .await;
+            live.write(6, part as u64 + 1).await;
+            std::time::Instant::now()
+        };
+        let (answers, written) = tokio::join!(all, writes);
+        waits.insert(part, written.elapsed());
+        for (at, (status, headers, body)) in answers.iter().enumerate() {
+            let (list, path) = &wanted[at / 2 % 2];
+            assert_eq!(*status, StatusCode::OK, "{list}: {body:?}");
+            if at % 2 == 0 {
+                let text = String::from_utf8_lossy(body);
+                assert!(text.contains(&format!("URI=\"{path}\"")), "{text}");
+                assert_eq!(headers["cache-control"], "max-age=6, stale-if-error=0");
+            } else {
+                assert_eq!(body, &format!("bytes of {}", path.trim_start_matches('/')));
+                assert_eq!(headers["access-control-allow-origin"], "*");
+            }
+        }
+        assert_eq!(
+            asked(&platform),
+            before + 4,
+            "part {part}: {VIEWERS} viewers of two renditions are four questions"
+        );
+    }
+    println!("after the commit all {} answers were there within {waits:?}", 4 * VIEWERS);
+
+    // Who comes later gets it from the edge, or from the bucket.
+    let before = asked(&platform);
+    for path in [
+        live.part("720p", 6, 2),
+        live.part("720p", 6, 0),
+        live.playlist("audio", "?_HLS_msn=6&_HLS_part=3&_HLS_skip=YES"),
+    ] {
+        assert_eq!(platform.get(&path).await.0, StatusCode::OK);
+    }
+    assert_eq!(asked(&platform), before);
+    let nonsense = platform.get(&live.part("720p", 0, 0).replace("/720p/", "/1080p/")).await;
+    assert_eq!(nonsense.0, StatusCode::NOT_FOUND);
+    assert!(nonsense.1["cache-control"].to_str().unwrap().starts_with("max-age=1"), "{:?}", nonsense.1);
+    assert_eq!(platform.get(&live.playlist("720p", "?_HLS_msn=99")).await.0, StatusCode::BAD_REQUEST);
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_s_parts_and_blocking_playlists_need_only_that_region() {
+    let platform = Platform::start().await;
+    let live = Seeded::start(&platform).await;
+    live.close(0).await;
+    live.write(1, 1).await;
+    // Region B knows the broadcast by replication; it has none of its parts and says so at once.
+    platform.stack.regions[1].api.stop().await;
+    platform.stack.regions[1].s3.stop().await;
+    let (list, part) = (live.playlist("720p", "?_HLS_msn=1&_HLS_part=1"), live.part("720p", 1, 1));
+    let writes = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        live.write(1, 2).await;
+    };
+    let (list, part, ()) = tokio::join!(platform.get(&list), platform.get(&part), writes);
+    assert_eq!((list.0, part.0), (StatusCode::OK, StatusCode::OK), "{}", platform.logs());
+    assert!(String::from_utf8_lossy(&list.2).contains("/1.1.m4s"));
+    platform.stop().await;
+}
