@@ -23,5 +23,10 @@ pub(crate) async fn health() -> anyhow::Result<String> {
 /// What an operator wants to know of an image before its first stream.
 pub(crate) fn check() -> anyhow::Result<String> {
     media::check()?;
-    Ok(format!("H.264 and AAC are decoded, scaled, encoded and packaged\n{}", media::libraries()))
+    let sources: Vec<_> = media::decodable().iter().map(ToString::to_string).collect();
+    Ok(format!(
+        "H.264 and AAC are decoded, scaled, encoded and packaged\nvideo of sources: {}\n{}",
+        sources.join(" "),
+        media::libraries()
+    ))
 }

@@ -99,7 +99,7 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
         protection: settings::optional("ECS_AGENT_URI").map(|uri| Protection::new(Agent::new(&uri))),
         metrics: metrics::from_env()?,
     };
-    tracing::info!(rtmp = %config.rtmp, source = %config.source_url, "gateway starts");
+    tracing::info!(rtmp = %config.rtmp, source = %config.source_url, video = ?config.codecs.video(), "gateway starts");
     gateway::run(config, Arc::new(HookClient::from_env(&sdk)?), leave).await?;
     tracing::info!("gateway ends");
     Ok(())

@@ -42,6 +42,9 @@ pub enum IntakeError {
     Spool(#[from] SpoolError),
 }
 
+/// A codec, and whether it comes in the enhanced form: readers take a run for what its headers are.
+type Form = (Codec, bool);
+
 /// One publisher's messages on their way into its spool.
 #[derive(Debug)]
 pub struct Intake {
@@ -49,8 +52,8 @@ pub struct Intake {
     codecs: Codecs,
     inspector: Inspector,
     runs: RunSplitter,
-    /// Codecs of the sequence headers: audio, video.
-    headers: [Option<Codec>; 2],
+    /// Codec and form of the sequence headers: audio, video.
+    headers: [Option<Form>; 2],
     useless: u32,
 }
 
@@ -77,22 +80,23 @@ impl Intake {
         if let Some(codec) = self.codecs.refused(&info) {
             return Err(IntakeError::Codec(codec));
         }
+        let form = (info.codec, info.enhanced);
         match info.class {
-            MediaClass::SequenceHeader => self.header(message, info.codec),
-            MediaClass::Frames => self.frames(message, info.codec, None),
-            MediaClass::RandomAccess(entry) => self.frames(message, info.codec, Some(entry)),
+            MediaClass::SequenceHeader => self.header(message, form),
+            MediaClass::Frames => self.frames(message, form, None),
+            MediaClass::RandomAccess(entry) => self.frames(message, form, Some(entry)),
             MediaClass::Other => Ok(()),
         }
     }
 
-    fn header(&mut self, message: &MediaMessage, codec: Codec) -> Result<(), IntakeError> {
+    fn header(&mut self, message: &MediaMessage, form: Form) -> Result<(), IntakeError> {
         if message.payload.len() > MAX_HEADER_BYTES {
             return Err(IntakeError::HeaderTooLong);
         }
         if message.kind == MediaKind::Video && !self.inspector.is_configured() {
             return self.skip();
         }
-        self.headers[message.kind as usize] = Some(codec);
+        self.headers[message.kind as usize] = Some(form);
         self.runs.header(message.kind, &message.payload);
         Ok(())
     }
@@ -100,10 +104,10 @@ impl Intake {
     fn frames(
         &mut self,
         message: &MediaMessage,
-        codec: Codec,
+        form: Form,
         entry: Option<Entry>,
     ) -> Result<(), IntakeError> {
-        if self.headers[message.kind as usize] != Some(codec) {
+        if self.headers[message.kind as usize] != Some(form) {
             return self.skip();
         }
         let placed = self.runs.media(message.kind, message.timestamp, now())?;

@@ -1,5 +1,8 @@
 //! Tags become blocks, each at the place that is told, whatever comes and in whatever pieces.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,11 +11,11 @@ const FILE_HEADER: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 const HEVC_HEADER: &[u8] = b"\x90hvc1configuration";
 const AAC_HEADER: &[u8] = b"\xaf\x00\x11\x90";
 
-/// The bytes, and position, cursor bits and time of each media tag.
-type Seen = (Vec<u8>, Vec<(u64, u32, i64)>);
+/// Position, cursor bits, DTS.
+type Noted = (u64, u32, i64);
 
 #[derive(Clone, Default)]
-struct Notes(std::rc::Rc<std::cell::RefCell<Seen>>);
+struct Notes(Rc<RefCell<(Vec<u8>, Vec<Noted>)>>);
 
 impl Watch for Notes {
     fn flv(&mut self, bytes: &[u8]) {
@@ -38,7 +41,7 @@ impl Read for Pieces<'_> {
 struct Made {
     matroska: bool,
     bytes: Vec<u8>,
-    noted: Vec<(u64, u32, i64)>,
+    noted: Vec<Noted>,
 }
 
 fn make(input: &[u8], piece: usize) -> Made {
