@@ -96,7 +96,8 @@ pub(super) fn judge(entries: &[Entry], rendition: &str, wanted: Position) -> Ver
     }
     let complete = if last.open { number.checked_sub(1) } else { Some(number) };
     let segments = wanted.segment - number;
-    let part_limit = if segments == 0 { there + ADVANCE_PARTS } else { ADVANCE_PARTS };
+    // Players that tune in count from the last part that they saw, and may name one behind the segment's end.
+    let part_limit = ADVANCE_PARTS + if segments == 0 { there } else { PARTS_IN_SEGMENT as usize };
     let most = complete.map_or(ADVANCE_SEGMENTS - 1, |complete| complete + ADVANCE_SEGMENTS);
     if wanted.segment > most || wanted.part.is_some_and(|part| part >= part_limit) {
         return Verdict::Never;

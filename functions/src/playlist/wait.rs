@@ -84,6 +84,7 @@ impl<T: ReadTimeline, P> PlaylistFunction<T, P> {
     fn until_due(&self, entries: &[Entry], parts: u64) -> Duration {
         let Some(last) = entries.last() else { return LOOK_EVERY };
         let ahead = PART.saturating_mul(u32::try_from(parts).unwrap_or(u32::MAX));
-        (last.committed_at + ahead).since(self.context.now()).max(LOOK_EVERY)
+        // Written before now, whatever the writer's clock says.
+        (last.committed_at + ahead).since(self.context.now()).clamp(LOOK_EVERY, ahead)
     }
 }
