@@ -19,6 +19,8 @@ const MAX_RESTARTS = 4;
 const MAX_RECOVERIES = 4;
 /** Faster than this, speech sounds wrong. */
 const CATCH_UP_RATE = 1.25;
+/** What a stall adds to the distance from the live edge; after three of them a network has half a second more room. */
+const STALL_COSTS_SECONDS = 0.2;
 const TICK_MS = 500;
 
 /** hls.js takes 4xx and refused connections as final. Behind a CDN that fails over they pass, so only repetition is. */
@@ -39,6 +41,8 @@ const CONFIG = {
   // Without these two a player stays as far behind as its longest stall left it.
   lowLatencyMode: true,
   maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+  // Each stall moves the target back so far, for good. The default of a second would end low latency with the first.
+  liveSyncOnStallIncrease: STALL_COSTS_SECONDS,
   backBufferLength: 30,
   capLevelToPlayerSize: true,
   enableInterstitialPlayback: false,

@@ -1,4 +1,5 @@
-//! Low latency at the edge: many viewers wait for the same part, and each region's functions hear of it once.
+//! Low latency at the edge: many viewers wait for the same part, and each region's functions hear of it once; a browser
+//! plays in parts what an ordinary player plays in segments.
 //!
 //! The broadcast is written by the test itself, as a transcoder writes it.
 
@@ -15,7 +16,7 @@ use headwater_domain::ports::{Bucket, Commit, PutMedia, Write, WriteBeats, Write
 use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
-use headwater_domain::timeline::{Entry, low_latency_path};
+use headwater_domain::timeline::{Entry, TrackKind, low_latency_path, media_prefix};
 use headwater_domain::{BroadcastId, KeyId, Lease, Region, SessionId, StreamId, Timestamp};
 use headwater_local::stack::REGIONS;
 use http::{Request, StatusCode};
@@ -23,7 +24,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use super::support::{Platform, eventually};
+use super::support::{Platform, Running, artifacts, eventually, root};
 
 const VIEWERS: usize = 50;
 
@@ -232,5 +233,141 @@ async fn a_region_s_parts_and_blocking_playlists_need_only_that_region() {
     let (list, part, ()) = tokio::join!(platform.get(&list), platform.get(&part), writes);
     assert_eq!((list.0, part.0), (StatusCode::OK, StatusCode::OK), "{}", platform.logs());
     assert!(String::from_utf8_lossy(&list.2).contains("/1.1.m4s"));
+    platform.stop().await;
+}
+
+/// A picture as fragments of half a second, four for each key frame: initialization section, parts.
+async fn fragments(seconds: u32) -> (Bytes, Vec<Bytes>) {
+    let picture = format!("testsrc2=size=320x180:rate=30:duration={seconds}");
+    let arguments = [
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        &picture,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-profile:v",
+        "high",
+        "-level",
+        "3.1",
+        "-pix_fmt",
+        "yuv420p",
+        "-bf",
+        "0",
+        "-g",
+        "60",
+        "-keyint_min",
+        "60",
+        "-sc_threshold",
+        "0",
+        "-video_track_timescale",
+        "90000",
+        "-movflags",
+        "empty_moov+default_base_moof+skip_trailer",
+        "-frag_duration",
+        "500000",
+        "-f",
+        "mp4",
+        "pipe:1",
+    ];
+    let made =
+        tokio::process::Command::new("ffmpeg").args(arguments).kill_on_drop(true).output().await.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = Bytes::from(made.stdout);
+    let mut starts = Vec::new();
+    let mut at = 0;
+    while at + 8 <= file.len() {
+        let size = u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        if &file[at + 4..at + 8] == b"moof" {
+            starts.push(at);
+        }
+        at += size;
+    }
+    let ends = starts.iter().skip(1).copied().chain([file.len()]);
+    (file.slice(..starts[0]), starts.iter().zip(ends).map(|(from, to)| file.slice(*from..to)).collect())
+}
+
+/// Writes the fragments as they would come from an encoder, in real time.
+async fn broadcast(live: &Seeded, init: Bytes, parts: &[Bytes]) {
+    let init_path = format!("{}/720p/init-1.mp4", media_prefix(&live.broadcast, &live.lease));
+    let put = async |path: &str, body: Bytes| {
+        live.bucket.put_media(Bucket::Own, path, "video/mp4", body).await.unwrap();
+    };
+    put(&init_path, init).await;
+    let started = (now(), tokio::time::Instant::now());
+    for (index, part) in parts.iter().enumerate() {
+        let until = index as u32 + 1;
+        tokio::time::sleep_until(started.1 + until * Duration::from_millis(500)).await;
+        let (number, count) = (index as u64 / 4, index as u64 % 4 + 1);
+        let shown = |entry: Entry| {
+            let mut entry = live.entry(entry);
+            entry.renditions.truncate(1);
+            entry.renditions[0].init = init_path.clone();
+            entry.renditions[0].kind = TrackKind::Video { width: 320, height: 180, millifps: 30_000 };
+            entry.audio = None;
+            entry.parts.iter_mut().for_each(|part| part.audio = None);
+            entry.program_date_time = started.0 + Duration::from_secs(2 * number);
+            entry
+        };
+        let entry = shown(open_entry(&live.lease, number, count));
+        put(&entry.part_path("720p", entry.parts.len() - 1), part.clone()).await;
+        live.table.commit(&entry).await.unwrap();
+        if count == 4 {
+            let entry = shown(closed_entry(&live.lease, number));
+            put(&entry.media_path("720p"), parts[index - 3..=index].concat().into()).await;
+            live.table.commit(&entry).await.unwrap();
+            live.beat().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_follows_a_broadcast_in_parts_and_ffmpeg_its_segments() {
+    let platform = Platform::start().await;
+    let live = Seeded::start(&platform).await;
+    let (init, parts) = fragments(90).await;
+    assert_eq!(parts.len(), 180);
+    let script = root().join("tests/browser/play.mjs");
+    let (page, report) = (format!("{}/", platform.stack.edge_url()), artifacts().join("low-latency.json"));
+    let stream = live.broadcast.stream();
+    let arguments = [
+        script.to_str().unwrap(),
+        "--url",
+        &page,
+        "--stream",
+        stream.as_str(),
+        "--seconds",
+        "20",
+        "--max-stall",
+        "15",
+        "--json",
+        report.to_str().unwrap(),
+    ];
+    let watched = async {
+        let (ok, said) = Running::start("node", &arguments).end().await;
+        let seen = std::fs::read_to_string(&report).unwrap_or_default();
+        assert!(ok, "{said}\n{seen}\n{}", platform.logs());
+        // A player that knows nothing of parts has the same playlist's segments.
+        let url = platform.edge(&format!("/live/{stream}/index.m3u8"));
+        let arguments = ["-v", "error", "-xerror", "-i", &url, "-t", "5", "-f", "null", "-"];
+        let (ok, ordinary) = Running::start("ffmpeg", &arguments).end().await;
+        assert!(ok && ordinary.is_empty(), "{ordinary}");
+        said
+    };
+    let said = tokio::select! {
+        said = watched => said,
+        () = broadcast(&live, init, &parts) => panic!("the broadcast was over first\n{}", platform.logs()),
+    };
+    println!("{said}");
+    // It asked for parts, and waited for what comes.
+    let log = std::fs::read_to_string(platform.stack.data().join("edge/access.log")).unwrap();
+    let loaded =
+        log.lines().filter(|line| line.contains("/parts/") && line.contains("\"status\":200")).count();
+    assert!(loaded >= 10, "{loaded} parts");
+    assert!(!log.contains("\"status\":400"), "it never asked for too much");
     platform.stop().await;
 }
