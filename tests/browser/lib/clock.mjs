@@ -38,7 +38,7 @@ export function publishClock(url) {
     ['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${WIDTH}x${HEIGHT}`, '-r', RATE, '-i', 'pipe:0'],
     ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'],
     ['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-g', 2 * RATE, '-b:v', '1500k', '-pix_fmt', 'yuv420p'],
-    ['-c:a', 'aac', '-b:a', '96k', '-ac', 2, '-f', 'flv', url],
+    ['-c:a', 'aac', '-b:a', '96k', '-ac', 2, '-shortest', '-f', 'flv', url],
   ];
   const encoder = spawn('ffmpeg', args.flat().map(String), { stdio: ['pipe', 'ignore', 'pipe'] });
   let complaint = '';
@@ -57,6 +57,7 @@ export function publishClock(url) {
   const stop = async () => {
     clearInterval(timer);
     encoder.stdin.end();
+    encoder.kill('SIGTERM');
     await ended;
   };
   return { stop, ended, complaint: () => complaint };
