@@ -85,13 +85,15 @@ async fn every_program_calls_what_it_must_and_nothing_else() {
         all.map(|call| call.5.as_str()).collect()
     };
     for region in ["own", "peer"] {
-        assert_eq!(details("transcoder", "s3:PutObject", region), ["<own region>/media/"]);
         assert_eq!(details("transcoder", "execute-api:Invoke", region), ["POST/hooks/heartbeat"]);
         let hooks = ["POST/hooks/heartbeat", "POST/hooks/publish", "POST/hooks/unpublish"];
         assert_eq!(details("gateway", "execute-api:Invoke", region), hooks);
         assert_eq!(details("hooks", "ecs:RunTask", region), ["cluster/headwater"]);
     }
     assert_eq!(details("transcoder", "dynamodb:PutItem", "own"), ["TIMELINE#"]);
+    let stored = ["<own region>/media/", "<own region>/parts/"];
+    assert_eq!(details("transcoder", "s3:PutObject", "own"), stored);
+    assert_eq!(details("transcoder", "s3:PutObject", "peer"), stored[..1], "parts are not mirrored");
     assert_eq!(details("playlist", "s3:GetObject", "own"), ["<own region>/parts/"]);
     for (program, secrets) in [
         ("api", &["key-pepper"][..]),
@@ -209,6 +211,7 @@ async fn create_once(platform: &Platform, key: &str) -> StatusCode {
 async fn create(platform: &Platform, region: usize) -> Stream {
     let mut settings = small();
     settings["reconnect_window_seconds"] = json!(0);
+    settings["latency"] = json!("low");
     let body = json!({ "name": "through the peer", "settings": settings });
     let (status, made) = platform.api(region).call(Method::POST, "/v1/streams", Some(body)).await.unwrap();
     assert_eq!(status, StatusCode::CREATED, "{made}");

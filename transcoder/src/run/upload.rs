@@ -41,8 +41,8 @@ pub(super) enum Kind {
     /// An initialization section: comes with every segment, is stored once.
     Init,
     Segment,
-    /// A partial segment: for viewers at the live edge only, whose bytes are in a segment soon. Not mirrored, for every
-    /// copy costs a request; but the mirror bucket takes it if the own one does not.
+    /// A partial segment: for viewers at the live edge only, whose bytes are in a segment soon. Never mirrored: every copy
+    /// costs a request, and the edge asks for parts where they are made.
     Part,
 }
 
@@ -104,7 +104,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
     }
 
     async fn store_anew(&self, object: Object) -> PortResult<()> {
-        let mut copy = if object.kind == Kind::Part { None } else { self.mirror(&object) };
+        let copy = if object.kind == Kind::Part { None } else { self.mirror(&object) };
         match put(&*self.media, Bucket::Own, &object).await {
             Ok(()) => Ok(()),
             Err(own) => {
@@ -115,9 +115,6 @@ impl<M: PutMedia + 'static> Uploader<M> {
                 );
                 let problem = format!("media bucket of this region fails: {own}");
                 self.vitals.update(|health| health.problem = Some(problem));
-                if object.kind == Kind::Part {
-                    copy = self.mirror(&object);
-                }
                 match copy {
                     Some(copy) => copy.await.unwrap_or_else(|panic| Err(joined(panic))),
                     None => Err(own),

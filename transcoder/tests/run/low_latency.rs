@@ -120,7 +120,6 @@ async fn another_session_leaves_the_open_segment_as_it_is() {
 #[tokio::test]
 async fn a_part_that_cannot_be_stored_is_told_as_a_gap() {
     let rig = low(false).await;
-    rig.hooks.change_settings(|settings| settings.mirror = false);
     rig.source.put(&session(1), vec![Run::of(source())], true);
     rig.buckets.fare(Fares::PartsFail, Fares::Well);
     rig.read_out(rig.start(1), &session(1)).await.unwrap();
