@@ -37,8 +37,8 @@ pub(crate) struct Fragment {
     pub(crate) default_base_is_moof: bool,
     /// `tfdt`; CMAF requires it.
     pub(crate) decode_time: Option<u64>,
-    /// Sum of its samples' durations.
-    pub(crate) duration: u64,
+    /// Its decode time and its samples' durations.
+    pub(crate) end: u64,
 }
 
 /// One segment or part.
@@ -80,8 +80,7 @@ impl Media {
 
     /// When its first picture or sound is shown, in seconds.
     pub(crate) fn start(&self) -> Option<f64> {
-        let first = self.samples.iter().map(|sample| sample.pts).min()?;
-        Some(first as f64 / f64::from(self.timescale))
+        Some(self.samples.first()?.pts as f64 / f64::from(self.timescale))
     }
 
     fn moof(&mut self, bytes: &[u8], moof: &Boxed<'_>, after: &[Boxed<'_>], track: &Track) -> Result<()> {
@@ -118,7 +117,8 @@ impl Media {
             .filter(|one| one.kind == *b"mdat")
             .map(|one| (one.end - one.body.len(), one.end))
             .collect();
-        let begins = decode_time.unwrap_or(0);
+        let previous = self.fragments.last().map_or(0, |one| one.end);
+        let begins = decode_time.unwrap_or(previous);
         let mut runs = Runs { bytes, mdats, base, at: base, time: begins, defaults, track };
         for found in boxes(traf) {
             let found = found?;
@@ -126,7 +126,7 @@ impl Media {
                 runs.trun(found.body, &mut self.samples)?;
             }
         }
-        let duration = runs.time.saturating_sub(begins);
+        let end = runs.time;
         let default_base_is_moof = flags & 0x02_0000 != 0 && flags & 1 == 0;
         self.fragments.push(Fragment {
             sequence,
@@ -134,7 +134,7 @@ impl Media {
             track_id,
             default_base_is_moof,
             decode_time,
-            duration,
+            end,
         });
         Ok(())
     }

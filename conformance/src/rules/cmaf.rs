@@ -7,9 +7,7 @@ use crate::report::Findings;
 /// Every readable segment and part, with its place.
 fn files<'p>(
     presentation: &'p Presentation<'_>,
-) -> impl Iterator<Item = (String, &'p Rendition<'p>, &'p Media)>
-where
-{
+) -> impl Iterator<Item = (String, &'p Rendition<'p>, &'p Media)> {
     presentation.renditions.iter().flat_map(|rendition| {
         rendition.items.iter().flat_map(move |(number, item)| {
             let whole =
@@ -126,8 +124,8 @@ pub(super) fn sequence(presentation: &Presentation<'_>, findings: &mut Findings)
 pub(super) fn continuity(presentation: &Presentation<'_>, findings: &mut Findings) {
     for (at, (scale, before), (next_scale, after)) in neighbours(presentation) {
         // What has no tfdt is for the rule about that.
-        let (Some(from), Some(found)) = (before.decode_time, after.decode_time) else { continue };
-        let end = from.saturating_add(before.duration);
+        let (Some(_), Some(found)) = (before.decode_time, after.decode_time) else { continue };
+        let end = before.end;
         // An initialization section may change between segments, and its timescale with it.
         let right = u128::from(found) * u128::from(scale) == u128::from(end) * u128::from(next_scale);
         findings.expect(right, at, format!("tfdt {found} /{next_scale}"), format!("{end} /{scale}"));

@@ -6,7 +6,12 @@ use crate::recording::{Ask, Exchange};
 use crate::report::Findings;
 
 pub(super) fn multivariant(presentation: &Presentation<'_>, findings: &mut Findings) {
-    for exchange in presentation.recording.exchanges.iter().filter(|one| one.ask == Ask::Multivariant) {
+    let mut asked =
+        presentation.recording.exchanges.iter().filter(|one| one.ask == Ask::Multivariant).peekable();
+    if asked.peek().is_none() {
+        findings.wrong("recording", "no multivariant playlist", "one");
+    }
+    for exchange in asked {
         look(exchange, Multivariant::read(&exchange.url, &exchange.body).problems, findings);
     }
 }

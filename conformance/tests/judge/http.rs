@@ -1,0 +1,1 @@
+//! Recording over HTTP from a server that publishes the example, one step for each reload.
