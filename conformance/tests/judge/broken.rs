@@ -163,7 +163,13 @@ const LOW: &[(&str, Break)] = &[
     ("part-hold-back", |r| edit(r, ".m3u8", |text| text.replace("HOLD-BACK=1.602", "HOLD-BACK=1.6"))),
     ("part-target", |r| edit(r, ".m3u8", |text| text.replace("PART-TARGET=0.534", "PART-TARGET=0.5"))),
     ("part-duration", |r| {
-        edit(r, "/sound.m3u8", |text| text.replace("0.512000,URI=\"/sound/5.1", "0.480000,URI=\"/sound/5.1"));
+        edit(r, "/sound.m3u8", |text| {
+            let line = text.lines().find(|line| line.contains("/sound/5.1.m4s"));
+            let Some(line) = line else { return text.to_owned() };
+            let (duration, uri) = line["#EXT-X-PART:DURATION=".len()..].split_once(',').unwrap();
+            let shorter = duration.parse::<f64>().unwrap() - 0.03;
+            text.replace(line, &format!("#EXT-X-PART:DURATION={shorter:.6},{uri}"))
+        });
     }),
     ("parts-available", |r| get(r, "/low/5.1.m4s").status = 404),
     ("parts-make-segment", |r| {
