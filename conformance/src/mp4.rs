@@ -24,3 +24,6 @@ pub(crate) enum Mp4Error {
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Mp4Error>;
+
+#[cfg(test)]
+mod tests;

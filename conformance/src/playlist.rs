@@ -57,3 +57,6 @@ impl Problems {
         self.0.iter()
     }
 }
+
+#[cfg(test)]
+mod tests;
