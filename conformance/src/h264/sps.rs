@@ -30,7 +30,9 @@ pub(crate) fn sps(unit: &[u8]) -> Option<Sps> {
         if chroma == 3 {
             bits.take(1)?;
         }
-        (bits.unsigned()?, bits.unsigned()?, bits.take(1)?);
+        bits.unsigned()?;
+        bits.unsigned()?;
+        bits.take(1)?;
         if bits.take(1)? == 1 {
             for list in 0..if chroma == 3 { 12 } else { 8 } {
                 if bits.take(1)? == 1 {
@@ -44,7 +46,8 @@ pub(crate) fn sps(unit: &[u8]) -> Option<Sps> {
         0 => drop(bits.unsigned()?),
         1 => {
             bits.take(1)?;
-            (bits.signed()?, bits.signed()?);
+            bits.signed()?;
+            bits.signed()?;
             for _ in 0..bits.unsigned()?.min(255) {
                 bits.signed()?;
             }

@@ -133,7 +133,7 @@ const LIVE: &[(&str, Break)] = &[
         });
     }),
     ("idr-first", |r| patch(r, "/low/4.m4s", |bytes| first_frame(bytes, 1))),
-    ("no-leading-pictures", |r| patch(r, "/high/4.m4s", lead)),
+    ("no-leading-pictures", |r| patch(r, "/high/4.m4s", |bytes| lead(bytes))),
     ("sync-samples", |r| patch(r, "/low/4.m4s", |bytes| sync(bytes, 3, true))),
     ("h264-profile", |r| {
         patch(r, "/low/init.m4s", |bytes| put(bytes, b"avc1", 0, 0, b"avc3"));
@@ -255,7 +255,7 @@ fn first_frame(bytes: &mut [u8], kind: u8) {
 }
 
 /// Has a B-frame shown before the IDR picture that it follows.
-fn lead(bytes: &mut Vec<u8>) {
+fn lead(bytes: &mut [u8]) {
     let at = find_all(bytes, b"trun")[2];
     let size = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap()) as usize;
     assert_eq!(bytes[at + 6] & 8, 8, "it has composition offsets");
