@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: help setup run demo test check all-tests unit e2e browser interop api-test bench fuzz licenses fmt clean \
+.PHONY: help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -92,10 +92,15 @@ deploy-local-proof: ## Deploy both regions into an emulator and use them: real f
 	cargo build --workspace --bins
 	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" python3 tests/deploy/proof.py
 
-interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink and VLC
+interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink, VLC, hls.js and Shaka Player
 	@scripts/setup.sh test
 	cargo build --workspace --bins
 	scripts/interop.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
+
+# What headwater-check needs more (--record, --decode, --json) goes into ARGS.
+conform: ## Judge the stream at URL by the rules for HLS, watching it for WATCH seconds (ARGS for more)
+	@cargo build --workspace --bins --quiet
+	@"$(CARGO_TARGET_DIR)/debug/headwater-check" "$(URL)" --watch $(or $(WATCH),10) $(ARGS)
 
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Headwater with the programs people use: OBS publishes, ffmpeg, mpv, GStreamer, streamlink and VLC play.
+# Headwater with the programs people use: OBS publishes; ffmpeg, mpv, GStreamer, streamlink, VLC, and in Chromium hls.js and
+# Shaka Player play; headwater-check judges.
 # Starts a stack of its own, prints one PASS or FAIL line per case, ends with 1 if any failed. Takes about four minutes.
 # Usage: scripts/interop.sh [path of headwater-local]
 #   PORT_BASE=23000   first port of the stack (a block of 23)
@@ -19,7 +20,7 @@ port_base=${PORT_BASE:-23000}
 relay_port=$((port_base + 22))
 [ -x "$headwater" ] || { echo "interop: $headwater is not there; build it with: cargo build --workspace --bins" >&2; exit 2; }
 
-packages=(curl ffmpeg fonts-dejavu-core gstreamer1.0-libav gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
+packages=(chromium curl ffmpeg fonts-dejavu-core gstreamer1.0-libav gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-tools jq libgl1-mesa-dri mpv nginx-light obs-plugins obs-studio procps socat streamlink
   util-linux vlc-bin vlc-plugin-base xvfb)
 missing=()
@@ -299,6 +300,21 @@ play_vlc() {
   check 'VLC plays' "${shown:-0} frames shown, ${lost:-?} lost" test "${shown:-0}" -ge 150 -a "${lost:-99}" -le 10
 }
 
+# play_browser PLAYER: as it is, on a page of another origin.
+play_browser() {
+  local player=$1 code seen
+  seen=$(timeout -k 5 100 node "$(dirname "$0")/../tests/browser/bare.mjs" --url "$2" --player "$player" --seconds 8 2>&1)
+  code=$?
+  check "$player plays (Chromium)" "exit $code, $(head -1 <<<"$seen")" test "$code" = 0
+}
+
+judge() {
+  local code seen
+  seen=$("$(dirname "$headwater")/headwater-check" "$1" --watch 8 --decode 2>&1)
+  code=$?
+  check 'headwater-check finds no broken rule' "exit $code, $(tail -1 <<<"$seen") $(grep -a '^FAIL' <<<"$seen" | cut -c1-60)" test "$code" = 0
+}
+
 # -------------------------------------------------------------------- cases
 
 case_obs_goes_live() {
@@ -397,6 +413,9 @@ case_players() {
   play_gstreamer_hlsdemux "$playback"
   play_streamlink "$playback"
   play_vlc "$playback"
+  play_browser hls.js "$playback"
+  play_browser shaka "$playback"
+  judge "$playback"
   check 'the publisher had nothing to complain about' "$(wc -l <"$work/publisher.log") lines" test ! -s "$work/publisher.log"
   end publisher INT
 }

@@ -6,6 +6,7 @@ mod e2e {
     mod access;
     mod browser;
     mod cli;
+    mod conformance;
     mod events;
     mod failures;
     mod hls;

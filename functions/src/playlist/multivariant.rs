@@ -31,7 +31,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         // The region in the path is asked first: that which writes.
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
-        let text = render(&entries, last, |rendition| path(region, broadcast, rendition))?;
+        let text = render(&entries, last, false, |rendition| path(region, broadcast, rendition))?;
         Ok(Reply::playlist(text, Keep::Second))
     }
 
@@ -41,7 +41,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
         let folder =
             |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
-        Ok(Reply::playlist(render(&entries, last, folder)?, Keep::Minute))
+        Ok(Reply::playlist(render(&entries, last, true, folder)?, Keep::Minute))
     }
 }
 
@@ -51,27 +51,47 @@ struct Rates {
     bits: f64,
     seconds: f64,
     peak: u64,
+    /// Of the segment before.
+    before: (f64, f64),
 }
 
-fn rates(entries: &[Entry]) -> BTreeMap<&str, Rates> {
+/// While a broadcast goes on, its settings bound what may still come; of a finished one only what was measured counts
+/// (Apple HLS authoring specification 1.27, 1.29).
+fn rates(entries: &[Entry], finished: bool) -> BTreeMap<&str, Rates> {
     let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
     for entry in entries {
-        let seconds = entry.span().map_or(0.0, |span| span.duration.seconds());
-        for rendition in entry.renditions.iter().filter(|_| seconds > 0.0) {
+        for rendition in &entry.renditions {
+            let span = match rendition.kind {
+                TrackKind::Audio { .. } => entry.audio,
+                TrackKind::Video { .. } => entry.video,
+            };
+            let seconds = span.or(entry.span()).map_or(0.0, |span| span.duration.seconds());
+            if seconds <= 0.0 {
+                continue;
+            }
             let rate = rates.entry(&rendition.name).or_default();
             let bits = rendition.bytes as f64 * 8.0;
             rate.bits += bits;
             rate.seconds += seconds;
-            // A short last segment says little of the bitrate: it may be one IDR.
-            let measured = if seconds >= 1.0 { (bits / seconds) as u64 } else { 0 };
-            rate.peak = rate.peak.max(rendition.max_bitrate).max(measured);
+            // A short last segment says little of the bitrate, as it may be one IDR; it counts together with the one
+            // before (RFC 8216bis §4.4.6.2: segments that together last 0.5 to 1.5 target durations).
+            let (more_bits, more_seconds) = if seconds < 1.0 { rate.before } else { (0.0, 0.0) };
+            let measured = ((bits + more_bits) / (seconds + more_seconds).max(1.0)).ceil() as u64;
+            let bound = if finished { 0 } else { rendition.max_bitrate };
+            rate.peak = rate.peak.max(bound).max(measured);
+            rate.before = (bits, seconds);
         }
     }
     rates
 }
 
-fn render(entries: &[Entry], last: &Entry, path: impl Fn(&str) -> String) -> Result<String, Problem> {
-    let rates = rates(entries);
+fn render(
+    entries: &[Entry],
+    last: &Entry,
+    finished: bool,
+    path: impl Fn(&str) -> String,
+) -> Result<String, Problem> {
+    let rates = rates(entries, finished);
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
     for rendition in &last.renditions {
         let rate = rates.get(rendition.name.as_str());

@@ -36,6 +36,7 @@ async fn chromium_plays_and_switches_renditions() {
             .end()
             .await;
     assert!(ok, "{said}\n{}\n{}", report("plays"), platform.logs());
+    platform.conforms(&stream.playback).await;
     encoder.kill().await;
     platform.stop().await;
 }
@@ -60,6 +61,7 @@ async fn chromium_plays_on_while_region_a_loses_api_and_s3() {
     std::fs::write(&done, "").unwrap();
     let (ok, said) = playing.end().await;
     assert!(ok, "{said}\n{}\n{}", report("region-lost"), platform.logs());
+    platform.conforms(&stream.playback).await;
     encoder.kill().await;
     platform.stop().await;
 }

@@ -43,6 +43,7 @@ async fn a_publisher_that_comes_back_goes_on_under_the_same_url() {
     for segment in platform.fetch("180p", &playlist).await {
         decodes_cleanly(&segment.file).await;
     }
+    platform.conforms_for(&stream.playback, 3).await;
     assert_eq!(platform.stack.regions[0].ecs.tasks().len(), 1, "the same task went on");
     second.kill().await;
     platform.stop().await;
@@ -89,6 +90,7 @@ async fn a_transcoder_that_goes_loses_no_frame(signal: Signal) {
         "viewers notice nothing: {:?}",
         breaks(&playlist)
     );
+    platform.conforms(&stream.playback).await;
     let joined = platform.join("180p", &playlist).await;
     decodes_cleanly(&joined).await;
     let packets = packets(&joined).await;
@@ -130,6 +132,7 @@ async fn region_a_loses_api_and_s3_and_viewers_go_on() {
         (new.len() >= 5).then_some(())
     })
     .await;
+    platform.conforms(&stream.playback).await;
     encoder.kill().await;
     platform.stop().await;
 }
@@ -144,10 +147,11 @@ async fn a_slow_start_loses_nothing() {
     let (ok, said) = Picture::for_seconds(4).publish(&platform.rtmp(0, &stream.key)).end().await;
     assert!(ok, "{said}");
     let path = format!("/v1/streams/{}/broadcasts", stream.id);
-    let recording = eventually(&format!("a recording\n{}", platform.logs()), || async {
+    let (url, recording) = eventually(&format!("a recording\n{}", platform.logs()), || async {
         let (_, listed) = platform.api(0).call(http::Method::GET, &path, None).await.unwrap();
         let url = listed["broadcasts"][0]["recording_url"].as_str()?.to_owned();
-        platform.multivariant(&url).await
+        let recording = platform.multivariant(&url).await?;
+        Some((url, recording))
     })
     .await;
     let rendition = renditions(&recording).remove(0);
@@ -155,5 +159,6 @@ async fn a_slow_start_loses_nothing() {
     let joined = platform.join("180p", &playlist).await;
     decodes_cleanly(&joined).await;
     assert_eq!(packets(&joined).await.len(), 100, "every frame of 4 s at 25 fps");
+    platform.conforms_as_recording(&url).await;
     platform.stop().await;
 }

@@ -34,6 +34,7 @@ async fn what_ffmpeg_publishes_plays_in_all_renditions() {
     assert!((variant.frame_rate.unwrap() - 25.0).abs() < 0.01);
     assert!(variant.average_bandwidth.unwrap() <= variant.bandwidth);
 
+    platform.conforms_for(&stream.playback, 4).await;
     let (ok, said) = encoder.end().await;
     assert!(ok, "{said}");
     let mut playlists = Vec::new();
@@ -91,7 +92,9 @@ async fn what_ffmpeg_publishes_plays_in_all_renditions() {
     let (_, listed) = platform.api(1).call(Method::GET, &path, None).await.unwrap();
     let broadcast = &listed["broadcasts"][0];
     assert_eq!(broadcast["state"], "ended", "{listed}");
-    let recording = platform.multivariant(broadcast["recording_url"].as_str().unwrap()).await.unwrap();
+    let recording_url = broadcast["recording_url"].as_str().unwrap();
+    platform.conforms_as_recording(recording_url).await;
+    let recording = platform.multivariant(recording_url).await.unwrap();
     let vod = platform.media(&recording.variants[0].uri).await;
     assert!(vod.end_list && vod.playlist_type == Some(m3u8_rs::MediaPlaylistType::Vod));
     assert_eq!(vod.segments.len(), playlists[0].segments.len());
@@ -153,6 +156,7 @@ async fn picture_and_sound_stay_together() {
         .1;
     let recording =
         listed["broadcasts"][0]["recording_url"].as_str().unwrap_or_else(|| panic!("{listed} {shown}"));
+    platform.conforms_as_recording(recording).await;
     let said = filtered(recording, "blackdetect=d=0.3:pix_th=0.5", "silencedetect=noise=-30dB:d=0.3").await;
     let (flashes, beeps) = (numbers_after(&said, "black_end"), numbers_after(&said, "silence_end"));
     assert!(flashes.len() >= 6 && beeps.len() >= 6, "{flashes:?} {beeps:?}\n{said}");
@@ -183,6 +187,7 @@ async fn both_regions_take_encoders_and_serve_viewers() {
     let path = &renditions(&multivariant)[0].path;
     assert!(path.starts_with("/eu-west-1/playlists/"), "the writing region is asked first: {path}");
     platform.media_until(path, |playlist| playlist.segments.len() >= 2).await;
+    platform.conforms(&stream.playback).await;
     let tasks = platform.stack.regions.each_ref().map(|region| region.ecs.tasks().len());
     assert_eq!(tasks, [0, 1], "the task runs where the encoder is");
     encoder.kill().await;

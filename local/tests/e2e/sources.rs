@@ -24,6 +24,7 @@ async fn sound_without_picture_and_picture_without_sound_play() {
         let playlist = platform.media_until(&names[0].path, |playlist| playlist.segments.len() >= 3).await;
         let joined = platform.join(&names[0].name, &playlist).await;
         decodes_cleanly(&joined).await;
+        platform.conforms(&stream.playback).await;
         encoder.kill().await;
     }
     platform.stop().await;
@@ -81,6 +82,7 @@ async fn garbage_on_the_rtmp_port_is_closed_and_harms_nobody() {
     let before = platform.media(&path).await;
     let seen = before.media_sequence + before.segments.len() as u64;
     platform.media_until(&path, |now| now.media_sequence + now.segments.len() as u64 > seen).await;
+    platform.conforms(&stream.playback).await;
     encoder.kill().await;
     platform.stop().await;
 }

@@ -1,0 +1,150 @@
+//! What was found, for people and for programs. Must not know how it was found.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::rules::Rule;
+
+/// How a rule came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was looked at, and holds.
+    Pass,
+    /// It is broken somewhere.
+    Fail,
+    /// Nothing in the recording is what it is about.
+    NotApplicable,
+}
+
+/// One place where a rule is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Which rendition, or which playlist.
+    pub at: String,
+    /// What is there.
+    pub found: String,
+    /// What should be.
+    pub expected: String,
+}
+
+/// How one rule came out.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleResult {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// Where it is from.
+    pub spec: &'static str,
+    /// What it says.
+    pub text: &'static str,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// How many things were looked at.
+    pub checked: usize,
+    /// The first places where it is broken.
+    pub evidence: Vec<Evidence>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// How all rules came out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// In the order of the rules.
+    pub results: Vec<RuleResult>,
+}
+
+impl Report {
+    /// Whether no rule is broken.
+    pub fn passed(&self) -> bool {
+        self.failed().is_empty()
+    }
+
+    /// The names of the rules that are broken.
+    pub fn failed(&self) -> Vec<&'static str> {
+        self.with(Outcome::Fail)
+    }
+
+    /// The names of the rules that came out so.
+    pub fn with(&self, outcome: Outcome) -> Vec<&'static str> {
+        self.results.iter().filter(|one| one.outcome == outcome).map(|one| one.rule).collect()
+    }
+}
+
+/// Broken places that are told of each rule.
+const MAX_EVIDENCE: usize = 10;
+
+/// Gathers what one rule finds.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    checked: usize,
+    evidence: Vec<Evidence>,
+    more: usize,
+}
+
+impl Findings {
+    /// Something was looked at, and it is right.
+    pub(crate) fn right(&mut self) {
+        self.checked += 1;
+    }
+
+    /// Something was looked at, and it is wrong.
+    pub(crate) fn wrong(
+        &mut self,
+        at: impl fmt::Display,
+        found: impl fmt::Display,
+        expected: impl fmt::Display,
+    ) {
+        self.checked += 1;
+        if self.evidence.len() < MAX_EVIDENCE {
+            let (at, found, expected) = (at.to_string(), found.to_string(), expected.to_string());
+            self.evidence.push(Evidence { at, found, expected });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Something was looked at.
+    pub(crate) fn expect(
+        &mut self,
+        right: bool,
+        at: impl fmt::Display,
+        found: impl fmt::Display,
+        expected: impl fmt::Display,
+    ) {
+        if right { self.right() } else { self.wrong(at, found, expected) }
+    }
+
+    pub(crate) fn into_result(self, rule: &Rule) -> RuleResult {
+        let outcome = match (self.checked, self.evidence.is_empty()) {
+            (0, _) => Outcome::NotApplicable,
+            (_, true) => Outcome::Pass,
+            (_, false) => Outcome::Fail,
+        };
+        let Self { checked, evidence, more } = self;
+        RuleResult { rule: rule.id, spec: rule.spec, text: rule.text, outcome, checked, evidence, more }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for one in &self.results {
+            let word = match one.outcome {
+                Outcome::Pass => "pass",
+                Outcome::Fail => "FAIL",
+                Outcome::NotApplicable => "n/a ",
+            };
+            writeln!(f, "{word}  {:<28} {:<52} {}", one.rule, one.spec, one.text)?;
+            for evidence in &one.evidence {
+                writeln!(f, "      {}: {}, expected {}", evidence.at, evidence.found, evidence.expected)?;
+            }
+            if one.more > 0 {
+                writeln!(f, "      and {} more", one.more)?;
+            }
+        }
+        let count = |outcome| self.with(outcome).len();
+        let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
+        write!(f, "{passed} passed, {failed} failed, {} not applicable", count(Outcome::NotApplicable))
+    }
+}
