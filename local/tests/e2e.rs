@@ -13,6 +13,7 @@ mod e2e {
     mod ingest;
     mod low_latency;
     mod media;
+    mod parts;
     mod playback;
     mod sources;
     mod support;
