@@ -4,7 +4,9 @@
 
 mod media_support;
 
-use headwater_transcoder::media::{EndReason, EngineSettings, Placement, Rung, Segment, StartPoint};
+use headwater_transcoder::media::{
+    EndReason, EngineSettings, Passthrough, Placement, Rung, Segment, StartPoint,
+};
 use media_support::check;
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, broken, collect, input, start};
@@ -12,7 +14,7 @@ use media_support::{Out, broken, collect, input, start};
 /// The source and a rung below it.
 fn copying() -> EngineSettings {
     let ladder = vec![Rung::new("180p", 180, 1_000_000), Rung::new("90p", 90, 100_000)];
-    EngineSettings { ladder: Some(ladder), passthrough: true, ..EngineSettings::default() }
+    EngineSettings { ladder: Some(ladder), passthrough: Passthrough::ALL, ..EngineSettings::default() }
 }
 
 fn run(source: &Flv) -> Out {
@@ -97,7 +99,7 @@ fn is_encoded_anew(source: &Flv, settings: EngineSettings, frames: usize) {
     let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
     assert!(matches!(out.end.reason, EndReason::NotCopyable { .. }), "{:?}", out.end.reason);
     assert!(out.segments.is_empty());
-    let settings = EngineSettings { passthrough: false, ..settings };
+    let settings = EngineSettings { passthrough: Passthrough::NONE, ..settings };
     let (bytes, first) = source.serve(out.end.position.cursor);
     let again = collect(input(bytes, first), &settings, out.end.position.resume()).unwrap();
     assert_eq!(check::consistent(&again.segments).len(), frames);
@@ -130,7 +132,7 @@ fn goes_on_encoded(source: &Flv, frames: usize) {
     let first = run(source);
     assert!(matches!(first.end.reason, EndReason::NotCopyable { .. }), "{:?}", first.end.reason);
     assert!(first.segments.len() >= 2);
-    let settings = EngineSettings { passthrough: false, ..copying() };
+    let settings = EngineSettings { passthrough: Passthrough::NONE, ..copying() };
     let (bytes, cursor) = source.serve(first.end.position.cursor);
     let second = collect(input(bytes, cursor), &settings, first.end.position.resume()).unwrap();
     let count = |segments: &[Segment]| segments.iter().map(|s| s.frames as usize).sum::<usize>();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use headwater_transcoder::media::{EndReason, EngineSettings, Pace, RunInput, Rung};
+use headwater_transcoder::media::{EndReason, EngineSettings, Pace, Passthrough, RunInput, Rung};
 use media_support::flv::{self, FIRST_CURSOR};
 use media_support::{check, collect, input, start};
 
@@ -29,7 +29,7 @@ impl Pace for ThreeTimesTooSlow {
 fn three() -> EngineSettings {
     let rung = |lines: u32| Rung::new(&format!("{lines}p"), lines, 100_000);
     let ladder = Some(vec![rung(144), rung(108), rung(72)]);
-    EngineSettings { ladder, passthrough: false, ..EngineSettings::default() }
+    EngineSettings { ladder, passthrough: Passthrough::NONE, ..EngineSettings::default() }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod media_support;
 
-use headwater_transcoder::media::{EndReason, EngineSettings, MediaTime, Part, Rung, Segment};
+use headwater_transcoder::media::{EndReason, EngineSettings, MediaTime, Part, Passthrough, Rung, Segment};
 use media_support::check;
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, broken, collect, input, small, start};
@@ -14,7 +14,7 @@ fn low() -> EngineSettings {
 
 fn copying() -> EngineSettings {
     let ladder = vec![Rung::new("180p", 180, 1_000_000), Rung::new("90p", 90, 100_000)];
-    EngineSettings { ladder: Some(ladder), passthrough: true, ..low() }
+    EngineSettings { ladder: Some(ladder), passthrough: Passthrough::ALL, ..low() }
 }
 
 fn run(source: &Flv, settings: &EngineSettings) -> Out {

@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use headwater_transcoder::media::{Cancel, EndReason, EngineSettings, Made, RenditionKind, RunInput, run};
+use headwater_transcoder::media::{
+    Cancel, EndReason, EngineSettings, Made, Passthrough, RenditionKind, RunInput, run,
+};
 use media_support::flv::{self, FIRST_CURSOR};
 use media_support::{check, collect, input, small, start, transcode};
 
@@ -34,7 +36,7 @@ fn aligned_segments_of_all_renditions() {
 #[test]
 fn the_real_ladder() {
     let source = flv::clip("1280x720", "30", 4.2, "-g 250 -bf 3");
-    let settings = EngineSettings { passthrough: false, ..EngineSettings::default() };
+    let settings = EngineSettings { passthrough: Passthrough::NONE, ..EngineSettings::default() };
     let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
     let packets = check::consistent(&out.segments);
     assert_eq!(packets.len(), 126);

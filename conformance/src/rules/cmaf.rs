@@ -80,13 +80,18 @@ pub(super) fn tfdt_there(presentation: &Presentation<'_>, findings: &mut Finding
     each_fragment(presentation, findings, |one| one.decode_time.is_some(), ("no tfdt", "tfdt"));
 }
 
+/// Whole segments: a chunk behind a segment's first need not begin with `styp`.
 pub(super) fn styp(presentation: &Presentation<'_>, findings: &mut Findings) {
-    for (at, _, media) in files(presentation) {
-        let known = media
-            .styp
-            .is_some_and(|brand| matches!(&brand, b"msdh" | b"msix" | b"cmfs" | b"cmff" | b"cmfl" | b"cmfc"));
-        let found = media.styp.map(|brand| String::from_utf8_lossy(&brand).into_owned());
-        findings.expect(known, at, format!("{found:?}"), "styp of a segment");
+    for rendition in &presentation.renditions {
+        for (number, item) in &rendition.items {
+            let Some(Ok(media)) = &item.media else { continue };
+            let known = media.styp.is_some_and(|brand| {
+                matches!(&brand, b"msdh" | b"msix" | b"cmfs" | b"cmff" | b"cmfl" | b"cmfc")
+            });
+            let found = media.styp.map(|brand| String::from_utf8_lossy(&brand).into_owned());
+            let at = format!("{} segment {number}", rendition.name);
+            findings.expect(known, at, format!("{found:?}"), "styp of a segment");
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Stream {
 
 /// A small ladder: size is not the point of these tests.
 pub(crate) fn small() -> Value {
-    json!({ "ladder": [{"height": 180, "kbps": 300}, {"height": 90, "kbps": 120}] })
+    json!({ "ladder": [{"height": 180, "kbps": 300}, {"height": 90, "kbps": 100}] })
 }
 
 impl Platform {

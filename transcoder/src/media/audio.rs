@@ -66,7 +66,8 @@ impl<'a> AudioTrack<'a> {
         settings: &EngineSettings,
         counters: &'a Counters,
     ) -> Result<Self, MediaError> {
-        let copied = if settings.passthrough { CopiedAudio::open(parameters.clone(), from)? } else { None };
+        let copied =
+            if settings.passthrough.audio { CopiedAudio::open(parameters.clone(), from)? } else { None };
         let maker = match copied {
             Some(copied) => Maker::Copied(Box::new(copied)),
             None => Maker::Encoded(Box::new(Encoded {

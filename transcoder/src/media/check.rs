@@ -15,7 +15,7 @@ use super::engine;
 use super::error::MediaError;
 use super::part::Made;
 use super::segment::RenditionKind;
-use super::settings::{EngineSettings, RunInput, Rung, StartPoint};
+use super::settings::{EngineSettings, Passthrough, RunInput, Rung, StartPoint};
 use super::time::MediaTime;
 
 /// Half of the clip's, so that scaling is part of the proof.
@@ -94,7 +94,7 @@ fn transcode(source: Vec<u8>) -> Result<[(&'static str, u64, u64); 5], MediaErro
     let settings = EngineSettings {
         ladder: Some(vec![Rung::new("check", RENDITION_LINES, clip::BITRATE)]),
         // What is to be proved is the encoders.
-        passthrough: false,
+        passthrough: Passthrough::NONE,
         segment_duration: MediaTime::from_secs(1),
         ..EngineSettings::default()
     };

@@ -59,6 +59,6 @@ pub use feed::{FeedItem, FeedReader, feed};
 pub use governor::{Effort, Pace};
 pub use part::{Made, Part};
 pub use segment::{EndReason, Position, RenditionKind, RenditionSegment, RunEnd, Segment};
-pub use settings::{EngineSettings, Placement, RunInput, Rung, StartPoint};
+pub use settings::{EngineSettings, Passthrough, Placement, RunInput, Rung, StartPoint};
 pub use stats::Stats;
 pub use time::{AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE, VideoSpan};

@@ -11,6 +11,7 @@ use ffmpeg_next as ff;
 use super::assemble;
 use super::cut::{Boundaries, Cutter, PartCutter, Place};
 use super::governor::Effort;
+use super::rungs::Chain;
 use super::settings::{EngineSettings, StartPoint};
 use super::stats::{Counters, add};
 use super::time::{MediaTime, VideoSpan};
@@ -68,6 +69,7 @@ pub(super) struct Pictures<'a> {
     next_number: u64,
     step: MediaTime,
     halves: bool,
+    reorders: bool,
     shape: Option<(ff::format::Pixel, u32, u32)>,
     /// Where pictures go, if any rendition is encoded.
     chain: Option<SyncSender<Job>>,
@@ -92,6 +94,7 @@ impl<'a> Pictures<'a> {
             next_number: start.next_segment,
             step: MediaTime::from_millis(33),
             halves: false,
+            reorders: false,
             shape: None,
             chain: None,
             open: None,
@@ -131,16 +134,11 @@ impl<'a> Pictures<'a> {
         self.shape.is_some()
     }
 
-    /// The renditions were started for the source's first picture, wanted or not. `halves`: some have half the frames.
-    pub(super) fn prepare(
-        &mut self,
-        picture: &frame::Video,
-        frame_rate: f64,
-        halves: bool,
-        chain: Option<SyncSender<Job>>,
-    ) {
-        self.chain = chain;
-        self.halves = halves;
+    /// The renditions were started for the source's first picture, wanted or not.
+    pub(super) fn prepare(&mut self, picture: &frame::Video, frame_rate: f64, chain: Chain) {
+        self.halves = chain.halves;
+        self.reorders = chain.reorders;
+        self.chain = chain.first;
         self.shape = Some(shape(picture));
         self.step = MediaTime::from_ticks((90_000.0 / frame_rate).round() as i64);
     }
@@ -210,9 +208,12 @@ impl<'a> Pictures<'a> {
 
     /// The latest instant at which a successor can continue exactly, if it can at all within the open segment: a
     /// picture's own time, so that this picture and all after it are the successor's. It cannot within a GOP that is
-    /// copied, nor once parts of the segment are out.
+    /// copied or has B-frames, nor once parts of the segment are out.
     pub(super) fn exact_end(&self, allowed: impl Fn(MediaTime) -> bool) -> Option<MediaTime> {
-        let open = self.open.as_ref().filter(|_| !self.follows_source() && self.parts.is_none())?;
+        let open = self
+            .open
+            .as_ref()
+            .filter(|_| !self.follows_source() && !self.reorders && self.parts.is_none())?;
         open.times.iter().skip(1).rev().copied().find(|&at| allowed(at))
     }
 

@@ -16,6 +16,16 @@ use super::x264::{Colour, Encoding};
 /// Pictures that may wait before a rung: enough to ride over a key frame, 3 MiB of 1080p each.
 const MAX_WAITING: usize = 8;
 
+/// The renditions, as those see them who send pictures.
+pub(super) struct Chain {
+    /// Where pictures go, if any rendition is encoded.
+    pub(super) first: Option<SyncSender<Job>>,
+    /// Some have half the frames.
+    pub(super) halves: bool,
+    /// Some have B-frames.
+    pub(super) reorders: bool,
+}
+
 /// The threads of one run.
 pub(super) struct Rungs<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
@@ -47,19 +57,21 @@ impl<'scope, 'env> Rungs<'scope, 'env> {
         self.count() - usize::from(effort.dropped).min(self.count().saturating_sub(1))
     }
 
-    /// Starts a thread a rendition, whose pieces are numbered from `first` on; returns where the source's pictures go,
-    /// if anywhere.
+    /// Starts a thread a rendition, whose pieces are numbered from `first` on; returns where the source's pictures go.
     pub(super) fn start(
         &mut self,
         renditions: Vec<Sized>,
         first: usize,
+        source: (u32, u32),
         frame_rate: f64,
         colour: Colour,
-    ) -> Result<Option<SyncSender<Job>>, MediaError> {
+    ) -> Result<Chain, MediaError> {
+        let (mut halves, mut reorders) = (false, false);
         let last = renditions.len().saturating_sub(1);
         let mut below = None;
         for (place, sized) in renditions.into_iter().enumerate().rev() {
             let (jobs, work) = sync_channel(MAX_WAITING);
+            let scaled = source != (sized.width, sized.height);
             let frame_rate = if sized.halved { frame_rate / 2.0 } else { frame_rate };
             let plan = RungPlan {
                 index: first + place,
@@ -70,10 +82,13 @@ impl<'scope, 'env> Rungs<'scope, 'env> {
                     frame_rate,
                     colour,
                     low_latency: self.settings.part_duration.is_some(),
+                    scaled,
                     fast: false,
                 },
                 segment_duration: self.settings.segment_duration,
             };
+            halves |= plan.encoding.sized.halved;
+            reorders |= plan.encoding.b_frames() > 0;
             let (out, counters, stages, next) = (self.out.clone(), self.counters, self.stages, below.take());
             let name = format!("rung-{}", plan.encoding.sized.rung.name);
             let handle = Builder::new()
@@ -83,7 +98,7 @@ impl<'scope, 'env> Rungs<'scope, 'env> {
             self.handles.push(handle);
             below = Some(jobs);
         }
-        Ok(below)
+        Ok(Chain { first: below, halves, reorders })
     }
 
     /// Waits for all; the first failure wins. Whoever holds the sender of `start` must have dropped it.

@@ -29,13 +29,29 @@ impl Rung {
     }
 }
 
+/// Which tracks may be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passthrough {
+    /// The pictures.
+    pub video: bool,
+    /// The sound.
+    pub audio: bool,
+}
+
+impl Passthrough {
+    /// Both.
+    pub const ALL: Self = Self { video: true, audio: true };
+    /// Neither.
+    pub const NONE: Self = Self { video: false, audio: false };
+}
+
 /// What a run produces.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
     /// Qualities, in any order; without, they follow from the source.
     pub ladder: Option<Vec<Rung>>,
     /// Whether the source's own packets are a rendition, wherever they are fit for it.
-    pub passthrough: bool,
+    pub passthrough: Passthrough,
     /// Boundaries fall at multiples of this, counted from T = 0; at IDRs at most so far apart if the source is copied.
     pub segment_duration: MediaTime,
     /// Low latency: segments are handed out in parts of about this length as well, and nothing looks ahead.
@@ -50,7 +66,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             ladder: None,
-            passthrough: true,
+            passthrough: Passthrough::ALL,
             segment_duration: MediaTime::from_secs(2),
             part_duration: None,
             audio_bitrate: 128_000,

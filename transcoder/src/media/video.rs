@@ -74,10 +74,11 @@ impl From<MediaError> for RungError {
     }
 }
 
-/// A cut that waits for its last packet, the `sent`-th of all.
+/// A cut that waits for its last packet, the `sent`-th of all. The next one will be decoded at `end`.
 struct Due {
-    cut: Cut,
+    place: Place,
     sent: u64,
+    end: MediaTime,
 }
 
 /// A rung at work.
@@ -95,8 +96,12 @@ pub(super) struct Rung<'a> {
     encoding: Meter,
     due: VecDeque<Due>,
     packets: Vec<ff::Packet>,
+    /// When the pictures are shown that were sent behind the last cut.
+    open: Vec<MediaTime>,
+    /// Pictures before that cut; packets that came; packets that are muxed.
     sent: u64,
     received: u64,
+    taken: u64,
 }
 
 impl<'a> Rung<'a> {
@@ -122,6 +127,8 @@ impl<'a> Rung<'a> {
             packets: Vec::new(),
             sent: 0,
             received: 0,
+            taken: 0,
+            open: Vec::new(),
             plan,
         })
     }
@@ -142,7 +149,7 @@ impl<'a> Rung<'a> {
                 Job::Cut(cut) => {
                     self.forward(Job::Cut(cut))?;
                     if self.encoder.is_some() {
-                        self.due.push_back(Due { cut, sent: self.sent });
+                        self.cut(cut);
                         self.finish_ready()?;
                     }
                 }
@@ -177,7 +184,7 @@ impl<'a> Rung<'a> {
         let Some(encoder) = &mut self.encoder else { return Ok(()) };
         let sent = self.encoding.measure(|| encoder.send_frame(&frame));
         sent.map_err(MediaError::av("cannot encode a picture"))?;
-        self.sent += 1;
+        self.open.push(shown.at);
         drop(frame);
         self.receive()
     }
@@ -203,11 +210,12 @@ impl<'a> Rung<'a> {
             flushed.map_err(MediaError::av("cannot flush x264"))?;
             self.receive()?;
             while let Some(due) = self.due.pop_front() {
-                self.part(due.cut)?;
+                self.part(&due)?;
             }
         }
         self.packets.clear();
-        (self.sent, self.received) = (0, 0);
+        self.open.clear();
+        (self.sent, self.received, self.taken) = (0, 0, 0);
         self.encoder = None;
         Ok(())
     }
@@ -232,25 +240,35 @@ impl<'a> Rung<'a> {
         }
     }
 
-    /// Packets come in presentation order (no B-frames), so they can be counted.
+    fn cut(&mut self, Cut { place, end }: Cut) {
+        let mine = self.open.iter().take_while(|at| **at < end).count();
+        // With B-frames x264 decodes each picture when the one before it in order is shown.
+        let last = self.open[..mine].last().copied().filter(|_| self.plan.encoding.b_frames() > 0);
+        self.open.drain(..mine);
+        self.sent += mine as u64;
+        self.due.push_back(Due { place, sent: self.sent, end: last.unwrap_or(end) });
+    }
+
+    /// A segment's packets are as many as its pictures, for each begins with an IDR; and so are a part's, for low latency
+    /// has no B-frames.
     fn finish_ready(&mut self) -> Result<(), RungError> {
         while self.due.front().is_some_and(|due| self.received >= due.sent)
             && let Some(due) = self.due.pop_front()
         {
-            self.part(due.cut)?;
+            self.part(&due)?;
         }
         Ok(())
     }
 
-    fn part(&mut self, Cut { place, end }: Cut) -> Result<(), RungError> {
+    fn part(&mut self, &Due { place, sent, end }: &Due) -> Result<(), RungError> {
         let Some(encoder) = &self.encoder else { return Ok(()) };
-        let mine = self.packets.iter().take_while(|p| p.pts().unwrap_or(i64::MIN) < end.ticks()).count();
+        let mine = usize::try_from(sent - self.taken).unwrap_or(usize::MAX).min(self.packets.len());
+        self.taken = sent;
         let rest = self.packets.split_off(mine);
         let mut packets = std::mem::replace(&mut self.packets, rest);
         let mut next = end.ticks();
         for packet in packets.iter_mut().rev() {
-            let at = packet.pts().unwrap_or(next);
-            packet.set_dts(Some(at));
+            let at = packet.dts().unwrap_or(next);
             packet.set_duration(next - at);
             next = at;
         }

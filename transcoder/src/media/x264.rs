@@ -24,18 +24,20 @@ pub(super) struct Encoding {
     pub(super) frame_rate: f64,
     pub(super) colour: Colour,
     pub(super) low_latency: bool,
+    /// Whether it is smaller than the source.
+    pub(super) scaled: bool,
     /// Less care for less CPU; the same parameter sets, so that segments go on under the same init section.
     pub(super) fast: bool,
 }
 
-/// Constant quality of easy pictures; hard ones are bounded by the rung's bitrate. The scale differs, because without
-/// looking ahead x264 cannot weigh blocks by how long they are seen (mbtree).
+/// Between two P-frames of renditions smaller than the source.
+const B_FRAMES: usize = 3;
+/// Constant quality of easy pictures; hard ones are bounded by the rung's bitrate.
 const CRF: &str = "20";
-const LOW_LATENCY_CRF: &str = "22.5";
 /// Frames that x264 looks ahead when latency is standard: a third of a second.
 const LOOKAHEAD: &str = "mbtree=1:rc-lookahead=10";
-/// No frame waits in x264 (`force-cfr` spares the one it would hold to learn its duration).
-const NO_LOOKAHEAD: &str = "mbtree=0:rc-lookahead=0:force-cfr=1";
+/// In low latency a tenth; `force-cfr` spares the frame that x264 would hold to learn its duration.
+const SHORT_LOOKAHEAD: &str = "mbtree=1:rc-lookahead=3:force-cfr=1";
 /// A fifth cheaper.
 const FAST: &str = "mbtree=0:rc-lookahead=0:subme=0:partitions=none";
 
@@ -56,11 +58,11 @@ impl Encoding {
         video.set_color_transfer_characteristic(self.colour.transfer);
         video.set_color_range(ff::color::Range::MPEG);
         video.set_max_bit_rate(rung.maxrate as usize);
-        video.set_max_b_frames(0);
+        video.set_max_b_frames(self.b_frames());
         video.set_flags(codec::Flags::GLOBAL_HEADER);
         let mut options = ff::Dictionary::new();
         options.set("preset", "superfast");
-        options.set("crf", if self.low_latency { LOW_LATENCY_CRF } else { CRF });
+        options.set("crf", CRF);
         options.set("profile", "high");
         options.set("level", level(*width, *height, self.frame_rate, rung.maxrate));
         options.set("bufsize", &rung.buffer.to_string());
@@ -73,15 +75,23 @@ impl Encoding {
     /// Boundaries are ours: no key frame of its own choice. `stitchable` keeps content out of SPS and PPS, so that the
     /// init section is the same after a resume; `fps` feeds rate control, which else takes the time base for it.
     fn params(&self) -> String {
+        // `b-adapt=0`: always so many, which measures better than x264's quick guess and costs less.
+        let b_frames = format!("bframes={}:b-adapt=0:b-pyramid=none", self.b_frames());
         let care = match (self.low_latency, self.fast) {
             (false, false) => LOOKAHEAD,
-            (true, false) => NO_LOOKAHEAD,
+            (true, false) => SHORT_LOOKAHEAD,
             (_, true) => FAST,
         };
         format!(
-            "keyint=infinite:min-keyint=1:scenecut=0:bframes=0:threads=1:sync-lookahead=0:stitchable=1:{care}:fps={}/1000",
+            "keyint=infinite:min-keyint=1:scenecut=0:threads=1:sync-lookahead=0:stitchable=1:{b_frames}:{care}:fps={}/1000",
             self.millifps()
         )
+    }
+
+    /// They are worth their delay where the picture is smaller than the source; at its own size they fall on the source's
+    /// B-frames and look worse.
+    pub(super) fn b_frames(&self) -> usize {
+        if self.scaled && !self.low_latency { B_FRAMES } else { 0 }
     }
 
     fn millifps(&self) -> i32 {

@@ -7,13 +7,13 @@ use headwater_domain::stream::{Latency, Rung as StreamRung, TranscodeSettings};
 
 use super::source::RunHead;
 use super::vitals::wall_clock;
-use crate::media::{EngineSettings, MediaTime, Pace, Rung};
+use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Rung};
 
 /// Length of a part in low latency.
 const PART: MediaTime = MediaTime::from_millis(500);
 
 /// What the engine is to make of a source; `copy`: its own packets may be a rendition.
-pub(super) fn settings(settings: &TranscodeSettings, copy: bool) -> EngineSettings {
+pub(super) fn settings(settings: &TranscodeSettings, copy: Passthrough) -> EngineSettings {
     let rung = |rung: &StreamRung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000);
     EngineSettings {
         ladder: settings.ladder.as_ref().map(|rungs| rungs.iter().map(rung).collect()),

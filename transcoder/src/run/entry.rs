@@ -11,7 +11,7 @@ use super::source::RunHead;
 use super::upload::{Kind, Object};
 use crate::media;
 use crate::media::{
-    AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Part, Placement, RenditionKind,
+    AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Part, Passthrough, Placement, RenditionKind,
     RenditionSegment, Segment, StartPoint, VideoSpan,
 };
 
@@ -93,19 +93,18 @@ impl Author {
         self.unfit = Some((session.clone(), run));
     }
 
-    /// Whether the source's packets may be a rendition: not if they were found unfit, nor in the middle of a run that
-    /// was encoded until now.
-    pub(super) fn may_copy(&self, session: &SessionId, head: RunHead) -> bool {
+    /// Which of the source's packets may be a rendition: not those that were found unfit, nor those of a track that was
+    /// encoded until now, in the middle of a run.
+    pub(super) fn may_copy(&self, session: &SessionId, head: RunHead) -> Passthrough {
         let unfit = self.unfit.as_ref().is_some_and(|(of, run)| of == session && *run == head.run);
-        let encoded = |point: &ResumePoint| {
-            let video = point.inits.iter().any(|(name, ..)| !is_audio(name));
-            video && point.copied.iter().all(|name| is_audio(name))
+        let point = self.point.as_ref().filter(|point| self.is_same_run(point, session, head));
+        let encoded = |audio: bool| {
+            point.is_some_and(|point| {
+                point.inits.iter().any(|(name, ..)| is_audio(name) == audio)
+                    && !point.copied.iter().any(|name| is_audio(name) == audio)
+            })
         };
-        !unfit
-            && !self
-                .point
-                .as_ref()
-                .is_some_and(|point| self.is_same_run(point, session, head) && encoded(point))
+        Passthrough { video: !unfit && !encoded(false), audio: !encoded(true) }
     }
 
     fn is_same_run(&self, point: &ResumePoint, session: &SessionId, head: RunHead) -> bool {
@@ -125,7 +124,7 @@ impl Author {
         // A hole: the next media lies later, on the same axis or a new one.
         self.broken |= head.lost > 0 || !same_run;
         let copied = point.copied.iter().any(|name| !is_audio(name));
-        let abandons = self.broken || (copied && !self.may_copy(session, head));
+        let abandons = self.broken || (copied && !self.may_copy(session, head).video);
         let out = self.parts_out(abandons);
         let Some(point) = &self.point else { return StartPoint::aligned(end, 0) };
         if !same_run {

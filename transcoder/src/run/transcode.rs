@@ -49,7 +49,10 @@ where
         let cancel = Cancel::new();
         let mut engine = {
             let (mut author, session, cancel) = (self.author.clone(), source.session.clone(), cancel.clone());
-            let copy = settings.passthrough == Passthrough::Auto && author.may_copy(&session, head);
+            let copy = match settings.passthrough {
+                Passthrough::Auto => author.may_copy(&session, head),
+                Passthrough::AlwaysEncode => media::Passthrough::NONE,
+            };
             let start = author.start(&session, head);
             let input = RunInput {
                 reader: Box::new(reader(body)),

@@ -168,7 +168,8 @@ pub fn consistent(segments: &[Segment]) -> Vec<Packet> {
         decodes_cleanly(&mp4);
         let packets = packets(&mp4);
         for pair in packets.windows(2) {
-            let rises = pair[1].dts > pair[0].dts && (model.copied || pair[1].pts > pair[0].pts);
+            let reordered = matches!(model.kind, RenditionKind::Video { .. });
+            let rises = pair[1].dts > pair[0].dts && (reordered || pair[1].pts > pair[0].pts);
             assert!(rises, "{}: {pair:?}", model.name);
             let audio = matches!(model.kind, RenditionKind::Audio { .. });
             assert!(!audio || pair[0].pts + 1024 == pair[1].pts, "{pair:?}");
@@ -182,8 +183,8 @@ pub fn consistent(segments: &[Segment]) -> Vec<Packet> {
             match r.kind {
                 RenditionKind::Video { .. } => {
                     let span = segment.video.unwrap();
-                    assert!(tfdt(&r.data) == span.start.ticks() || r.copied);
-                    assert!(duration(&r.data) == span.duration().ticks() || r.copied);
+                    // B-frames are decoded before they are shown, and all that goes with them.
+                    assert!(tfdt(&r.data) <= span.start.ticks());
                     assert_eq!(first_slice(&r.data), 5, "{} {}", r.name, segment.number);
                     let inside =
                         packets.iter().filter(|p| (span.start.ticks()..span.end.ticks()).contains(&p.pts));
@@ -201,7 +202,7 @@ pub fn consistent(segments: &[Segment]) -> Vec<Packet> {
         }
         match model.kind {
             RenditionKind::Video { .. } => {
-                assert!(packets.iter().all(|p| p.pts == p.dts || (model.copied && p.pts > p.dts)));
+                assert!(packets.iter().all(|p| p.pts >= p.dts));
                 assert!(packets[0].key && model.codecs.starts_with("avc1."));
                 let keys = packets.iter().filter(|p| p.key).count();
                 // A successor begins behind parts that are out with a key frame of its own.

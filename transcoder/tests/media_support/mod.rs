@@ -9,8 +9,8 @@ use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 
 use headwater_transcoder::media::{
-    Cancel, EngineSettings, Made, MediaError, MediaTime, Part, RunEnd, RunInput, Rung, Segment, StartPoint,
-    run,
+    Cancel, EngineSettings, Made, MediaError, MediaTime, Part, Passthrough, RunEnd, RunInput, Rung, Segment,
+    StartPoint, run,
 };
 
 /// Where test broadcasts start.
@@ -22,7 +22,7 @@ pub fn start() -> StartPoint {
 pub fn small() -> EngineSettings {
     EngineSettings {
         ladder: Some(vec![Rung::new("180p", 180, 300_000), Rung::new("90p", 90, 100_000)]),
-        passthrough: false,
+        passthrough: Passthrough::NONE,
         ..EngineSettings::default()
     }
 }

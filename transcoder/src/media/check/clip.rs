@@ -45,6 +45,7 @@ fn encoding() -> Encoding {
             transfer: ff::color::TransferCharacteristic::BT709,
         },
         low_latency: true,
+        scaled: false,
         fast: false,
     }
 }

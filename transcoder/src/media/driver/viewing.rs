@@ -27,7 +27,7 @@ impl Driver<'_, '_> {
         }
         if self.decoder.is_none() {
             let Some(parameters) = self.source.parameters(Track::Video) else { return Ok(None) };
-            if self.settings.passthrough && parameters.id() == codec::Id::H264 {
+            if self.settings.passthrough.video && parameters.id() == codec::Id::H264 {
                 self.copy = Some(CopiedVideo::new(self.settings.segment_duration, self.start.video_from));
                 self.pictures.follow_source();
             }
@@ -68,7 +68,9 @@ impl Driver<'_, '_> {
     /// it need not be shifted.
     fn aligned(&self, millis: i64) -> MediaTime {
         let offset = self.start.video_from.minus(MediaTime::from_millis(millis));
-        let Some(sound) = self.held.front().filter(|_| self.settings.passthrough) else { return offset };
+        let Some(sound) = self.held.front().filter(|_| self.settings.passthrough.audio) else {
+            return offset;
+        };
         let frame = MediaTime::from_ticks(FRAME_SAMPLES as i64 * 15 / 8);
         let beside = MediaTime::from_millis(sound.pts_millis).plus(offset).ticks().rem_euclid(frame.ticks());
         if beside == 0 { offset } else { offset.plus(frame.minus(MediaTime::from_ticks(beside))) }
@@ -138,15 +140,14 @@ impl Driver<'_, '_> {
                 self.pictures.follow_grid(self.settings);
             }
         }
-        let halves = encoded.iter().any(|sized| sized.halved);
         let colour = Colour {
             space: frame.color_space(),
             primaries: frame.color_primaries(),
             transfer: frame.color_transfer_characteristic(),
         };
         self.governing.encoded(encoded.len());
-        let chain = self.rungs.start(encoded, first, frame_rate, colour)?;
-        self.pictures.prepare(frame, frame_rate, halves, chain);
+        let chain = self.rungs.start(encoded, first, (frame.width(), frame.height()), frame_rate, colour)?;
+        self.pictures.prepare(frame, frame_rate, chain);
         Ok(())
     }
 }
