@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -101,6 +101,15 @@ interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink, VLC,
 conform: ## Judge the stream at URL by the rules for HLS, watching it for WATCH seconds (ARGS for more)
 	@cargo build --workspace --bins --quiet
 	@"$(CARGO_TARGET_DIR)/debug/headwater-check" "$(URL)" --watch $(or $(WATCH),10) $(ARGS)
+
+latency: ## Glass to glass: a clock in the picture, read back in Chromium for SECONDS (180); the limit is 3 s
+	@scripts/setup.sh test
+	cargo build --workspace --bins
+	tests/browser/latency.sh "$(CARGO_TARGET_DIR)/debug/headwater-local" $(or $(SECONDS),180)
+
+soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch the memory
+	cargo build --release --workspace --bins
+	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30)
 
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test

@@ -234,6 +234,7 @@ fn what_the_encoder_claims_is_not_needed_to_go_on() {
         audio_from: whole.segments[1].audio.unwrap().to,
         placement: Placement::Offset(whole.segments[1].offset),
         next_segment: whole.segments[1].number + 1,
+        copied: false,
         parts: Vec::new(),
     };
     let rest = collect(input(rest, cursor), &copying(), point).unwrap();

@@ -89,6 +89,7 @@ fn taken_up_from_every_segment(x264: &str) {
             audio_from: segment.audio.unwrap().to,
             placement: Placement::Offset(segment.offset),
             next_segment: segment.number + 1,
+            copied: false,
             parts: Vec::new(),
         };
         let (bytes, first) = source.serve(segment.cursor);

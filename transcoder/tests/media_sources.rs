@@ -67,6 +67,7 @@ fn sound_alone() {
         audio_from: segment.audio.unwrap().to,
         placement: Placement::Offset(segment.offset),
         next_segment: segment.number + 1,
+        copied: false,
         parts: Vec::new(),
     };
     let (bytes, first) = source.serve(segment.cursor);

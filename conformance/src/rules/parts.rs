@@ -1,8 +1,6 @@
 //! Rules about partial segments (low latency); without EXT-X-PART-INF there are none.
 
-use std::collections::BTreeSet;
-
-use url::Url;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mp4::{Handler, Media, Sample};
 use crate::presentation::{Item, PartItem, Presentation, Rendition};
@@ -75,7 +73,21 @@ pub(super) fn available(presentation: &Presentation<'_>, findings: &mut Findings
     }
 }
 
+/// How far the folders of a segment and its parts are apart. More than usual: a writer that took over in mid-segment has made
+/// the segment anew, and lists the parts that were out before.
+fn apart(item: &Item<'_>) -> usize {
+    let Some(segment) = item.segment.resource.as_ref().map(|one| one.url.path()) else { return 0 };
+    let names = |path: &str| path.split('/').rev().skip(1).map(str::to_owned).collect::<BTreeSet<_>>();
+    let of_parts = item.parts.iter().map(|part| names(part.part.resource.url.path()));
+    of_parts.map(|folder| names(segment).difference(&folder).count()).max().unwrap_or(0)
+}
+
 pub(super) fn make_segment(presentation: &Presentation<'_>, findings: &mut Findings) {
+    let mut usual: BTreeMap<&str, usize> = BTreeMap::new();
+    for (rendition, item) in parents(presentation) {
+        let least = usual.entry(&rendition.name).or_insert(usize::MAX);
+        *least = apart(item).min(*least);
+    }
     for (rendition, item) in parents(presentation) {
         let Some(Ok(whole)) = &item.media else { continue };
         let Some(parts) = item.parts.iter().map(readable).collect::<Option<Vec<_>>>() else { continue };
@@ -86,9 +98,7 @@ pub(super) fn make_segment(presentation: &Presentation<'_>, findings: &mut Findi
         if item.parts.len() < 2 && known > 0 {
             continue;
         }
-        // A writer that took over in mid-segment makes all of it, and lists the parts that were out before.
-        let folders: BTreeSet<&str> = item.parts.iter().map(|part| folder(&part.part.resource.url)).collect();
-        let made_anew = folders.len() > 1;
+        let made_anew = apart(item) > usual.get(rendition.name.as_str()).copied().unwrap_or(0);
         let count = (of_parts.len(), whole.samples.len());
         let equal = count.0 == count.1
             && of_parts.iter().zip(&whole.samples).all(|(part, whole)| {
@@ -102,10 +112,6 @@ pub(super) fn make_segment(presentation: &Presentation<'_>, findings: &mut Findi
             format!("the same {}", count.1),
         );
     }
-}
-
-fn folder(url: &Url) -> &str {
-    url.path().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 pub(super) fn independent(presentation: &Presentation<'_>, findings: &mut Findings) {

@@ -1,6 +1,7 @@
 //! Multivariant playlists: the renditions that a broadcast has now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use headwater_domain::live::State;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
@@ -16,6 +17,10 @@ use crate::reply::Problem;
 
 /// Entries that bitrates are measured over.
 const MEASURED: usize = 10;
+/// Segments that together last so many seconds count for the peak: 0.5 to 1.5 target durations (RFC 8216bis §4.4.6.2).
+const PEAK_SECONDS: RangeInclusive<f64> = 1.0..=3.0;
+/// Segments are measured by when they are shown; by when they are decoded it may be a frame less.
+const MEASURING: f64 = 1.02;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The multivariant playlist of a live stream.
@@ -45,19 +50,44 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     }
 }
 
-/// Bits per second of one rendition: a bound, and an average.
+/// What is known of one rendition's bits.
 #[derive(Default)]
 struct Rates {
     bits: f64,
     seconds: f64,
-    peak: u64,
-    /// Of the segment before.
-    before: (f64, f64),
+    /// What the encoder promised.
+    bound: u64,
+    /// Bits and seconds of the last segments.
+    recent: VecDeque<(f64, f64)>,
+    peak: f64,
 }
 
-/// While a broadcast goes on, its settings bound what may still come; of a finished one only what was measured counts
-/// (Apple HLS authoring specification 1.27, 1.29).
-fn rates(entries: &[Entry], finished: bool) -> BTreeMap<&str, Rates> {
+impl Rates {
+    fn add(&mut self, bits: f64, seconds: f64) {
+        self.bits += bits;
+        self.seconds += seconds;
+        self.recent.push_back((bits, seconds));
+        let (mut sum, mut length) = (0.0, 0.0);
+        for (bits, seconds) in self.recent.iter().rev() {
+            (sum, length) = (sum + bits, length + seconds);
+            if PEAK_SECONDS.contains(&length) {
+                self.peak = self.peak.max(sum / length);
+            }
+        }
+        while self.recent.iter().map(|(_, seconds)| seconds).sum::<f64>() > *PEAK_SECONDS.end() {
+            self.recent.pop_front();
+        }
+    }
+
+    /// While a broadcast goes on, its settings bound what may still come; of a finished one only what was measured
+    /// counts (Apple HLS authoring specification 1.27, 1.29).
+    fn bandwidth(&self, finished: bool) -> u64 {
+        let measured = (self.peak * MEASURING).ceil() as u64;
+        if finished && measured > 0 { measured } else { self.bound.max(measured) }
+    }
+}
+
+fn rates(entries: &[Entry]) -> BTreeMap<&str, Rates> {
     let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
     for entry in entries {
         for rendition in &entry.renditions {
@@ -66,20 +96,11 @@ fn rates(entries: &[Entry], finished: bool) -> BTreeMap<&str, Rates> {
                 TrackKind::Video { .. } => entry.video,
             };
             let seconds = span.or(entry.span()).map_or(0.0, |span| span.duration.seconds());
-            if seconds <= 0.0 {
-                continue;
-            }
             let rate = rates.entry(&rendition.name).or_default();
-            let bits = rendition.bytes as f64 * 8.0;
-            rate.bits += bits;
-            rate.seconds += seconds;
-            // A short last segment says little of the bitrate, as it may be one IDR; it counts together with the one
-            // before (RFC 8216bis §4.4.6.2: segments that together last 0.5 to 1.5 target durations).
-            let (more_bits, more_seconds) = if seconds < 1.0 { rate.before } else { (0.0, 0.0) };
-            let measured = ((bits + more_bits) / (seconds + more_seconds).max(1.0)).ceil() as u64;
-            let bound = if finished { 0 } else { rendition.max_bitrate };
-            rate.peak = rate.peak.max(bound).max(measured);
-            rate.before = (bits, seconds);
+            rate.bound = rate.bound.max(rendition.max_bitrate);
+            if seconds > 0.0 {
+                rate.add(rendition.bytes as f64 * 8.0, seconds);
+            }
         }
     }
     rates
@@ -91,11 +112,11 @@ fn render(
     finished: bool,
     path: impl Fn(&str) -> String,
 ) -> Result<String, Problem> {
-    let rates = rates(entries, finished);
+    let rates = rates(entries);
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
     for rendition in &last.renditions {
         let rate = rates.get(rendition.name.as_str());
-        let bandwidth = rate.map_or(rendition.max_bitrate, |rate| rate.peak).max(1);
+        let bandwidth = rate.map_or(rendition.max_bitrate, |rate| rate.bandwidth(finished)).max(1);
         let average = rate
             .filter(|rate| rate.seconds > 0.0)
             .map_or(bandwidth, |rate| (rate.bits / rate.seconds) as u64);

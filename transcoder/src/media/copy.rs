@@ -16,6 +16,7 @@ use super::h264::{AccessUnit, classify};
 use super::ladder::Copied;
 use super::mux::Muxer;
 use super::segment::{RenditionKind, RenditionSegment};
+use super::settings::StartPoint;
 use super::time::{MediaTime, VideoSpan};
 use super::x264::TIME_BASE;
 
@@ -48,14 +49,15 @@ pub(super) struct CopiedVideo {
     /// Bits and seconds of the open segment, and the highest rate of any before.
     open: (f64, f64),
     peak: f64,
-    segments: u32,
+    /// Its bits are no question any more.
+    weighed: bool,
 }
 
 impl CopiedVideo {
-    pub(super) fn new(target: MediaTime, from: MediaTime) -> Self {
+    pub(super) fn new(target: MediaTime, start: &StartPoint) -> Self {
         Self {
-            gops: GopCutter::new(target),
-            from,
+            gops: GopCutter::new(target, start.parts.iter().copied().max().unwrap_or_default()),
+            from: start.video_from,
             packets: VecDeque::new(),
             last_dts: i64::MIN,
             begun: false,
@@ -63,7 +65,7 @@ impl CopiedVideo {
             frame_rate: 0.0,
             open: (0.0, 0.0),
             peak: 0.0,
-            segments: 0,
+            weighed: start.copied,
         }
     }
 
@@ -147,15 +149,15 @@ impl CopiedVideo {
         self.open.1 += span.duration().as_secs_f64();
         let rate = self.open.0 / self.open.1.max(0.2);
         if last {
-            if self.segments == 0 && rate > f64::from(copied.up_to) {
+            if !self.weighed && rate > f64::from(copied.up_to) {
                 return Ok(Err(Unfit("it costs more bits than its size is worth")));
             }
-            self.segments += 1;
+            self.weighed = true;
             self.open = (0.0, 0.0);
             self.peak = self.peak.max(rate);
         }
         // Parts of the very first segment are all there is to go by.
-        let peak = if self.segments == 0 { rate } else { self.peak };
+        let peak = if self.peak == 0.0 { rate } else { self.peak };
         let name = &copied.sized.rung.name;
         let no_avcc = || MediaError::Fragment { rendition: name.clone(), what: "no avcC" };
         let segment = RenditionSegment {

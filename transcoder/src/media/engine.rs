@@ -12,7 +12,7 @@ use super::driver::{Driven, Driver, Wires};
 use super::error::MediaError;
 use super::part::{Joiner, Made};
 use super::rungs::Rungs;
-use super::segment::{EndReason, Position, RunEnd, Segment};
+use super::segment::{EndReason, Position, RenditionKind, RenditionSegment, RunEnd, Segment};
 use super::settings::{EngineSettings, Placement, RunInput, StartPoint};
 use super::source::Source;
 use super::stages::Stages;
@@ -45,6 +45,7 @@ pub fn run(
             Placement::Offset(offset) => Some(offset),
         },
         cursor: first_cursor,
+        copied: start.copied,
     };
     let (out, pieces) = sync_channel(MAX_PIECES);
     let (counters_ref, stages_ref) = (&counters, &stages);
@@ -106,6 +107,8 @@ impl Position {
         self.next_segment = segment.number + 1;
         self.offset = Some(segment.offset);
         self.cursor = segment.cursor;
+        let pictures = |one: &RenditionSegment| matches!(one.kind, RenditionKind::Video { .. });
+        self.copied = segment.renditions.iter().any(|one| one.copied && pictures(one));
     }
 }
 

@@ -17,17 +17,20 @@ pub(super) struct GopCutter {
     longest_gop: i64,
     /// No segment is longer: it would round to more than the target duration (RFC 8216bis section 4.4.3.1).
     longest_segment: i64,
+    /// Parts of the first segment are out until here: it does not end before.
+    out_until: i64,
     start: Option<i64>,
     last_idr: Option<i64>,
     gops: VecDeque<i64>,
 }
 
 impl GopCutter {
-    pub(super) fn new(target: MediaTime) -> Self {
+    pub(super) fn new(target: MediaTime, out_until: MediaTime) -> Self {
         let target = target.ticks().max(1);
         Self {
             longest_gop: target + target / 10,
             longest_segment: target + target * 9 / 40,
+            out_until: out_until.ticks(),
             start: None,
             last_idr: None,
             gops: VecDeque::with_capacity(MEMORY),
@@ -49,7 +52,8 @@ impl GopCutter {
             }
             self.gops.push_back(at - last);
         }
-        let cuts = self.start.is_none_or(|start| at - start + self.next_gop() > self.longest_segment);
+        let full = |start| at >= self.out_until && at - start + self.next_gop() > self.longest_segment;
+        let cuts = self.start.is_none_or(full);
         if cuts {
             self.start = Some(at);
         }
@@ -69,7 +73,7 @@ mod tests {
 
     /// Cuts of IDRs at these milliseconds.
     fn cuts(idrs: &[i64]) -> Vec<i64> {
-        let mut cutter = GopCutter::new(MediaTime::from_secs(2));
+        let mut cutter = GopCutter::new(MediaTime::from_secs(2), MediaTime::default());
         let fits = |cutter: &mut GopCutter, at| {
             assert!(cutter.allows(MediaTime::from_millis(at)), "{at}");
             cutter.cuts(MediaTime::from_millis(at))
@@ -101,8 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_goes_on_as_far_as_parts_of_it_are_out() {
+        let mut cutter = GopCutter::new(MediaTime::from_secs(2), MediaTime::from_millis(1_500));
+        let cuts: Vec<_> =
+            every(1_000, 5).into_iter().filter(|&at| cutter.cuts(MediaTime::from_millis(at))).collect();
+        assert_eq!(cuts, [0, 2_000, 3_000, 4_000]);
+    }
+
+    #[test]
     fn long_intervals_are_not_accepted() {
-        let mut cutter = GopCutter::new(MediaTime::from_secs(2));
+        let mut cutter = GopCutter::new(MediaTime::from_secs(2), MediaTime::default());
         cutter.cuts(MediaTime::from_secs(10));
         assert!(cutter.allows(MediaTime::from_millis(12_200)));
         assert!(!cutter.allows(MediaTime::from_millis(12_201)));
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn intervals_that_grow_are_noticed_before_the_segment_is_too_long() {
-        let mut cutter = GopCutter::new(MediaTime::from_secs(2));
+        let mut cutter = GopCutter::new(MediaTime::from_secs(2), MediaTime::default());
         let last = every(1_000, 8).into_iter().filter(|&at| cutter.cuts(MediaTime::from_millis(at))).max();
         assert_eq!(last, Some(6_000));
         assert!(!cutter.allows(MediaTime::from_millis(8_500)));

@@ -88,6 +88,8 @@ pub struct Position {
     /// Resume cursor: that of the last segment (the first of the input if there was none); after a clean end the last
     /// one consumed, after a jump or a change of parameters that of the packet behind it.
     pub cursor: u64,
+    /// Whether the last segment had the source's own pictures.
+    pub copied: bool,
 }
 
 impl Position {
@@ -99,6 +101,7 @@ impl Position {
             audio_from: self.audio_end,
             placement: self.offset.map_or(Placement::AlignFirst, Placement::Offset),
             next_segment: self.next_segment,
+            copied: self.copied,
             parts: Vec::new(),
         }
     }

@@ -107,6 +107,8 @@ pub struct StartPoint {
     pub placement: Placement,
     /// Number of the first segment.
     pub next_segment: u64,
+    /// The source was copied until here: it is not weighed again.
+    pub copied: bool,
     /// Ends of the parts of that segment that are out already: it is cut at the same instants, and what lies behind
     /// them can be decoded without them.
     pub parts: Vec<MediaTime>,
@@ -121,6 +123,7 @@ impl StartPoint {
             audio_from: at.frame(),
             placement: Placement::AlignFirst,
             next_segment,
+            copied: false,
             parts: Vec::new(),
         }
     }

@@ -32,8 +32,11 @@ pub(super) struct Encoding {
 
 /// Between two P-frames of renditions smaller than the source.
 const B_FRAMES: usize = 3;
-/// Constant quality of easy pictures; hard ones are bounded by the rung's bitrate.
-const CRF: &str = "20";
+/// Lines below which B-frames pay.
+const B_FRAMES_BELOW: u32 = 720;
+/// Constant quality of easy pictures, by lines from which it holds; hard ones are bounded by the rung's bitrate.
+const CRF: [(u32, &str); 4] = [(1_080, "21"), (720, "20"), (480, "19.5"), (0, "20")];
+const LOW_LATENCY_CRF: &str = "21";
 /// Frames that x264 looks ahead when latency is standard: a third of a second.
 const LOOKAHEAD: &str = "mbtree=1:rc-lookahead=10";
 /// In low latency a tenth; `force-cfr` spares the frame that x264 would hold to learn its duration.
@@ -62,7 +65,7 @@ impl Encoding {
         video.set_flags(codec::Flags::GLOBAL_HEADER);
         let mut options = ff::Dictionary::new();
         options.set("preset", "superfast");
-        options.set("crf", CRF);
+        options.set("crf", self.crf());
         options.set("profile", "high");
         options.set("level", level(*width, *height, self.frame_rate, rung.maxrate));
         options.set("bufsize", &rung.buffer.to_string());
@@ -76,7 +79,7 @@ impl Encoding {
     /// init section is the same after a resume; `fps` feeds rate control, which else takes the time base for it.
     fn params(&self) -> String {
         // `b-adapt=0`: always so many, which measures better than x264's quick guess and costs less.
-        let b_frames = format!("bframes={}:b-adapt=0:b-pyramid=none", self.b_frames());
+        let b_frames = format!("bframes={}:b-adapt=0:b-pyramid=none:direct=temporal", self.b_frames());
         let care = match (self.low_latency, self.fast) {
             (false, false) => LOOKAHEAD,
             (true, false) => SHORT_LOOKAHEAD,
@@ -88,10 +91,17 @@ impl Encoding {
         )
     }
 
+    fn crf(&self) -> &'static str {
+        let lines = self.sized.width.min(self.sized.height);
+        let standard = CRF.iter().find(|(from, _)| lines >= *from).map_or("20", |(_, crf)| crf);
+        if self.low_latency { LOW_LATENCY_CRF } else { standard }
+    }
+
     /// They are worth their delay where the picture is smaller than the source; at its own size they fall on the source's
     /// B-frames and look worse.
     pub(super) fn b_frames(&self) -> usize {
-        if self.scaled && !self.low_latency { B_FRAMES } else { 0 }
+        let small = self.sized.width.min(self.sized.height) < B_FRAMES_BELOW;
+        if self.scaled && small && !self.low_latency { B_FRAMES } else { 0 }
     }
 
     fn millifps(&self) -> i32 {

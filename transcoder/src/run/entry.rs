@@ -138,6 +138,7 @@ impl Author {
             audio_from: audio_end.unwrap_or_else(|| end.frame()),
             placement: Placement::Offset(Ticks::from_ticks(point.source.offset)),
             next_segment: point.next.0,
+            copied,
             parts: out,
         }
     }

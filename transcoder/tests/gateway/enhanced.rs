@@ -119,6 +119,7 @@ async fn a_successor_goes_on_behind_what_is_committed() {
                 audio_from: segment.audio.unwrap().to,
                 placement: Placement::Offset(segment.offset),
                 next_segment: segment.number + 1,
+                copied: false,
                 parts: Vec::new(),
             };
             let (rest, end) = transcode(&rig, &session, segment.cursor, from).await;

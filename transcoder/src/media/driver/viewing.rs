@@ -28,7 +28,7 @@ impl Driver<'_, '_> {
         if self.decoder.is_none() {
             let Some(parameters) = self.source.parameters(Track::Video) else { return Ok(None) };
             if self.settings.passthrough.video && parameters.id() == codec::Id::H264 {
-                self.copy = Some(CopiedVideo::new(self.settings.segment_duration, self.start.video_from));
+                self.copy = Some(CopiedVideo::new(self.settings.segment_duration, &self.start));
                 self.pictures.follow_source();
             }
             self.decoder = Some(VideoDecoder::open(parameters, self.settings.decode_threads)?);
