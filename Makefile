@@ -116,10 +116,10 @@ api-test: ## Property-based test of the REST API against the running stack
 	cargo build --workspace --bins
 	tests/api/run.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
 
-bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md and target/bench/report.json
+bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md (PART=id measures one part again)
 	@scripts/setup.sh bench
 	cargo build --release --workspace --bins
-	"$(CARGO_TARGET_DIR)/release/headwater-bench"
+	"$(CARGO_TARGET_DIR)/release/headwater-bench" $(if $(PART),--only $(PART) --write)
 
 fuzz: ## Fuzz the RTMP parsers for a minute each (needs a nightly toolchain and cargo-fuzz)
 	cd crates/rtmp && for target in handshake chunks amf session; do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done

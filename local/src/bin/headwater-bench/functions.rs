@@ -1,28 +1,29 @@
 //! Cold starts of the functions, and what a playlist costs.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use headwater_hls::{MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, WallClock, Window};
 
-use super::first_segment::{create, encoder, get, stack};
+use super::Bench;
+use super::first_segment::{Stream, create, encoder, get, stack};
 use super::measure::median;
-use super::report::Row;
+use super::report::{Row, Section};
 
 const COLD_STARTS: usize = 5;
 const REQUESTS: u64 = 20;
 const RENDERS: u32 = 20_000;
 
-pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
+pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
+    let mut section = Section::new("functions", "Functions");
+    let rows = &mut section.rows;
     let mut inits: [(&str, Vec<f64>); 3] =
         [("api", Vec::new()), ("authorizer", Vec::new()), ("playlist", Vec::new())];
-    let stack = stack(folder, Duration::ZERO).await?;
+    let stack = stack(bench.folder(), Duration::ZERO).await?;
     let region = &stack.regions[0];
     for _ in 0..COLD_STARTS {
         region.restart_functions();
-        let (_, playback) = create(&stack).await?;
+        let playback = create(&stack).await?.playback;
         let _ = get(&playback).await;
         for (name, values) in &mut inits {
             let stats = region.lambda.stats(name).context("a registered function")?;
@@ -30,15 +31,10 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
         }
     }
     for (name, values) in inits {
-        let row = Row::new(
-            format!("functions-init-{name}"),
-            format!("{name} function: process start → ready"),
-            median(values),
-            "ms",
-        );
-        rows.push(row.at_most(30.0));
+        let what = format!("{name} function: process start → ready");
+        rows.push(Row::new(what, median(values), "ms").at_most(30.0));
     }
-    let (key, playback) = create(&stack).await?;
+    let Stream { key, playback, .. } = create(&stack).await?;
     let mut publisher = encoder(&format!("{}/{key}", region.rtmp_url()))?;
     while get(&playback).await.is_none() {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -55,9 +51,7 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
         each.push((queries() - before) as f64);
     }
     publisher.kill().await?;
-    rows.push(
-        Row::new("functions-queries", "playlist request: DynamoDB queries", median(each), "").at_most(2.0),
-    );
+    rows.push(Row::new("playlist request: DynamoDB queries", median(each), "").at_most(2.0));
     stack.stop().await;
 
     let playlist = MediaPlaylist::new(window()?)?;
@@ -66,8 +60,8 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
         std::hint::black_box(playlist.render());
     }
     let micros = begun.elapsed().as_secs_f64() * 1e6 / f64::from(RENDERS);
-    rows.push(Row::new("functions-render", "playlist of 30 segments: rendering", micros, "µs").at_most(50.0));
-    Ok(rows)
+    rows.push(Row::new("playlist of 30 segments: rendering", micros, "µs").at_most(50.0));
+    Ok(section)
 }
 
 async fn get_as_edge(url: &str, secret: &str) -> Option<u16> {

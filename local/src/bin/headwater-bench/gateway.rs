@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
-use super::clip;
 use super::first_segment::{create, stack};
 use super::measure::{cpu, resident};
 use super::nginx::Nginx;
-use super::report::Row;
+use super::report::{Row, Section};
+use super::{Bench, sources};
 
 const STREAMS: usize = 20;
 const SECONDS: u64 = 15;
@@ -24,16 +24,16 @@ fn publish(source: &Path, url: &str) -> anyhow::Result<Child> {
     Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?)
 }
 
-pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
-    let (clip, _) = clip::natural(folder).await;
-    let source = clip::flv(folder, &clip, 720, KBPS, 20).await?;
-    let bytes_per_second = std::fs::metadata(&source)?.len() as f64 / 20.0;
+pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
+    let folder = bench.folder();
+    let source = bench.sources.flv(720, KBPS).await?;
+    let bytes_per_second = std::fs::metadata(&source)?.len() as f64 / f64::from(sources::SECONDS);
     // No transcoder starts while this runs: only the relaying is measured.
     let stack = stack(folder, Duration::from_secs(3_600)).await?;
     let gateway = stack.regions[0].gateway_pid().await.context("the gateway runs")?;
     let mut urls = Vec::new();
     for _ in 0..STREAMS {
-        let (key, _) = create(&stack).await?;
+        let key = create(&stack).await?.key;
         urls.push(format!("{}/{key}", stack.regions[0].rtmp_url()));
     }
     let ours = relay(gateway, &source, &urls, bytes_per_second).await?;
@@ -43,14 +43,12 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<Row>> {
     let theirs =
         relay(nginx.worker().context("nginx has a worker")?, &source, &urls, bytes_per_second).await?;
     nginx.stop().await?;
-    Ok(vec![
-        Row::new("gateway-cpu", "gateway: CPU per Gbit in", ours.0, "s")
-            .against("nginx-rtmp", theirs.0)
-            .at_most(0.30),
-        Row::new("gateway-memory", "gateway: memory per 3 Mbit/s stream", ours.1, "MiB")
-            .against("nginx-rtmp", theirs.1)
-            .at_most(1.0),
-    ])
+    let mut section = Section::new("gateway", "Gateway: relaying, buffered to disk");
+    section.rows = vec![
+        Row::new("CPU per Gbit in", ours.0, "s").against("nginx-rtmp", theirs.0).at_most(0.30),
+        Row::new("memory per 3 Mbit/s stream", ours.1, "MiB").against("nginx-rtmp", theirs.1).at_most(1.0),
+    ];
+    Ok(section)
 }
 
 /// CPU seconds per Gbit and MiB per stream, while all publish.

@@ -20,8 +20,17 @@ pub(crate) fn cpu(pid: u32) -> Option<(f64, char)> {
 
 /// Resident memory in KiB.
 pub(crate) fn resident(pid: u32) -> Option<f64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most it has ever been, in KiB.
+pub(crate) fn peak(pid: u32) -> Option<f64> {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, field: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
@@ -43,6 +52,24 @@ pub(crate) async fn run(command: &mut Command) -> anyhow::Result<f64> {
     };
     ensure!(child.wait().await?.success(), "the command failed: {command:?}");
     Ok(used)
+}
+
+/// What a command says.
+pub(crate) async fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the command failed: {command:?}: {}", complaint.trim());
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Date, commit, and how many programs wanted a core in the last minute.
+pub(crate) fn now() -> String {
+    let date = time::OffsetDateTime::now_utc().date();
+    let git = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let commit = git.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("?");
+    format!("measured on {date} at {}; load average before it {load}", commit.trim())
 }
 
 /// The middle one.

@@ -1,103 +1,126 @@
-//! Rows, and how they are shown.
+//! What was measured: rows in sections, and single figures that others compute with. Kept as JSON, so that a part that is
+//! run alone replaces its own section and nothing else.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 
 /// One measured figure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) id: String,
     pub(crate) what: String,
     pub(crate) value: f64,
-    pub(crate) unit: &'static str,
-    pub(crate) peer: Option<&'static str>,
-    pub(crate) peer_value: Option<f64>,
-    pub(crate) ratio: Option<f64>,
+    pub(crate) unit: String,
+    pub(crate) peer: Option<(String, f64)>,
     pub(crate) budget: Option<String>,
     pub(crate) ok: Option<bool>,
+    pub(crate) remark: Option<String>,
 }
 
 impl Row {
-    pub(crate) fn new(
-        id: impl Into<String>,
-        what: impl Into<String>,
-        value: f64,
-        unit: &'static str,
-    ) -> Self {
-        let (id, what) = (id.into(), what.into());
-        Self { id, what, value, unit, peer: None, peer_value: None, ratio: None, budget: None, ok: None }
+    pub(crate) fn new(what: impl Into<String>, value: f64, unit: &str) -> Self {
+        let (what, unit) = (what.into(), unit.to_owned());
+        Self { what, value, unit, peer: None, budget: None, ok: None, remark: None }
     }
 
     /// Measured in the same run.
-    pub(crate) fn against(mut self, peer: &'static str, value: f64) -> Self {
-        self.peer = Some(peer);
-        self.peer_value = Some(value);
-        self.ratio = (value > 0.0).then(|| self.value / value);
+    pub(crate) fn against(mut self, peer: &str, value: f64) -> Self {
+        self.peer = Some((peer.to_owned(), value));
+        self
+    }
+
+    pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
+        self.remark = Some(remark.into());
+        self
+    }
+
+    fn judged(mut self, ok: bool, budget: String) -> Self {
+        (self.ok, self.budget) = (Some(ok), Some(budget));
         self
     }
 
     /// At most so much.
-    pub(crate) fn at_most(mut self, budget: f64) -> Self {
-        self.ok = Some(self.value <= budget);
-        self.budget = Some(format!("≤ {budget} {}", self.unit));
-        self
+    pub(crate) fn at_most(self, budget: f64) -> Self {
+        let (ok, text) = (self.value <= budget, format!("≤ {budget} {}", self.unit));
+        self.judged(ok, text)
+    }
+
+    /// At least so much.
+    pub(crate) fn at_least(self, budget: f64) -> Self {
+        let (ok, text) = (self.value >= budget, format!("≥ {budget} {}", self.unit));
+        self.judged(ok, text)
     }
 
     /// At most so much of the peer.
-    pub(crate) fn ratio_at_most(mut self, budget: f64) -> Self {
-        self.ok = self.ratio.map(|ratio| ratio <= budget);
-        self.budget = Some(format!("≤ {budget} × peer"));
-        self
+    pub(crate) fn ratio_at_most(self, budget: f64) -> Self {
+        let ok = self.ratio().is_some_and(|ratio| ratio <= budget);
+        self.judged(ok, format!("≤ {budget} × peer"))
     }
 
-    fn cells(&self) -> [String; 6] {
-        let number = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") };
-        [
-            self.what.clone(),
-            format!("{} {}", number(self.value), self.unit),
-            self.peer
-                .zip(self.peer_value)
-                .map_or_else(String::new, |(peer, value)| format!("{} ({peer})", number(value))),
-            self.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
-            self.budget.clone().unwrap_or_default(),
-            self.ok.map_or_else(String::new, |ok| if ok { "yes".into() } else { "**no**".into() }),
-        ]
+    /// At most so far below the peer.
+    pub(crate) fn within(self, margin: f64) -> Self {
+        let difference = self.peer.as_ref().map_or(f64::NAN, |(_, peer)| self.value - peer);
+        self.remark(format!("{difference:+.2}")).judged(difference >= -margin, format!("≥ peer − {margin}"))
+    }
+
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        self.peer.as_ref().map(|(_, peer)| self.value / peer).filter(|ratio| ratio.is_finite())
     }
 }
 
-const HEAD: [&str; 6] = ["what", "Headwater", "peer", "ratio", "budget", "met"];
-
-/// For a terminal, and as it is for Markdown.
-pub(crate) fn table(rows: &[Row]) -> String {
-    let cells: Vec<_> = std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..HEAD.len()).map(width).collect();
-    let line = |row: &[String; 6]| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
-    };
-    let rule =
-        format!("|{}|\n", widths.iter().map(|width| "-".repeat(width + 2)).collect::<Vec<_>>().join("|"));
-    cells
-        .iter()
-        .enumerate()
-        .fold(String::new(), |text, (at, row)| text + &line(row) + if at == 0 { rule.as_str() } else { "" })
+/// What one part of the bench has measured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Section {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    /// When, of what, and how busy the machine was.
+    pub(crate) when: String,
+    pub(crate) rows: Vec<Row>,
 }
 
-/// `docs/BENCHMARKS.md`.
-pub(crate) fn markdown(rows: &[Row]) -> String {
-    let date = time::OffsetDateTime::now_utc().date();
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!(
-        "# Benchmarks\n\nMade by `make bench` on {date}, on a Linux machine with {cores} cores, release build. Ours and the peer run in turns \
-         in the same run; medians. Budgets are the design's; what misses one says so.\n\n{}\n\
-         ## Method\n\n\
-         - **Transcode**: a process that runs our engine over an FLV file of 20 s, against the usual `ffmpeg` command: three x264 veryfast \
-         rungs, an AAC encode for each, keyframes every 2 s, HLS in fMP4. User + system seconds of the whole process; three rounds in turns.\n\
-         - **First segment**: from the start of the encoder's process until the first media segment has been downloaded from the edge \
-         (transcoder task start included: a local process), 640x360; against nginx-rtmp with the same ladder by an exec'ed ffmpeg.\n\
-         - **Gateway**: 20 publishers of one 3 Mbit/s FLV file (ffmpeg, stream copy, real time) for 15 s; user + system seconds of the gateway's process \
-         per Gbit that came in, buffered to disk; resident memory per stream above idle. Against nginx-rtmp's worker process, which keeps nothing.\n\
-         - **Functions**: the real binaries in the local Lambda host; init is process start until the first call for work.\n",
-        table(rows)
-    )
+impl Section {
+    pub(crate) fn new(id: &str, title: impl Into<String>) -> Self {
+        Self { id: id.to_owned(), title: title.into(), when: String::new(), rows: Vec::new() }
+    }
+}
+
+/// Everything measured so far.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) sections: Vec<Section>,
+    facts: BTreeMap<String, f64>,
+}
+
+impl Report {
+    /// That of earlier runs, if there is one that is understood.
+    pub(crate) fn load(path: &Path) -> Self {
+        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        Ok(std::fs::write(path, serde_json::to_vec_pretty(self)?)?)
+    }
+
+    /// In place of an earlier one of the same part.
+    pub(crate) fn put(&mut self, section: Section) {
+        match self.sections.iter_mut().find(|known| known.id == section.id) {
+            Some(known) => *known = section,
+            None => self.sections.push(section),
+        }
+    }
+
+    /// Remembers a figure for parts that compute.
+    pub(crate) fn note(&mut self, name: impl Into<String>, value: f64) {
+        self.facts.insert(name.into(), value);
+    }
+
+    pub(crate) fn fact(&self, name: &str) -> anyhow::Result<f64> {
+        let part = name.split('.').next().unwrap_or_default();
+        self.facts
+            .get(name)
+            .copied()
+            .with_context(|| format!("{name} is not known: run the part {part} first"))
+    }
 }

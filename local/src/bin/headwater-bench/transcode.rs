@@ -1,71 +1,91 @@
 //! CPU of our engine against the ffmpeg command that it replaces.
 
-use std::fs::File;
-use std::ops::ControlFlow;
-use std::path::Path;
-
-use headwater_transcoder::media::{self, Cancel, EngineSettings, MediaTime, RunInput, StartPoint};
-use tokio::process::Command;
-
-use super::clip;
+use super::Bench;
+use super::engine::{Job, Ladder};
 use super::measure::{median, run};
-use super::report::Row;
+use super::peer;
+use super::report::{Row, Section};
+use super::sources::{SECONDS, Source};
 
 /// Rounds; ours and the peer take turns.
 const ROUNDS: usize = 3;
-const SECONDS: u32 = 20;
 
-/// Transcodes one file with the default ladder and drops the result.
-pub(crate) fn engine(source: &Path) -> anyhow::Result<()> {
-    let input = RunInput { reader: Box::new(File::open(source)?), first_cursor: 1, pace: None };
-    let start = StartPoint::aligned(MediaTime::from_secs(10), 0);
-    let sink = |segment| {
-        std::hint::black_box(segment);
-        ControlFlow::Continue(())
-    };
-    media::run(input, &EngineSettings::default(), start, sink, &Cancel::new())?;
-    Ok(())
+/// One of ours.
+struct Case {
+    id: &'static str,
+    what: &'static str,
+    ladder: Ladder,
+    encode_all: bool,
+    /// Of the peer's CPU; none is for information.
+    budget: Option<f64>,
 }
 
-/// Both sources, all rungs encoded.
-pub(crate) async fn measure(me: &Path, folder: &Path) -> anyhow::Result<Vec<Row>> {
-    let (clip, name) = clip::natural(folder).await;
-    let mut rows = Vec::new();
-    for (height, kbps, budget) in [(720, 4_000, 0.80), (1080, 6_000, 0.85)] {
-        let source = clip::flv(folder, &clip, height, kbps, SECONDS).await?;
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            ours.push(run(Command::new(me).arg("--engine").arg(&source)).await?);
-            let out = folder.join(format!("hls-{height}-{round}"));
-            std::fs::create_dir_all(&out)?;
-            theirs.push(run(&mut ffmpeg(&source, &out)).await?);
-            std::fs::remove_dir_all(&out)?;
+fn cases(height: u32) -> Vec<Case> {
+    let case = |id, what, ladder, encode_all, budget| Case { id, what, ladder, encode_all, budget };
+    if height == 720 {
+        vec![
+            case("copy", "720p copied, 480p, 360p", Ladder::Source, false, Some(0.40)),
+            case("encode", "720p, 480p, 360p, all encoded", Ladder::Three, true, Some(0.80)),
+        ]
+    } else {
+        vec![
+            case("copy", "1080p copied, 720p, 480p, 360p", Ladder::Source, false, Some(0.55)),
+            case("encode", "720p, 480p, 360p, all encoded", Ladder::Three, true, Some(0.85)),
+            case("encode-4", "1080p, 720p, 480p, 360p, all encoded", Ladder::Source, true, None),
+        ]
+    }
+}
+
+pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
+    let mut section = Section::new(
+        "transcode",
+        format!("Transcoding: CPU seconds for {SECONDS} s of media ({})", bench.sources.name().await),
+    );
+    for height in [720, 1_080] {
+        let source = bench.sources.obs(height).await?;
+        compare(bench, &mut section, &source).await?;
+    }
+    Ok(section)
+}
+
+async fn compare(bench: &mut Bench, section: &mut Section, source: &Source) -> anyhow::Result<()> {
+    let cases = cases(source.height);
+    let (mut ours, mut theirs) = (vec![Vec::new(); cases.len()], Vec::new());
+    for _ in 0..ROUNDS {
+        for (case, seconds) in cases.iter().zip(&mut ours) {
+            let out = tempfile::tempdir_in(bench.folder())?;
+            let mut job = Job::new(&source.path, case.ladder);
+            job.encode_all = case.encode_all;
+            job.out = Some(out.path().to_owned());
+            let (cpu, account) = job.measure(&bench.me).await?;
+            seconds.push(cpu);
+            anyhow::ensure!(
+                case.encode_all || account.renditions.values().any(|made| made.copied),
+                "the source was not copied"
+            );
+            let key = format!("transcode.{}.{}", source.height, case.id);
+            let bytes: u64 = account.renditions.values().map(|made| made.bytes).sum();
+            bench.report.note(format!("{key}.bytes_per_second"), bytes as f64 / account.media);
+            for (name, made) in &account.renditions {
+                bench
+                    .report
+                    .note(format!("{key}.{name}.bytes_per_second"), made.bytes as f64 / account.media);
+            }
         }
-        let what = format!("transcode {SECONDS} s of {height}p30 ({name}) to 720p, 480p, 360p: CPU");
-        let row = Row::new(format!("transcode-{height}"), what, median(ours), "s");
-        rows.push(row.against("ffmpeg, 3 rungs veryfast", median(theirs)).ratio_at_most(budget));
+        let out = tempfile::tempdir_in(bench.folder())?;
+        theirs.push(run(&mut peer::ffmpeg(&source.path, out.path())).await?);
     }
-    Ok(rows)
-}
-
-/// The usual command: one decode, three rungs, an AAC encode for each.
-fn ffmpeg(source: &Path, out: &Path) -> Command {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-y", "-loglevel", "error", "-i"]).arg(source);
-    command.args([
-        "-filter_complex",
-        "[0:v]split=3[a][b][c];[a]scale=-2:720[v0];[b]scale=-2:480[v1];[c]scale=-2:360[v2]",
-    ]);
-    for (index, kbps) in [2_800, 1_400, 800].into_iter().enumerate() {
-        command.args(["-map", &format!("[v{index}]"), "-map", "0:a"]);
-        command.args([&format!("-b:v:{index}"), &format!("{kbps}k")]);
-        command.args([&format!("-maxrate:v:{index}"), &format!("{}k", kbps * 107 / 100)]);
-        command.args([&format!("-bufsize:v:{index}"), &format!("{}k", kbps * 3 / 2)]);
+    let theirs = median(theirs);
+    for (case, seconds) in cases.into_iter().zip(ours) {
+        let seconds = median(seconds);
+        let key = format!("transcode.{}.{}", source.height, case.id);
+        bench.report.note(format!("{key}.cpu"), seconds / f64::from(SECONDS));
+        let what = format!("{}p30 source: {}", source.height, case.what);
+        let row = Row::new(what, seconds, "s").against("ffmpeg, 3 rungs veryfast", theirs);
+        section.rows.push(match case.budget {
+            Some(budget) => row.ratio_at_most(budget),
+            None => row,
+        });
     }
-    command.args(["-c:v", "libx264", "-preset", "veryfast", "-sc_threshold", "0"]);
-    command.args(["-force_key_frames", "expr:gte(t,n_forced*2)", "-c:a", "aac", "-b:a", "128k"]);
-    command.args(["-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4"]);
-    command.args(["-var_stream_map", "v:0,a:0 v:1,a:1 v:2,a:2", "-master_pl_name", "index.m3u8"]);
-    command.arg(out.join("v%v.m3u8"));
-    command
+    Ok(())
 }
