@@ -22,6 +22,8 @@ pub(super) const SEGMENT_SECONDS: u32 = 2;
 const MIN_SEGMENTS: usize = 6;
 /// Entries read beyond the window: those of a lower lease that a higher one has replaced, and the one that is open.
 const OVERLAP: usize = 7;
+/// Entries beyond which no window reads: a megabyte of them.
+const MAX_READ: usize = 400;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in whole segments.
@@ -79,13 +81,28 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         situation: &Situation,
     ) -> Result<Vec<Entry>, Problem> {
         let segments = window_segments(situation);
-        let written = self.table.newest(broadcast, segments + OVERLAP).await?;
+        let written = self.window_of(broadcast, segments).await?;
         let oldest = oldest_shown(&written, segments);
         let mut entries = resolve(written);
         let from =
             entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
         entries.drain(..from);
         Ok(entries)
+    }
+
+    /// The newest entries, of more numbers than the window has if there are as many: entries come lease by lease, so the
+    /// last few that are read need not be the highest numbers that are left. One query, unless many leases have replaced
+    /// each other's ends.
+    async fn window_of(&self, broadcast: &BroadcastId, segments: usize) -> Result<Vec<Entry>, Problem> {
+        let mut limit = segments + 2 * OVERLAP;
+        loop {
+            let written = self.table.newest(broadcast, limit).await?;
+            let is_all = written.len() < limit || limit >= MAX_READ;
+            if is_all || numbers(&written).len() >= segments + OVERLAP {
+                return Ok(written);
+            }
+            limit *= 2;
+        }
     }
 
     /// Why there is no playlist of a rendition.
@@ -104,11 +121,15 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
 }
 
+fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
+    written.iter().map(|entry| entry.number).collect()
+}
+
 /// Where the live window begins. It is counted over every number that was ever written, so that a higher lease that
 /// replaces the end of a lower one does not pull the window back: what has left a playlist never returns to it
 /// (RFC 8216bis §6.2.2). The newest number counts once somebody has closed it; until then it is shown beside the window.
 fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
-    let numbers: BTreeSet<SegmentNumber> = written.iter().map(|entry| entry.number).collect();
+    let numbers = numbers(written);
     let newest = numbers.last().copied().unwrap_or_default();
     let is_open = written.iter().filter(|entry| entry.number == newest).all(|entry| entry.open);
     let gone = numbers.len().saturating_sub(segments + usize::from(is_open));

@@ -167,3 +167,20 @@ fn a_replaced_end_does_not_pull_the_window_back() {
         ],
     );
 }
+
+#[test]
+fn many_replaced_ends_do_not_pull_the_window_back() {
+    for low in [false, true] {
+        let steps = vec![
+            Step::Replace { unseen: 3 },
+            Step::TakeOver { hole: 2 },
+            Step::Write { entries: 7, discontinuity: false },
+            Step::Replace { unseen: 5 },
+            Step::Replace { unseen: 4 },
+            Step::TakeOver { hole: 3 },
+            Step::Write { entries: 11, discontinuity: false },
+            Step::Replace { unseen: 4 },
+        ];
+        play(60, low, steps);
+    }
+}
