@@ -32,8 +32,8 @@ pub(crate) enum Ladder {
 /// One transcode.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Job {
-    /// Transcode this file and say nothing: how the bench measures the engine as a process of its own.
-    #[arg(long = "engine", hide = true)]
+    /// An FLV file.
+    #[arg(skip)]
     pub(crate) source: PathBuf,
     #[arg(long, hide = true, default_value = "source")]
     pub(crate) ladder: Ladder,

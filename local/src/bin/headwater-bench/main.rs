@@ -39,8 +39,11 @@ struct Arguments {
     /// Write docs/BENCHMARKS.md anyway: what was not measured now is as it was measured last.
     #[arg(long)]
     write: bool,
+    /// Transcode this file and say nothing: how the bench measures the engine as a process of its own.
+    #[arg(long, hide = true)]
+    engine: Option<PathBuf>,
     #[command(flatten)]
-    job: Option<engine::Job>,
+    job: engine::Job,
 }
 
 /// What the parts share.
@@ -76,8 +79,8 @@ impl Bench {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(job) = arguments.job {
-        return job.work();
+    if let Some(source) = arguments.engine {
+        return engine::Job { source, ..arguments.job }.work();
     }
     let me = std::env::current_exe()?;
     let target = me.parent().and_then(Path::parent).context("a program in a target folder")?.join("bench");
