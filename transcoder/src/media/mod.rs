@@ -2,20 +2,23 @@
 //! renditions out. The only place that names `ffmpeg_next`. Knows nothing of HTTP, AWS, hooks or async.
 //!
 //! ```text
-//! reader ─ remux, tap ─ demux ─┬─ decode video ─ cut ─┬─ rung 720p (scale, x264, mux) ─┐
-//!   (source, remux, decode)    │   (pictures, cut)    └─ rung 480p ... (video, scale) ──┼─ assemble ─ sink
-//!                              └─ decode audio ─ grid ─ AAC ─ mux (audio, grid, aac) ───┘
-//!        └──────────────── driver thread ─────────────┘  └── a thread each ──┘            caller's thread
+//! reader ─ cursor tap ─ demux ─┬─ copy: the source's packets are the top rendition (copy, gop, h264) ─┐
+//!   (source, remux, cursor)    ├─ decode ─ boundaries ─┬─ rung 480p (scale, x264, mux) ───────────────┤
+//!                              │   (pictures, cut)     └─ rung 360p … (video, scale, x264) ───────────┼─ assemble ─ join ─ sink
+//!                              └─ sound on the grid: copied, or decoded and encoded (audio*, grid) ───┘   (part)
+//!        └──────────────── driver thread ──────────────┘  └── a thread each ──┘                       caller's thread
 //! ```
 //!
-//! Invariant: every rendition of a segment covers the same interval of the broadcast's timeline; video is cut at one
-//! frame for all, audio at the last grid frame that starts at or before it.
+//! Invariant: every rendition of a segment covers the same interval of the broadcast's timeline, by presentation time; audio
+//! is cut at the last grid frame that starts at or before the video's cut.
 //! Invariant: a run resumed from `Segment::cursor` with the segment's offset and end shows every source frame once.
+//! Invariant: a segment is its parts, to the byte; a rendition's init section is the same after a resume.
 
 mod aac;
 mod assemble;
 mod audio;
 mod audio_copy;
+mod audio_encode;
 mod cancel;
 mod check;
 mod codecs;

@@ -1,18 +1,18 @@
 //! Writes timeline entries for segments: names objects, keeps count of discontinuities, knows where the next run starts.
 
-use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{
     EPOCH, Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
 };
 use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId, Timestamp};
-use sha2::{Digest, Sha256};
 
+use super::shape::{
+    Shape, content_type, differs, fingerprint, is_audio, joined, span_end, spans, ticks, wall_time,
+};
 use super::source::RunHead;
 use super::upload::{Kind, Object};
-use crate::media;
 use crate::media::{
-    AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Part, Passthrough, Placement, RenditionKind,
-    RenditionSegment, Segment, StartPoint, VideoSpan,
+    FRAME_SAMPLES, GridFrame, MediaTime as Ticks, Part, Passthrough, Placement, RenditionKind,
+    RenditionSegment, Segment, StartPoint,
 };
 
 /// Where the timeline stands, and how the next entry is written.
@@ -305,101 +305,4 @@ impl Author {
             copied: one.copied,
         }
     }
-}
-
-/// What an entry is begun with: a part or a whole segment.
-struct Shape<'a> {
-    number: u64,
-    start: Ticks,
-    offset: Ticks,
-    renditions: &'a [RenditionSegment],
-}
-
-impl<'a> Shape<'a> {
-    fn of_part(part: &'a Part) -> Self {
-        Self {
-            number: part.number,
-            start: begin(part.video, part.audio),
-            offset: part.offset,
-            renditions: &part.renditions,
-        }
-    }
-
-    fn of_segment(segment: &'a Segment) -> Self {
-        let start = begin(segment.video, segment.audio);
-        Self { number: segment.number, start, offset: segment.offset, renditions: &segment.renditions }
-    }
-}
-
-fn begin(video: Option<VideoSpan>, audio: Option<AudioSpan>) -> Ticks {
-    video.map(|span| span.start).or(audio.map(|span| span.from.time())).unwrap_or_default()
-}
-
-fn spans(video_span: Option<VideoSpan>, audio: Option<AudioSpan>) -> (Option<Span>, Option<Span>) {
-    let sound = |span: AudioSpan| Span {
-        start: MediaTime::audio(span.start_sample()),
-        duration: MediaTime::audio(span.samples()),
-    };
-    let pictures = |span: VideoSpan| Span { start: video(span.start), duration: video(span.duration()) };
-    (video_span.map(pictures), audio.map(sound))
-}
-
-/// Two stretches one behind the other.
-fn joined(before: Option<Span>, after: Option<Span>) -> Option<Span> {
-    let (Some(before), Some(after)) = (before, after) else { return after.or(before) };
-    let ticks = before.duration.ticks + after.duration.ticks;
-    Some(Span { start: before.start, duration: MediaTime { ticks, ..before.duration } })
-}
-
-fn span_end(span: &Span) -> Ticks {
-    let end = span.end();
-    Ticks::from_ticks(i64::try_from(end.ticks * 90_000 / u64::from(end.timescale.max(1))).unwrap_or(i64::MAX))
-}
-
-fn is_audio(rendition: &str) -> bool {
-    rendition == media::AUDIO
-}
-
-fn content_type(kind: &RenditionKind) -> &'static str {
-    match kind {
-        RenditionKind::Video { .. } => "video/mp4",
-        RenditionKind::Audio { .. } => "audio/mp4",
-    }
-}
-
-/// Wall clock of a point of a run.
-fn wall_time(head: RunHead, offset_ticks: i64, ticks: i64) -> Timestamp {
-    let ms = (ticks - offset_ticks) / 90;
-    Timestamp(head.started_ms.saturating_add_signed(ms))
-}
-
-/// Whether a player must set up its decoders anew: a rendition is encoded otherwise than before, or none of its kind is left
-/// (RFC 8216 section 4.3.2.3). One that is left out for a while, or comes back, changes nothing for the others. If
-/// nothing is known to be stored, nothing can be said.
-fn differs(inits: &[(String, String, String)], renditions: &[RenditionSegment]) -> bool {
-    [true, false].into_iter().any(|audio| {
-        let mut before = inits.iter().filter(|(name, ..)| is_audio(name) == audio).peekable();
-        let now: Vec<_> = renditions.iter().filter(|one| is_audio(&one.name) == audio).collect();
-        if before.peek().is_none() || now.is_empty() {
-            return !inits.is_empty() && (before.peek().is_some() || !now.is_empty());
-        }
-        let same = |(name, _, hash): &(String, String, String)| {
-            Some(now.iter().find(|one| one.name == *name)?).map(|one| fingerprint(&one.init) == *hash)
-        };
-        let kept: Vec<bool> = before.filter_map(same).collect();
-        kept.is_empty() || kept.contains(&false)
-    })
-}
-
-/// 64 bits of SHA-256: tells our own initialization sections apart.
-fn fingerprint(init: &[u8]) -> String {
-    Sha256::digest(init).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn ticks(time: MediaTime) -> Ticks {
-    Ticks::from_ticks(i64::try_from(time.ticks).unwrap_or(i64::MAX))
-}
-
-fn video(time: Ticks) -> MediaTime {
-    MediaTime::video(u64::try_from(time.ticks()).unwrap_or(0))
 }

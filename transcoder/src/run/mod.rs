@@ -16,6 +16,7 @@ mod commit;
 mod engine;
 mod entry;
 mod ports;
+mod shape;
 mod source;
 mod task;
 mod transcode;

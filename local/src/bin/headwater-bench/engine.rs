@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use headwater_transcoder::media::{
-    self, Cancel, EndReason, EngineSettings, Made, MediaTime, RenditionSegment, RunInput, Rung, StartPoint,
+    self, Cancel, EndReason, EngineSettings, Made, MediaTime, Passthrough, RenditionSegment, RunInput, Rung,
+    StartPoint,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -99,7 +100,8 @@ impl Job {
 
     /// Runs it here.
     pub(crate) fn work(self) -> anyhow::Result<()> {
-        let mut settings = EngineSettings { passthrough: !self.encode_all, ..EngineSettings::default() };
+        let passthrough = if self.encode_all { Passthrough::NONE } else { Passthrough::ALL };
+        let mut settings = EngineSettings { passthrough, ..EngineSettings::default() };
         if self.single {
             settings.decode_threads = 1;
         }
