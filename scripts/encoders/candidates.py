@@ -17,7 +17,7 @@ class Candidate:
     def args(self, rung, scaled):
         rate = KBPS[rung]
         args = ["-c:v", "libx264", "-profile:v", "high", "-preset", self.preset]
-        args += ["-maxrate", f"{rate * 107 // 100}k", "-bufsize", f"{rate * 3 // 2}k"]
+        args += ["-maxrate", f"{rate * 107 // 100}k", "-bufsize", f"{rate if self.params else rate * 3 // 2}k"]
         args += ["-crf", str(CRF[self.crf][rung])] if self.crf else ["-b:v", f"{rate}k"]
         if self.params is None:
             return args + ["-g", str(2 * FPS), "-sc_threshold", "0"]
@@ -25,19 +25,28 @@ class Candidate:
         return args + ["-force_key_frames", "expr:gte(t,n_forced*2)", "-forced-idr", "1", "-x264-params", OURS + params]
 
 
+LARGE = "8x8dct=0:partitions=none:"
+
+
 def standard(rung, scaled):
+    if rung >= 1080:
+        return NO_B + LARGE + "mbtree=1:rc-lookahead=5"
     return (B3 if scaled and rung < 720 else NO_B) + "mbtree=1:rc-lookahead=10"
 
 
-LOW = NO_B + "mbtree=1:rc-lookahead=3:force-cfr=1"
+def low(rung, scaled):
+    return NO_B + (LARGE if rung >= 1080 else "") + "mbtree=1:rc-lookahead=3:force-cfr=1"
+
+
 CHOICE = {
     "seed": Candidate("veryfast"),
     "standard": Candidate("superfast", standard, "standard"),
-    "low": Candidate("superfast", LOW, "low"),
+    "low": Candidate("superfast", low, "low"),
 }
 OTHERS = {
+    "as smaller rungs are": Candidate("superfast", lambda rung, scaled: NO_B + "mbtree=1:rc-lookahead=10", "standard"),
     "standard, average bitrate": Candidate("superfast", standard),
-    "low, average bitrate": Candidate("superfast", LOW),
+    "low, average bitrate": Candidate("superfast", low),
     "low, no lookahead": Candidate("superfast", NO_B + "rc-lookahead=0:force-cfr=1"),
 }
 for preset in "superfast", "veryfast", "faster":

@@ -57,6 +57,20 @@ fn pictures_and_sound_are_the_source_s() {
     );
 }
 
+/// More than the demuxer looks at for the tracks: it then knows of the sound only what FLV says of all AAC.
+#[test]
+fn sound_behind_a_large_first_picture_is_copied() {
+    let source = flv::clip("640x360", "30", 4.0, "-vf noise=alls=90:allf=t -g 60 -bf 0 -qp 12");
+    let settings = EngineSettings { passthrough: Passthrough { video: false, audio: true }, ..copying() };
+    let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
+    let sound = out.segments[0].renditions.iter().find(|r| r.name == "audio").unwrap();
+    assert!(sound.copied);
+    let entry = sound.init.windows(4).position(|w| w == b"mp4a").unwrap() + 4;
+    let rate = entry + 24; // ISO/IEC 14496-12, 12.2.3.2
+    assert_eq!(u16::from_be_bytes([sound.init[rate], sound.init[rate + 1]]), 48_000);
+    check::consistent(&out.segments);
+}
+
 #[test]
 fn with_b_frames_and_short_gops() {
     let source =

@@ -38,14 +38,19 @@ pub(super) struct AudioTrack<'a> {
 }
 
 impl<'a> AudioTrack<'a> {
+    /// The track that begins with the packet `first`, which is still to be pushed.
     pub(super) fn open(
         parameters: codec::Parameters,
+        first: &ff::Packet,
         from: GridFrame,
         settings: &EngineSettings,
         counters: &'a Counters,
     ) -> Result<Self, MediaError> {
-        let copied =
-            if settings.passthrough.audio { CopiedAudio::open(parameters.clone(), from)? } else { None };
+        let copied = if settings.passthrough.audio {
+            CopiedAudio::open(parameters.clone(), first, from)?
+        } else {
+            None
+        };
         let maker = match copied {
             Some(copied) => Maker::Copied(Box::new(copied)),
             None => Maker::Encoded(Box::new(EncodedAudio::open(parameters, from, settings.audio_bitrate)?)),

@@ -40,23 +40,26 @@ pub(super) struct CopiedAudio {
 }
 
 impl CopiedAudio {
-    /// `None` if the source is something else than what we would make of it ourselves.
-    pub(super) fn open(parameters: codec::Parameters, from: GridFrame) -> Result<Option<Self>, MediaError> {
+    /// `None` if the source is something else than what we would make of it ourselves. That shows in its first packet:
+    /// the container's word is not to be relied on (FLV says 44.1 kHz of all AAC).
+    pub(super) fn open(
+        parameters: codec::Parameters,
+        first: &ff::Packet,
+        from: GridFrame,
+    ) -> Result<Option<Self>, MediaError> {
         if parameters.id() != codec::Id::AAC || parameters.bit_rate() > MAX_BITRATE {
             return Ok(None);
         }
-        let failed = MediaError::av("cannot set up the sound's packets");
-        let mut track = parameters.clone();
-        // What the encoder claims may be missing after a resume, and the init section must be the same.
-        track.set_bit_rate(0);
-        let codec = codec::Context::from_parameters(track).map_err(failed)?;
-        let Ok(decoder) = AudioDecoder::open(parameters) else { return Ok(None) };
-        let is_ours = decoder.profile() == codec::Profile::AAC(profile::AAC::Low)
+        let Ok(mut decoder) = AudioDecoder::open(parameters) else { return Ok(None) };
+        let errors = decoder.decode(Some(first), &mut Vec::new());
+        let is_ours = errors == 0
+            && decoder.profile() == codec::Profile::AAC(profile::AAC::Low)
             && decoder.rate() == SAMPLE_RATE
             && (1..=2).contains(&decoder.channels());
         if !is_ours {
             return Ok(None);
         }
+        let codec = decoder.track()?;
         let channels = decoder.channels();
         let silence = silence(channels)?;
         Ok(Some(Self {

@@ -62,11 +62,7 @@ impl VideoDecoder {
 
     /// The track as it is, for a muxer; complete once a picture was decoded.
     pub(super) fn track(&self) -> Result<codec::Context, MediaError> {
-        let failed = MediaError::av("cannot describe the video track");
-        let mut track = codec::Parameters::from(&*self.0);
-        // What the encoder claims may be missing after a resume, and the init section must be the same.
-        track.set_bit_rate(0);
-        codec::Context::from_parameters(track).map_err(failed)
+        described(codec::Parameters::from(&*self.0), MediaError::av("cannot describe the video track"))
     }
 
     /// Decodes a packet, or drains at `None`; returns how many errors there were.
@@ -87,7 +83,7 @@ impl AudioDecoder {
         context.decoder().audio().map(Self).map_err(MediaError::av("cannot open the audio decoder"))
     }
 
-    /// From the configuration that came with the track.
+    /// Known once a packet was decoded, as the rate and the channels are: before, they are what the container claims.
     pub(super) fn profile(&self) -> codec::Profile {
         self.0.profile()
     }
@@ -101,6 +97,11 @@ impl AudioDecoder {
         self.0.channels()
     }
 
+    /// The track as it is, for a muxer; complete once a packet was decoded.
+    pub(super) fn track(&self) -> Result<codec::Context, MediaError> {
+        described(codec::Parameters::from(&*self.0), MediaError::av("cannot describe the audio track"))
+    }
+
     /// Decodes a packet, or drains at `None`; returns how many errors there were.
     pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Audio>) -> u64 {
         pump(&mut self.0, packet, |opened| {
@@ -108,6 +109,15 @@ impl AudioDecoder {
             opened.receive_frame(&mut frame).map(|()| out.push(frame))
         })
     }
+}
+
+fn described(
+    mut track: codec::Parameters,
+    failed: impl FnOnce(ff::Error) -> MediaError,
+) -> Result<codec::Context, MediaError> {
+    // What the encoder claims may be missing after a resume, and the init section must be the same.
+    track.set_bit_rate(0);
+    codec::Context::from_parameters(track).map_err(failed)
 }
 
 fn pump(

@@ -22,7 +22,9 @@ pub(crate) fn ffmpeg(source: &Path, out: &Path) -> Command {
         command.args([&format!("-maxrate:v:{index}"), &format!("{}k", kbps * 107 / 100)]);
         command.args([&format!("-bufsize:v:{index}"), &format!("{}k", kbps * 3 / 2)]);
     }
+    // Every picture once: by default it doubles the first few of a source that does not begin at nought.
     command.args(["-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-sc_threshold", "0"]);
+    command.args(["-fps_mode", "passthrough"]);
     command.args(["-c:a", "aac", "-b:a", "128k"]);
     command.args(["-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4"]);
     command.args(["-var_stream_map", "v:0,a:0 v:1,a:1 v:2,a:2", "-master_pl_name", "index.m3u8"]);

@@ -68,16 +68,17 @@ async fn judge() -> anyhow::Result<PathBuf> {
     Ok(output(Command::new(python).args(["-c", ask])).await?.trim().into())
 }
 
-/// Mean over the judged pictures, at the size of the source.
+/// Mean over the judged pictures, at the size of the source. Both hold every picture of the source once, so they are
+/// compared by their number.
 async fn vmaf(judge: &Path, source: &Source, made: &Path) -> anyhow::Result<f64> {
     let log = made.with_extension("json");
     let (Source { path, width, height }, log_path) = (source, log.display());
     let graph = format!(
-        "[0:v]setpts=PTS-STARTPTS,scale={width}:{height}:flags=bicubic[made];[1:v]setpts=PTS-STARTPTS[sent];\
+        "[0:v]setpts=N/30/TB,scale={width}:{height}:flags=bicubic[made];[1:v]setpts=N/30/TB[sent];\
          [made][sent]libvmaf=log_fmt=json:log_path={log_path}:n_threads=2:n_subsample={EVERY}"
     );
     let mut command = Command::new(judge);
-    command.args(["-v", "error", "-r", "30", "-i"]).arg(made).args(["-r", "30", "-i"]).arg(path);
+    command.args(["-v", "error", "-i"]).arg(made).arg("-i").arg(path);
     command.args(["-lavfi", &graph, "-f", "null", "-"]);
     run(&mut command).await?;
     let log: Log = serde_json::from_slice(&std::fs::read(&log)?)?;

@@ -2,7 +2,7 @@
 
 use super::super::audio::AudioTrack;
 use super::super::error::MediaError;
-use super::super::source::Track;
+use super::super::source::{Track, Unit};
 use super::super::time::MediaTime;
 use super::{Driver, MAX_SKEW};
 
@@ -62,7 +62,7 @@ impl Driver<'_, '_> {
         }
         while let Some(unit) = self.held.pop_front() {
             if self.sound.is_none() {
-                self.open_sound()?;
+                self.open_sound(&unit)?;
             }
             if let Some(sound) = &mut self.sound {
                 let place = |millis| MediaTime::from_millis(millis).plus(offset);
@@ -72,9 +72,10 @@ impl Driver<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn open_sound(&mut self) -> Result<(), MediaError> {
+    fn open_sound(&mut self, first: &Unit) -> Result<(), MediaError> {
         if let Some(parameters) = self.source.parameters(Track::Audio) {
-            self.sound = Some(AudioTrack::open(parameters, self.audio_cut, self.settings, self.counters)?);
+            let (from, settings) = (self.audio_cut, self.settings);
+            self.sound = Some(AudioTrack::open(parameters, &first.packet, from, settings, self.counters)?);
         }
         Ok(())
     }
