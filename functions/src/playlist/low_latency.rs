@@ -2,6 +2,8 @@
 //!
 //! A request with directives waits (see `wait`) and is then rendered from one query of the window, as any other is.
 
+use std::time::Duration;
+
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::timeline::{Entry, EntryPart, TrackKind, low_latency_path, part_path};
 use headwater_domain::{BroadcastId, Region};
@@ -17,7 +19,7 @@ use super::media::{
 };
 use super::output::{Keep, Reply};
 use super::reach::{Verdict, found, judge, last_shown, part_target, shown};
-use super::wait::Waited;
+use super::wait::{PATIENCE, Waited};
 use super::{Attempt, PlaylistFunction};
 use crate::reply::Problem;
 
@@ -67,12 +69,13 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     async fn is_satisfied(&self, question: &Question<'_>) -> Result<bool, Problem> {
         let Some(until) = question.directives.until else { return Ok(false) };
         let may_wait = question.attempt != Attempt::Second;
+        let patience = if may_wait { PATIENCE } else { Duration::ZERO };
         let judge = |entries: &[Entry]| match has_rendition(entries, question.rendition) {
             true => judge(entries, question.rendition, until),
             // Nobody waits for what is not made; the playlist will say that there is none.
             false => Verdict::There,
         };
-        match self.wait(&question.broadcast, may_wait, judge).await?.0 {
+        match self.wait(&question.broadcast, patience, judge).await?.0 {
             Waited::There => Ok(true),
             // On the second try this region may just not know yet what the other one has told the viewer.
             Waited::Never if may_wait => {

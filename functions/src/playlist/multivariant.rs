@@ -12,6 +12,8 @@ use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant
 use super::low_latency::in_parts;
 use super::media::{internal, uri, window_segments};
 use super::output::{Keep, Reply};
+use super::reach::Verdict;
+use super::wait::PATIENCE_TO_START;
 use super::{PlaylistFunction, not_live};
 use crate::reply::Problem;
 
@@ -23,7 +25,8 @@ const PEAK_SECONDS: RangeInclusive<f64> = 1.0..=3.0;
 const MEASURING: f64 = 1.02;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
-    /// The multivariant playlist of a live stream.
+    /// The multivariant playlist of a live stream. Of one that is starting, the first try is answered when there is
+    /// something to watch: who asks again and again gets a second-old "not yet" from the edge's cache.
     pub(super) async fn live(&self, stream: &StreamId, first_try: bool) -> Result<Reply, Problem> {
         let situation = self.situation(stream, first_try).await?;
         let state = situation.state(self.context.now());
@@ -31,7 +34,15 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             return Err(not_live(state));
         };
         let count = MEASURED.min(window_segments(&situation));
-        let entries = resolve(self.table.newest(broadcast, count).await?);
+        let mut entries = self.table.newest(broadcast, count).await?;
+        if entries.is_empty() && first_try && matches!(state, Some(State::Starting | State::Live)) {
+            let first = |entries: &[Entry]| match entries {
+                [] => Verdict::Ahead(1),
+                _ => Verdict::There,
+            };
+            entries = self.wait(broadcast, PATIENCE_TO_START, first).await?.1;
+        }
+        let entries = resolve(entries);
         let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
         // The region in the path is asked first: that which writes.
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);

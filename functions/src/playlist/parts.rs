@@ -13,7 +13,7 @@ use super::PlaylistFunction;
 use super::directives::Position;
 use super::output::Reply;
 use super::reach::{Verdict, found, judge};
-use super::wait::Waited;
+use super::wait::{PATIENCE, Waited};
 use crate::reply::Problem;
 
 impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
@@ -25,7 +25,7 @@ impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
             return Err(none());
         }
         let (waited, entries) =
-            self.wait(&wanted.broadcast, true, |entries| judge_part(entries, &wanted)).await?;
+            self.wait(&wanted.broadcast, PATIENCE, |entries| judge_part(entries, &wanted)).await?;
         let entry = entries.iter().find(|entry| wanted.is_in(entry));
         let (Waited::There, Some(entry)) = (waited, entry) else { return Err(none()) };
         let Some(bytes) = self.parts.part(&wanted).await? else {

@@ -1,4 +1,5 @@
-//! Waiting for the end of a timeline to grow: blocking playlist reload, and parts that were hinted at.
+//! Waiting for the end of a timeline to grow: blocking playlist reload, parts that were hinted at, and a stream's first
+//! media.
 //!
 //! DynamoDB tells nobody who waits, so one looks. A look reads the newest two items (one read unit of 4 KiB, as a rule),
 //! not the window; the first one after that is due when the part can be there, half a second behind the one before, and
@@ -24,8 +25,10 @@ use tokio::time::Instant;
 use super::PlaylistFunction;
 use super::reach::Verdict;
 
-/// Longest wait. The edge gives these origins six seconds (DESIGN §6).
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest wait on the paths of low latency. The edge gives these origins six seconds (DESIGN §6).
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest wait for a stream's first media. The edge gives that path two seconds.
+pub(super) const PATIENCE_TO_START: Duration = Duration::from_millis(1_500);
 /// Length of a part.
 const PART: Duration = Duration::from_millis(500);
 /// Between two looks.
@@ -49,14 +52,14 @@ pub(super) enum Waited {
 }
 
 impl<T: ReadTimeline, P> PlaylistFunction<T, P> {
-    /// Waits until `judge` finds at the end of the timeline what it looks for, if `may_wait`; the end as last seen.
+    /// Waits until `judge` finds at the end of the timeline what it looks for; the end as last seen.
     pub(super) async fn wait(
         &self,
         broadcast: &BroadcastId,
-        may_wait: bool,
+        patience: Duration,
         judge: impl Fn(&[Entry]) -> Verdict,
     ) -> PortResult<(Waited, Vec<Entry>)> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         let mut look = 0;
         loop {
             let entries = resolve(self.table.newest(broadcast, LOOKED_AT).await?);
@@ -66,7 +69,7 @@ impl<T: ReadTimeline, P> PlaylistFunction<T, P> {
                 Verdict::Ahead(parts) => parts,
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            if !may_wait || left.is_zero() {
+            if left.is_zero() {
                 return Ok((Waited::InVain, entries));
             }
             let pause = match look {

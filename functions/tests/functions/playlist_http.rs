@@ -69,7 +69,7 @@ async fn playlists_are_packed_for_who_takes_it() {
     assert_eq!(none.text(), packed.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_not_live_is_not_found_for_a_moment() {
     let world = World::seeded().await;
     for name in [LIVE[0], LIVE[1], "playlist-recording", "playlist-recording-media"] {

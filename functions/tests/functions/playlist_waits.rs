@@ -207,6 +207,32 @@ async fn nobody_waits_for_a_broadcast_that_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_stream_that_starts_the_first_try_is_answered_when_there_is_something() {
+    let world = World::seeded().await;
+    let first = Event::sample("playlist-multivariant");
+    let (answer, took, _) = timed(&world, &first).await;
+    assert_eq!((answer.status.as_u16(), took), (404, Duration::ZERO), "nobody publishes");
+
+    let session = world.allowed(1).await;
+    let (answer, took, (looks, _)) = timed(&world, &first).await;
+    assert_eq!(answer.problem(404, "not-live")["state"], "starting");
+    assert!((1_500..1_700).contains(&took.as_millis()), "less than the edge's two seconds: {took:?}");
+    assert!(looks <= 16, "{looks}");
+    let (answer, took, _) = timed(&world, &first.clone().header("x-headwater-try", "2")).await;
+    assert_eq!((answer.status.as_u16(), took), (404, Duration::ZERO), "the second try never waits");
+
+    world.beat_live(&session).await;
+    let lease = world.lease().await;
+    let writes = async {
+        sleep(Duration::from_millis(700)).await;
+        world.put(open_entry(&lease, 0, 1)).await;
+    };
+    let (answer, took, _) = tokio::join!(timed(&world, &first), writes).0;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+    assert!((700..=800).contains(&took.as_millis()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_rendition_that_is_not_made() {
     let (world, _) = live(2).await;
     let path = Event::sample("playlist-low-latency")
