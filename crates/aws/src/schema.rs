@@ -11,7 +11,7 @@
 //! | a timeline | `TIMELINE#<broadcast>` / `<lease, sortable>#<number>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
 //! | repeated requests | `REQUEST#<fingerprint>` / `REQUEST` | PutItem, GetItem | not there or expired | api |
 //!
-//! Every item has `PK`, `SK`, its document as JSON in `doc`; some have `v` (version or order, for conditions) and `ttl`
+//! Every item has `PK`, `SK`, its document as JSON in `doc` (gzip of it for entries of timelines); some have `v` (version or order, for conditions) and `ttl`
 //! (unix seconds; filtered on read, because expiry is lazy). There is no Scan and no transaction anywhere.
 //! Invariant: an item whose key names a region is written by that region's control plane only; timeline entries are
 //! written by their lease's task only.
@@ -22,7 +22,7 @@ use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamI
 pub const PK: &str = "PK";
 /// Sort key attribute.
 pub const SK: &str = "SK";
-/// The item's document, JSON.
+/// The item's document: JSON, or gzip of it.
 pub const DOC: &str = "doc";
 /// Version or order, for conditions.
 pub const VERSION: &str = "v";

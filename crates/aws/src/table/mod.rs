@@ -3,6 +3,7 @@
 mod broadcasts;
 mod keys;
 mod live;
+mod packing;
 mod requests;
 mod streams;
 mod timeline;
@@ -46,14 +47,22 @@ impl Table {
     }
 
     fn put<T: Serialize>(&self, key: &Key<'_>, document: &T) -> PutItemFluentBuilder {
+        self.put_doc(key, AttributeValue::S(json(document)))
+    }
+
+    /// For what is written and read all the time.
+    fn put_packed<T: Serialize>(&self, key: &Key<'_>, document: &T) -> PutItemFluentBuilder {
+        self.put_doc(key, AttributeValue::B(packing::pack(&json(document)).into()))
+    }
+
+    fn put_doc(&self, key: &Key<'_>, doc: AttributeValue) -> PutItemFluentBuilder {
         let (pk, sk) = key.encode();
-        let doc = serde_json::to_string(document).expect("our documents are maps with text keys");
         self.client
             .put_item()
             .table_name(&self.name)
             .item(PK, AttributeValue::S(pk))
             .item(SK, AttributeValue::S(sk))
-            .item(DOC, AttributeValue::S(doc))
+            .item(DOC, doc)
     }
 
     /// A query of one partition, read consistently: what a viewer or a decision has seen is never unseen.
@@ -111,6 +120,14 @@ fn text<'a>(item: &'a Item, name: &str, action: &'static str) -> PortResult<&'a 
     value.map(String::as_str).ok_or_else(|| corrupt(action, format!("an item has no text attribute {name}")))
 }
 
+fn json<T: Serialize>(document: &T) -> String {
+    serde_json::to_string(document).expect("our documents are maps with text keys")
+}
+
 fn read<T: DeserializeOwned>(item: &Item, action: &'static str) -> PortResult<T> {
+    if let Some(AttributeValue::B(packed)) = item.get(DOC) {
+        let json = packing::unpack(packed.as_ref()).map_err(|error| corrupt(action, error))?;
+        return serde_json::from_slice(&json).map_err(|error| corrupt(action, error));
+    }
     serde_json::from_str(text(item, DOC, action)?).map_err(|error| corrupt(action, error))
 }

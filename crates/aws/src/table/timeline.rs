@@ -33,7 +33,7 @@ impl ReadTimeline for Table {
 impl WriteTimeline for Table {
     async fn commit(&self, entry: &Entry) -> PortResult<Commit> {
         let request = self
-            .put(&Key::Entry(&entry.broadcast, &entry.lease, entry.number), entry)
+            .put_packed(&Key::Entry(&entry.broadcast, &entry.lease, entry.number), entry)
             .item(VERSION, AttributeValue::N(version(entry.progress()).to_string()))
             .condition_expression("attribute_not_exists(PK) OR v < :v")
             .expression_attribute_values(":v", AttributeValue::N(version(entry.progress()).to_string()));

@@ -8,10 +8,10 @@ use super::report::{Report, Row, Section};
 const SIZES: [f64; 4] = [1.0, 2.0, 4.0, 8.0];
 /// Of a task's CPU a stream may need at most this share: hard pictures, and catching up.
 const FULL: f64 = 0.7;
-/// Write units of an entry of the timeline with five renditions, 2.3 KB (docs/adr/0010).
-const WRITE_UNITS: f64 = 3.0;
+/// Write units of an entry of the timeline with five renditions, below a kilobyte (docs/adr/0010).
+const WRITE_UNITS: f64 = 1.0;
 /// Read units of a playlist of a minute, and of a blocking one with its looks (docs/adr/0010).
-const READ_UNITS: [f64; 2] = [22.0, 28.0];
+const READ_UNITS: [f64; 2] = [9.0, 14.0];
 /// Four renditions of pictures, one of sound: all are watched.
 const RENDITIONS: f64 = 5.0;
 /// Memory of the functions `playlist` and `hooks`, GB, as in template.yaml.
@@ -28,6 +28,8 @@ struct Kind<'a> {
     case: &'a str,
     what: &'a str,
     low: bool,
+    /// Whether the media are written to both regions' buckets.
+    mirror: bool,
 }
 
 struct Sums<'a> {
@@ -41,11 +43,15 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
     let title = format!("Cost in dollars, {region}, prices as of {as_of}");
     let mut section = Section::new("cost", title);
     let copied = "1080p30, top rung copied";
+    let kind = |height, case, what, low, mirror| Kind { height, case, what, low, mirror };
     let kinds = [
-        Kind { height: 1_080, case: "copy", what: copied, low: false },
-        Kind { height: 1_080, case: "copy", what: copied, low: true },
-        Kind { height: 1_080, case: "encode-4", what: "1080p30, four rungs encoded", low: false },
-        Kind { height: 720, case: "copy", what: "720p30, top rung copied", low: false },
+        kind(1_080, "copy", copied, false, true),
+        kind(1_080, "copy", copied, false, false),
+        kind(1_080, "copy", copied, true, true),
+        kind(1_080, "copy", copied, true, false),
+        kind(1_080, "encode-4", "1080p30, four rungs encoded", false, true),
+        kind(720, "copy", "720p30, top rung copied", false, true),
+        kind(720, "copy", "720p30, top rung copied", false, false),
     ];
     for kind in kinds {
         sums.stream_hour(&kind, &mut section.rows)?;
@@ -60,7 +66,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
 
 impl Sums<'_> {
     fn stream_hour(&self, kind: &Kind<'_>, rows: &mut Vec<Row>) -> anyhow::Result<()> {
-        let Kind { height, case, what, low } = kind;
+        let Kind { height, case, what, low, mirror } = kind;
         let mode = if *low { "low" } else { "standard" };
         let measured = |name: &str| self.report.fact(name);
         let price = |name: &str| self.prices.of(name);
@@ -69,7 +75,10 @@ impl Sums<'_> {
         let size = SIZES.into_iter().find(|size| needs <= size * FULL).unwrap_or(SIZES[3]);
         let task = size * price("fargate_arm_vcpu_hour")? + size * 2.0 * price("fargate_arm_gb_hour")?;
         let gigabytes = measured(&format!("transcode.{height}.{case}.bytes_per_second"))? * 3_600.0 / 1e9;
-        let objects = of_mode("objects")?;
+        // Segments are mirrored, parts never; half of a standard stream's objects are the mirror's.
+        let copies = if *mirror { 0.0 } else { measured("requests.standard.objects")? / 2.0 };
+        let objects = of_mode("objects")? - copies;
+        let (buckets, crossing) = if *mirror { (2.0, gigabytes) } else { (1.0, 0.0) };
         let call = |memory: f64, seconds: f64| -> anyhow::Result<f64> {
             let lambda = price("lambda_request")? + memory * seconds * price("lambda_arm_gb_second")?;
             Ok(price("http_api_request")? + lambda)
@@ -93,15 +102,16 @@ impl Sums<'_> {
                 format!("{objects:.0} objects put, read once by the edge"),
                 objects * (price("s3_put")? + price("s3_get")?),
             ),
-            (format!("{gigabytes:.1} GB to the other region"), gigabytes * price("inter_region_gb")?),
-            ("a day in both buckets".to_owned(), gigabytes * 2.0 * price("s3_gb_month")? / 30.0),
+            (format!("{crossing:.1} GB to the other region"), crossing * price("inter_region_gb")?),
+            ("a day in the buckets".to_owned(), gigabytes * buckets * price("s3_gb_month")? / 30.0),
             ("table writes, both regions".to_owned(), writes),
             ("hooks".to_owned(), of_mode("hooks")? * call(HOOKS_MEMORY, ANSWER)?),
             (format!("{asked:.0} playlists, all renditions watched"), playlists),
         ];
         let total: f64 = items.iter().map(|(_, dollars)| dollars).sum();
-        let name = format!("stream-hour {what}, {mode} latency");
-        for (item, dollars) in items {
+        let where_to = if *mirror { "both buckets" } else { "one bucket" };
+        let name = format!("stream-hour {what}, {mode} latency, {where_to}");
+        for (item, dollars) in items.into_iter().filter(|_| *mirror) {
             rows.push(Row::new(format!("{name}: {item}"), dollars, "$"));
         }
         let total = Row::new(format!("**{name}**"), total, "$");
