@@ -2,7 +2,7 @@
 from bench import FPS, KBPS
 
 # Quality of easy pictures; hard ones meet the cap of 1.07 x the rung's bitrate.
-CRF = {"standard": {1080: 21, 720: 20, 480: 19.5, 360: 20}, "low": {1080: 20, 720: 19, 480: 20.5, 360: 21}}
+CRF = {"standard": {1080: 21, 720: 20, 480: 19.3, 360: 20}, "low": {1080: 20, 720: 19, 480: 20.5, 360: 21}}
 
 OURS = "keyint=infinite:min-keyint=1:scenecut=0:stitchable=1:threads=1:sync-lookahead=0:"
 NO_B, B3 = "bframes=0:", "bframes=3:b-adapt=0:b-pyramid=none:direct=temporal:"

@@ -35,7 +35,7 @@ const B_FRAMES: usize = 3;
 /// Lines below which B-frames pay.
 const B_FRAMES_BELOW: u32 = 720;
 /// Constant quality of easy pictures, by lines from which it holds; hard ones are bounded by the rung's bitrate.
-const CRF: [(u32, &str); 4] = [(1_080, "21"), (720, "20"), (480, "19.5"), (0, "20")];
+const CRF: [(u32, &str); 4] = [(1_080, "21"), (720, "20"), (480, "19.3"), (0, "20")];
 /// Without a look ahead it must be a little better to look the same; worse where that would run the buffer dry.
 const LOW_LATENCY_CRF: [(u32, &str); 4] = [(1_080, "20"), (720, "19"), (480, "20.5"), (0, "21")];
 /// Frames that x264 looks ahead when latency is standard: a third of a second.
