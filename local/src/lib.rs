@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod dynamodb;
 pub mod ecs;
 pub mod edge;
+pub mod fault;
 pub mod http_api;
 pub mod lambda;
 pub mod listen;

@@ -9,6 +9,7 @@ mod e2e {
     mod conformance;
     mod events;
     mod failures;
+    mod faults;
     mod hls;
     mod ingest;
     mod low_latency;
