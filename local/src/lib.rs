@@ -5,6 +5,7 @@
 //! what is started with which settings is decided by the wiring in [`stack`].
 
 pub mod calls;
+pub mod control;
 pub mod credentials;
 pub mod dynamodb;
 pub mod ecs;

@@ -7,6 +7,7 @@ mod e2e {
     mod browser;
     mod cli;
     mod conformance;
+    mod ctl;
     mod events;
     mod failures;
     mod faults;
