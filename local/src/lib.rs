@@ -5,10 +5,12 @@
 //! what is started with which settings is decided by the wiring in [`stack`].
 
 pub mod calls;
+pub mod control;
 pub mod credentials;
 pub mod dynamodb;
 pub mod ecs;
 pub mod edge;
+pub mod fault;
 pub mod http_api;
 pub mod lambda;
 pub mod listen;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use headwater_local::control::Control;
 use headwater_local::stack::{Binaries, Demo, Endpoints, Ports, Stack, StackConfig, demo};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod banner;
+mod ctl;
 mod publish;
 
 /// Headwater on one machine.
@@ -46,6 +48,12 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         region: usize,
     },
+    /// Make parts of the running stack fail, and put them right.
+    #[command(after_help = ctl::parts())]
+    Ctl {
+        #[command(subcommand)]
+        order: ctl::Ctl,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +72,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match command {
+        Command::Ctl { order } => Ok(runtime.block_on(ctl::ctl(&data, order))?),
         Command::Demo { region } => publish::demo(&data.join("endpoints.json"), region),
         Command::Run { port_base, web, task_start_delay, replication_lag } => {
             let mut config = StackConfig::new(
@@ -89,6 +98,7 @@ async fn run(config: StackConfig, data: &Path) -> anyhow::Result<()> {
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
+    let control = Control::listen(stack.data())?;
     let demo =
         demo::demo(&stack.endpoints(None), before).await.context("the API does not answer as it should")?;
     let endpoints = stack.endpoints(Some(demo));
@@ -97,7 +107,9 @@ async fn run(config: StackConfig, data: &Path) -> anyhow::Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = control.serve(&stack) => {}
     }
+    drop(control);
     banner::stopping();
     tokio::select! {
         () = stack.stop() => {}

@@ -7,8 +7,10 @@ mod e2e {
     mod browser;
     mod cli;
     mod conformance;
+    mod ctl;
     mod events;
     mod failures;
+    mod faults;
     mod hls;
     mod ingest;
     mod low_latency;

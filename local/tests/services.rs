@@ -6,6 +6,7 @@ mod services {
     mod dynamodb;
     mod ecs;
     mod edge;
+    mod faults;
     mod http_api;
     mod lambda;
     mod process;

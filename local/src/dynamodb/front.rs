@@ -7,6 +7,7 @@ use super::journal::Entry;
 use super::leading_keys::leading_keys;
 use super::writes::{Effect, Touched, effect};
 use crate::calls::{Call, CallLog};
+use crate::fault::Failure;
 use crate::listen::Handler;
 use axum::body::Body;
 use bytes::Bytes;
@@ -55,6 +56,28 @@ impl Handler for Front {
                 }
             }
         })
+    }
+
+    /// Developer guide, "Error handling with DynamoDB".
+    fn fail(&self, with: Failure) -> Response<Body> {
+        let (status, kind, message) = match with {
+            Failure::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                "The request processing has failed because of an unknown error",
+            ),
+            Failure::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailable",
+                "The service is temporarily unavailable",
+            ),
+            Failure::Throttle => (
+                StatusCode::BAD_REQUEST,
+                "ProvisionedThroughputExceededException",
+                "The level of configured provisioned throughput for the table was exceeded",
+            ),
+        };
+        failure(status, kind, message)
     }
 }
 

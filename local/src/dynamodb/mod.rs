@@ -13,7 +13,7 @@ mod leading_keys;
 pub mod replication;
 mod writes;
 
-pub use replication::Replication;
+pub use replication::{Direction, Replication};
 
 use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
@@ -93,7 +93,7 @@ impl DynamoDb {
         self.server.faults().stop().await;
     }
 
-    /// Stop, start, slow, count.
+    /// Makes it fail, and counts.
     pub fn faults(&self) -> Faults {
         self.server.faults()
     }

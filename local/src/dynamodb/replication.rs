@@ -18,15 +18,46 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// The two directions between two regions; dropping it ends replication.
 #[derive(Debug)]
 pub struct Replication {
-    controls: watch::Sender<Controls>,
+    directions: [Direction; 2],
     pending: [watch::Receiver<usize>; 2],
     _running: DropGuard,
 }
+
+/// A hand on the way from one region to the other.
+#[derive(Debug)]
+pub struct Direction(watch::Sender<Controls>);
 
 #[derive(Debug, Clone, Copy)]
 struct Controls {
     lag: Duration,
     paused: bool,
+}
+
+impl Direction {
+    /// Changes the lag, also for what is on its way.
+    pub fn set_lag(&self, lag: Duration) {
+        self.0.send_modify(|controls| controls.lag = lag);
+    }
+
+    /// Time that changes take.
+    pub fn lag(&self) -> Duration {
+        self.0.borrow().lag
+    }
+
+    /// Changes wait.
+    pub fn pause(&self) {
+        self.0.send_modify(|controls| controls.paused = true);
+    }
+
+    /// Changes move again.
+    pub fn resume(&self) {
+        self.0.send_modify(|controls| controls.paused = false);
+    }
+
+    /// Whether changes wait.
+    pub fn is_paused(&self) -> bool {
+        self.0.borrow().paused
+    }
 }
 
 struct Link {
@@ -37,33 +68,38 @@ struct Link {
 }
 
 impl Replication {
-    /// Starts both directions. Nothing moves while either region is stopped.
+    /// Starts both directions. Nothing moves while either region is stopped or frozen.
     pub fn between(a: &DynamoDb, b: &DynamoDb, lag: Duration) -> Self {
-        let controls = watch::Sender::new(Controls { lag, paused: false });
+        let directions = [(); 2].map(|()| Direction(watch::Sender::new(Controls { lag, paused: false })));
         let running = CancellationToken::new();
-        for (from, to) in [(a, b), (b, a)] {
+        for (direction, (from, to)) in directions.iter().zip([(a, b), (b, a)]) {
             let up = [&from.faults(), &to.faults()].map(Faults::watch);
-            let link =
-                Link { from: from.front.clone(), to: to.front.clone(), controls: controls.subscribe(), up };
+            let controls = direction.0.subscribe();
+            let link = Link { from: from.front.clone(), to: to.front.clone(), controls, up };
             tokio::spawn(running.clone().run_until_cancelled_owned(link.run()));
         }
         let pending = [a, b].map(|region| region.front.changes().pending());
-        Self { controls, pending, _running: running.drop_guard() }
+        Self { directions, pending, _running: running.drop_guard() }
     }
 
-    /// Changes the lag, also for what is on its way.
+    /// From the first region to the second, and back.
+    pub fn directions(&self) -> &[Direction; 2] {
+        &self.directions
+    }
+
+    /// Changes the lag both ways, also for what is on its way.
     pub fn set_lag(&self, lag: Duration) {
-        self.controls.send_modify(|controls| controls.lag = lag);
+        self.directions.iter().for_each(|direction| direction.set_lag(lag));
     }
 
     /// Partitions the regions: changes wait.
     pub fn pause(&self) {
-        self.controls.send_modify(|controls| controls.paused = true);
+        self.directions.iter().for_each(Direction::pause);
     }
 
     /// Heals the partition.
     pub fn resume(&self) {
-        self.controls.send_modify(|controls| controls.paused = false);
+        self.directions.iter().for_each(Direction::resume);
     }
 
     /// Changes on their way, both directions together.

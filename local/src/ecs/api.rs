@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, Ran};
 use super::task::{Status, Task, Times};
 use crate::calls::{Call, CallLog};
+use crate::fault::Failure;
 use crate::listen::Handler;
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -73,6 +74,20 @@ impl Handler for Api {
                 Err(refusal) => respond(StatusCode::BAD_REQUEST, &refusal.json()),
             }
         })
+    }
+
+    /// API reference, RunTask "Errors", and "Common errors".
+    fn fail(&self, failure: Failure) -> Response<Body> {
+        let (status, kind, message) = match failure {
+            Failure::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "ServerException", "Service Unavailable.")
+            }
+            Failure::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Service Unavailable.")
+            }
+            Failure::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
+        };
+        respond(status, &refusal(kind, message).json())
     }
 }
 

@@ -65,6 +65,14 @@ impl Cluster {
         self.start_delay.send_replace(delay);
     }
 
+    pub(super) fn start_delay(&self) -> Duration {
+        *self.start_delay.borrow()
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.registry().failure.clone()
+    }
+
     pub(super) fn set_failure(&self, reason: Option<&str>) {
         self.registry().failure = reason.map(str::to_owned);
     }

@@ -121,15 +121,11 @@ async fn report(task: &Task, around: &Surroundings) {
 /// Arguments and environment after `overrides.containerOverrides[]`.
 fn overridden(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut args, mut env) = (task.definition.args.clone(), task.definition.env.clone());
+    env.extend(task.overridden_environment());
     let overrides = task.overrides["containerOverrides"].as_array().into_iter().flatten();
     for container in overrides.filter(|container| container["name"] == task.definition.container.as_str()) {
         if let Some(command) = container["command"].as_array().filter(|command| !command.is_empty()) {
             args = command.iter().filter_map(|arg| arg.as_str().map(str::to_owned)).collect();
-        }
-        for pair in container["environment"].as_array().into_iter().flatten() {
-            if let (Some(name), Some(value)) = (pair["name"].as_str(), pair["value"].as_str()) {
-                env.insert(name.to_owned(), value.to_owned());
-            }
         }
     }
     (args, env)

@@ -6,7 +6,7 @@ mod cluster;
 mod life;
 mod task;
 
-pub use task::{Status, TaskDefinition};
+pub use task::{RunningTask, Status, TaskDefinition};
 
 use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
@@ -73,14 +73,29 @@ impl Ecs {
         self.server.faults().stop().await;
     }
 
-    /// Stop, start, slow, count (the control plane).
+    /// Makes it fail, and counts (the control plane).
     pub fn faults(&self) -> Faults {
         self.server.faults()
+    }
+
+    /// Another listener, on `port` (0: any free one), that can be cut off alone.
+    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.door(name, port)
     }
 
     /// Time from RunTask to the process, half of it PROVISIONING and half PENDING; for tasks not yet running.
     pub fn set_start_delay(&self, delay: Duration) {
         self.cluster.set_start_delay(delay);
+    }
+
+    /// See [`set_start_delay`](Self::set_start_delay).
+    pub fn start_delay(&self) -> Duration {
+        self.cluster.start_delay()
+    }
+
+    /// See [`set_failure`](Self::set_failure).
+    pub fn failure(&self) -> Option<String> {
+        self.cluster.failure()
     }
 
     /// Answers RunTask with `failures[]` of this reason (`RESOURCE:ENI`, ...) until it is `None` again.
@@ -132,12 +147,25 @@ impl Ecs {
         }
     }
 
-    /// Kills all processes at once, as the loss of a region would.
+    /// Ends all tasks at once, as the loss of a region would: processes are killed, those to come do not.
     pub async fn kill_all(&self) {
         for task in self.cluster.living() {
-            if let Some(process) = task.process() {
-                process.kill().await;
+            match task.process() {
+                Some(process) => _ = process.kill().await,
+                None => task.ask_to_stop("the region is lost"),
             }
+        }
+    }
+
+    /// All tasks that are not stopped.
+    pub fn running(&self) -> Vec<RunningTask> {
+        self.cluster.living().iter().map(|task| RunningTask::of(task)).collect()
+    }
+
+    /// Signals the processes of all tasks.
+    pub async fn signal_all(&self, signal: Signal) {
+        for process in self.cluster.living().iter().filter_map(|task| task.process()) {
+            process.signal(signal).await;
         }
     }
 }

@@ -47,13 +47,45 @@ pub enum Status {
 }
 
 impl Status {
-    pub(super) fn name(self) -> &'static str {
+    /// As ECS spells it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Provisioning => "PROVISIONING",
             Self::Pending => "PENDING",
             Self::Running => "RUNNING",
             Self::Stopping => "STOPPING",
             Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+/// A task that is not stopped, as its host sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningTask {
+    /// Its ARN.
+    pub arn: String,
+    /// The last part of its ARN.
+    pub id: String,
+    /// How far it is.
+    pub status: Status,
+    /// Its process, once there is one.
+    pub pid: Option<u32>,
+    /// Whether the process was stopped by SIGSTOP.
+    pub frozen: bool,
+    /// What RunTask added to its environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl RunningTask {
+    pub(super) fn of(task: &Task) -> Self {
+        let process = task.process().filter(|process| process.ended().is_none());
+        Self {
+            arn: task.arn.clone(),
+            id: task.id.clone(),
+            status: task.status(),
+            pid: process.as_ref().map(Running::pid),
+            frozen: process.is_some_and(|process| process.is_frozen()),
+            environment: task.overridden_environment(),
         }
     }
 }
@@ -127,6 +159,15 @@ impl Task {
 
     pub(super) fn process(&self) -> Option<Running> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Environment variables of `overrides.containerOverrides[]`.
+    pub(super) fn overridden_environment(&self) -> BTreeMap<String, String> {
+        let overrides = self.overrides["containerOverrides"].as_array().into_iter().flatten();
+        let ours = overrides.filter(|container| container["name"] == self.definition.container.as_str());
+        let pairs = ours.flat_map(|container| container["environment"].as_array().into_iter().flatten());
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        pairs.filter_map(|pair| Some((text(&pair["name"])?, text(&pair["value"])?))).collect()
     }
 
     /// Asks once; later reasons do not replace the first.

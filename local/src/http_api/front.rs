@@ -8,6 +8,7 @@ use super::event::{Inbound, Matched};
 use super::response::{Own, from_function};
 use super::routes::Routes;
 use super::throttle::Bucket;
+use crate::fault::Failure;
 use crate::lambda::{InvokeError, Lambda};
 use crate::listen::Handler;
 use crate::{clock, random};
@@ -140,5 +141,14 @@ impl Handler for Front {
             });
             response
         })
+    }
+
+    fn fail(&self, failure: Failure) -> Response<Body> {
+        let own = match failure {
+            Failure::Internal => Own::Internal,
+            Failure::Unavailable => Own::Unavailable,
+            Failure::Throttle => Own::TooManyRequests,
+        };
+        own.response()
     }
 }

@@ -65,8 +65,13 @@ impl HttpApi {
         self.server.faults().stop().await;
     }
 
-    /// Stop, start, slow, count.
+    /// Makes it fail, and counts.
     pub fn faults(&self) -> Faults {
         self.server.faults()
+    }
+
+    /// Another listener, on `port` (0: any free one), that can be cut off alone.
+    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.door(name, port)
     }
 }

@@ -104,7 +104,7 @@ impl Lambda {
         }
     }
 
-    /// Stop, start, slow; counts the Runtime API's requests.
+    /// Stop, freeze, slow; counts the Runtime API's requests.
     pub fn faults(&self) -> Faults {
         self.inner.server.faults()
     }

@@ -65,6 +65,14 @@ impl Running {
         self.pid
     }
 
+    /// Whether it is stopped by SIGSTOP (state `T`, proc_pid_stat(5)).
+    pub fn is_frozen(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        // The name before it stands in brackets and may hold anything.
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        self.ended().is_none() && state == Some('T')
+    }
+
     /// Sends a signal; nothing happens if it has ended.
     pub async fn signal(&self, signal: Signal) {
         // The task that would take the signal ends with the child.

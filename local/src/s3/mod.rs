@@ -11,6 +11,7 @@ mod paths;
 
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
+use crate::fault::Failure;
 use crate::listen::{Faults, Handler, ListenError, Server};
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -136,9 +137,14 @@ impl S3 {
         self.server.faults().stop().await;
     }
 
-    /// Stop, start, slow, count.
+    /// Makes it fail, and counts.
     pub fn faults(&self) -> Faults {
         self.server.faults()
+    }
+
+    /// Another listener, on `port` (0: any free one), that can be cut off alone.
+    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.door(name, port)
     }
 }
 
@@ -159,6 +165,15 @@ impl Handler for Front {
             };
             asked.answer(answered)
         })
+    }
+
+    /// API reference, "Error responses".
+    fn fail(&self, failure: Failure) -> Response<Body> {
+        match failure {
+            Failure::Internal => error_response(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+            Failure::Unavailable => error_response(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+            Failure::Throttle => error_response(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+        }
     }
 }
 

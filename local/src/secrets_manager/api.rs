@@ -2,6 +2,7 @@
 
 use super::store::Store;
 use crate::calls::{Call, CallLog};
+use crate::fault::Failure;
 use crate::listen::Handler;
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -55,6 +56,22 @@ impl Handler for Api {
                 }
             }
         })
+    }
+
+    /// API reference, GetSecretValue "Errors", and "Common errors".
+    fn fail(&self, failure: Failure) -> Response<Body> {
+        let (status, kind, message) = match failure {
+            Failure::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServiceError",
+                "An error occurred on the server side.",
+            ),
+            Failure::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Service Unavailable.")
+            }
+            Failure::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
+        };
+        respond(status, &json!({ "__type": kind, "message": message }))
     }
 }
 

@@ -60,7 +60,7 @@ impl SecretsManager {
         self.server.faults().stop().await;
     }
 
-    /// Stop, start, slow, count.
+    /// Makes it fail, and counts.
     pub fn faults(&self) -> Faults {
         self.server.faults()
     }

@@ -24,16 +24,17 @@ const LOW_LATENCY_TIMEOUT: Duration = Duration::from_secs(6);
 pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option<PathBuf>) -> Distribution {
     let mut distribution = Distribution { static_root: web, ..Distribution::default() };
     for (region, label) in regions.iter().zip(["a", "b"]) {
+        let (api, s3) = region.origins();
         for (kind, timeout) in [("", PLAYLIST_TIMEOUT), ("-low", LOW_LATENCY_TIMEOUT)] {
             for attempt in ["1", "2"] {
-                let origin = Origin::new(region.api.addr())
+                let origin = Origin::new(api)
                     .header("x-headwater-try", attempt)
                     .header("x-headwater-origin", secrets.origin_secret.clone())
                     .response_timeout(timeout);
                 distribution.origins.insert(format!("api-{label}{kind}-try-{attempt}"), origin);
             }
         }
-        let origin = Origin::new(region.s3.addr())
+        let origin = Origin::new(s3)
             .path(format!("/{}", bucket(region.name())))
             .header(OAC_HEADER, secrets.oac_secret.clone())
             .response_timeout(MEDIA_TIMEOUT);

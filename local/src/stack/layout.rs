@@ -6,6 +6,7 @@
 //! | region A: API, DynamoDB, S3, ECS, Lambda, source link, Secrets Manager | 8081 … 8087 | n+1 … n+7 |
 //! | region B: the same | 8091 … 8097 | n+11 … n+17 |
 //! | RTMP of region A, B | 1935, 1936 | n+20, n+21 |
+//! | what one region is reached at by the other, and by the edge | any free | any free |
 
 use anyhow::{Context as _, ensure};
 
@@ -33,6 +34,16 @@ pub(super) struct RegionPorts {
     pub(super) source: u16,
     pub(super) secrets: u16,
     pub(super) rtmp: u16,
+    /// What the other region dials, so that the way between the two can be cut.
+    pub(super) for_peer: PeerPorts,
+}
+
+/// A region's services as the other region reaches them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PeerPorts {
+    pub(super) api: u16,
+    pub(super) s3: u16,
+    pub(super) ecs: u16,
 }
 
 impl RegionPorts {
@@ -62,7 +73,7 @@ const MAX_BASE: u16 = u16::MAX - 21;
 
 /// Decides the ports and makes sure that each is free: the error names the one that is not.
 pub(super) fn plan(ports: &Ports) -> anyhow::Result<Plan> {
-    let plan = match *ports {
+    let mut plan = match *ports {
         Ports::Default => at(8080, [1935, 1936]),
         Ports::Base(base) => {
             ensure!((1024..=MAX_BASE).contains(&base), "PORT_BASE must be from 1024 to {MAX_BASE}");
@@ -71,9 +82,16 @@ pub(super) fn plan(ports: &Ports) -> anyhow::Result<Plan> {
         Ports::Free => free()?,
     };
     let all = plan.regions.iter().flat_map(RegionPorts::named).chain([(plan.edge, "the edge")]);
-    for (port, wanted_by) in all {
-        Reserved::take(port, wanted_by)
-            .context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
+    // Held until the last is known, so that they differ.
+    let _held: Vec<_> = all
+        .map(|(port, wanted_by)| Reserved::take(port, wanted_by))
+        .collect::<Result<_, _>>()
+        .context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
+    let links = ports::free(6)?;
+    let mut numbers = links.iter().map(Reserved::port);
+    let mut next = || numbers.next().context("6 ports were asked for");
+    for region in &mut plan.regions {
+        region.for_peer = PeerPorts { api: next()?, s3: next()?, ecs: next()? };
     }
     Ok(plan)
 }
@@ -88,6 +106,7 @@ fn at(base: u16, rtmp: [u16; 2]) -> Plan {
         source: base + 6,
         secrets: base + 7,
         rtmp,
+        for_peer: PeerPorts::default(),
     };
     Plan { edge: base, regions: [region(base, rtmp[0]), region(base + 10, rtmp[1])] }
 }
@@ -107,6 +126,7 @@ fn free() -> anyhow::Result<Plan> {
             source: next()?,
             secrets: next()?,
             rtmp: next()?,
+            for_peer: PeerPorts::default(),
         })
     };
     let regions = [region()?, region()?];

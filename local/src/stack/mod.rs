@@ -7,8 +7,12 @@ mod binaries;
 pub mod demo;
 mod distribution;
 mod endpoints;
+mod environment;
 mod events;
+mod faults;
+mod gateway;
 mod layout;
+mod place;
 mod region;
 mod routes;
 mod secrets;
@@ -20,7 +24,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 pub use binaries::Binaries;
 pub use endpoints::{Demo, Endpoints, RegionEndpoints};
+pub use faults::{Active, PartError};
+pub use gateway::{Gateway, GatewayError};
 pub use layout::Ports;
+pub use place::{Part, Place, PlaceSyntax, RegionId};
 pub use region::Region;
 pub use routes::routes;
 pub use secrets::Secrets;
@@ -85,6 +92,14 @@ pub struct Stack {
     /// The deployment's secrets.
     pub secrets: Secrets,
     data: PathBuf,
+    usual: Usual,
+}
+
+/// What is so unless something is wrong.
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    replication_lag: Duration,
+    task_start_delay: Duration,
 }
 
 impl Stack {
@@ -125,14 +140,17 @@ impl Stack {
             Edge::start(EdgeConfig { folder: data.join("edge"), nodes, distribution }, spawner.clone()).await;
         let edge = edge.context("cannot start the edge")?;
         for region in &regions {
-            region.start_gateway().await?;
+            region.gateway.start().await?;
             region.start_events(config.sweep_every);
         }
-        Ok(Self { regions, edge, replication, secrets, data })
+        let StackConfig { replication_lag, task_start_delay, .. } = config;
+        let usual = Usual { replication_lag, task_start_delay };
+        Ok(Self { regions, edge, replication, secrets, data, usual })
     }
 
     /// Ends everything in order: encoders are told, tasks finish their segment, then the rest.
     pub async fn stop(self) {
+        self.thaw().await;
         let (a, b) = (&self.regions[0], &self.regions[1]);
         tokio::join!(a.stop_media(), b.stop_media());
         self.edge.stop().await;

@@ -1,7 +1,7 @@
 //! One region: its stand-ins, its functions, its gateway, its tasks.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,9 +11,12 @@ use tokio_util::task::TaskTracker;
 
 use super::binaries::{Binaries, FUNCTIONS};
 use super::endpoints::RegionEndpoints;
-use super::layout::{Plan, RegionPorts};
+use super::environment::Environment;
+use super::gateway::Gateway;
+use super::layout::{PeerPorts, Plan};
+use super::place::Part;
 use super::secrets::{self, Secrets};
-use super::table::{self, TABLE};
+use super::table;
 use super::{REGIONS, StackConfig, events, routes};
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
@@ -21,14 +24,13 @@ use crate::dynamodb::{DynamoDb, DynamoDbConfig};
 use crate::ecs::{Ecs, EcsConfig, TaskDefinition};
 use crate::http_api::{HttpApi, HttpApiConfig};
 use crate::lambda::{FunctionConfig, Lambda, LambdaConfig};
-use crate::process::{Launch, Running, Spawner};
+use crate::listen::{Faults, ListenError, Server};
+use crate::process::{Launch, Spawner};
 use crate::s3::{S3, S3Config};
 use crate::secrets_manager::{SecretsManager, SecretsManagerConfig};
 
 /// Task events that may wait for the lifecycle function.
 const EVENTS: usize = 64;
-/// A gateway that is asked to leave may take so long: encoders are told, media is read to its end.
-const GATEWAY_GRACE: Duration = Duration::from_secs(5);
 
 /// What a region is started with.
 pub(super) struct Setup<'a> {
@@ -60,13 +62,34 @@ pub struct Region {
     pub api: HttpApi,
     /// Who called what of it.
     pub calls: CallLog,
-    rtmp: u16,
-    launch_gateway: Launch,
-    gateway: tokio::sync::Mutex<Option<Running>>,
-    spawner: Spawner,
+    /// Its gateway.
+    pub gateway: Gateway,
+    links: Links,
     events: std::sync::Mutex<Option<mpsc::Receiver<Value>>>,
     done: CancellationToken,
     background: TaskTracker,
+}
+
+/// How others than its own programs reach a region's services: each way can be cut alone.
+#[derive(Debug)]
+struct Links {
+    edge_api: Server,
+    edge_s3: Server,
+    peer_api: Server,
+    peer_s3: Server,
+    peer_ecs: Server,
+}
+
+impl Links {
+    fn open(name: &str, ports: PeerPorts, api: &HttpApi, s3: &S3, ecs: &Ecs) -> Result<Self, ListenError> {
+        Ok(Self {
+            edge_api: api.door(&format!("http api {name} for the edge"), 0)?,
+            edge_s3: s3.door(&format!("s3 {name} for the edge"), 0)?,
+            peer_api: api.door(&format!("http api {name} for its peer"), ports.api)?,
+            peer_s3: s3.door(&format!("s3 {name} for its peer"), ports.s3)?,
+            peer_ecs: ecs.door(&format!("ecs {name} for its peer"), ports.ecs)?,
+        })
+    }
 }
 
 /// A region's media bucket.
@@ -145,9 +168,11 @@ impl Region {
             calls: calls.clone(),
         };
         let api = HttpApi::start(api, lambda.clone())?;
-        let launch_gateway = Launch::new(setup.config.binaries.transcoder(), logs.join("gateway.log"))
+        let links = Links::open(name, own.for_peer, &api, &s3, &ecs)?;
+        let gateway = Launch::new(setup.config.binaries.transcoder(), logs.join("gateway.log"))
             .args(["gateway"])
             .env(environment.gateway(&folder.join("spool")));
+        let gateway = Gateway::new(own.rtmp, gateway, setup.spawner.clone());
         Ok(Self {
             name,
             dynamodb,
@@ -158,10 +183,8 @@ impl Region {
             functions,
             api,
             calls,
-            rtmp: own.rtmp,
-            launch_gateway,
-            gateway: tokio::sync::Mutex::new(None),
-            spawner: setup.spawner.clone(),
+            gateway,
+            links,
             events: std::sync::Mutex::new(Some(events)),
             done: CancellationToken::new(),
             background: TaskTracker::new(),
@@ -180,7 +203,7 @@ impl Region {
 
     /// What encoders connect to.
     pub fn rtmp_url(&self) -> String {
-        format!("rtmp://127.0.0.1:{}/live", self.rtmp)
+        self.gateway.rtmp_url()
     }
 
     /// Where it is, as `endpoints.json` tells it.
@@ -203,50 +226,33 @@ impl Region {
         table::create(&aws_sdk_dynamodb::Client::new(&config)).await
     }
 
-    /// Starts the gateway, unless it runs; returns when it takes connections.
-    pub async fn start_gateway(&self) -> anyhow::Result<()> {
-        let mut gateway = self.gateway.lock().await;
-        if gateway.as_ref().is_some_and(|running| running.ended().is_none()) {
-            return Ok(());
-        }
-        let running = self.spawner.spawn(self.launch_gateway.clone()).await?;
-        let listens = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", self.rtmp)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::select! {
-            () = listens => {}
-            exit = running.wait() => anyhow::bail!("the gateway ended: {exit:?}; see {}", self.launch_gateway.log.display()),
-            () = tokio::time::sleep(Duration::from_secs(30)) => anyhow::bail!("the gateway does not listen; see {}", self.launch_gateway.log.display()),
-        }
-        *gateway = Some(running);
-        Ok(())
+    /// The hand on the failures of a part that listens itself.
+    pub(super) fn listener(&self, part: Part) -> Option<Faults> {
+        Some(match part {
+            Part::Api => self.api.faults(),
+            Part::Functions => self.lambda.faults(),
+            Part::Dynamodb => self.dynamodb.faults(),
+            Part::S3 => self.s3.faults(),
+            Part::SecretsManager => self.secrets_manager.faults(),
+            Part::Ecs => self.ecs.faults(),
+            Part::EdgeApi => self.links.edge_api.faults(),
+            Part::EdgeS3 => self.links.edge_s3.faults(),
+            Part::PeerApi => self.links.peer_api.faults(),
+            Part::PeerS3 => self.links.peer_s3.faults(),
+            Part::PeerEcs => self.links.peer_ecs.faults(),
+            Part::Replication | Part::Gateway | Part::Transcoders => return None,
+        })
     }
 
-    /// Asks the gateway to leave (as a deploy does) and waits for it.
-    pub async fn stop_gateway(&self) {
-        if let Some(running) = self.gateway.lock().await.take() {
-            running.stop(GATEWAY_GRACE).await;
-        }
-    }
-
-    /// Process id of the gateway, if it runs.
-    pub async fn gateway_pid(&self) -> Option<u32> {
-        self.gateway.lock().await.as_ref().map(Running::pid)
+    /// Where the edge finds its API and its bucket.
+    pub(super) fn origins(&self) -> (SocketAddr, SocketAddr) {
+        (self.links.edge_api.addr(), self.links.edge_s3.addr())
     }
 
     /// Ends all warm functions, as a deploy does: the next invocation of each is a cold start.
     pub fn restart_functions(&self) {
         for function in &self.functions {
             self.lambda.register(function.clone());
-        }
-    }
-
-    /// Kills the gateway.
-    pub async fn kill_gateway(&self) {
-        if let Some(running) = self.gateway.lock().await.take() {
-            running.kill().await;
         }
     }
 
@@ -265,7 +271,7 @@ impl Region {
 
     /// Encoders first, then the tasks that transcode them.
     pub(super) async fn stop_media(&self) {
-        self.stop_gateway().await;
+        self.gateway.stop().await;
         self.ecs.stop_all("the stack is stopping").await;
     }
 
@@ -292,102 +298,4 @@ fn functions(
         FunctionConfig { env, ..FunctionConfig::new(name, binaries.function(name)) }
     };
     FUNCTIONS.into_iter().map(function).collect()
-}
-
-/// Environment variables, as template.yaml sets them; endpoints are what is local about it.
-struct Environment<'a> {
-    name: &'static str,
-    peer_name: &'static str,
-    own: RegionPorts,
-    peer: RegionPorts,
-    setup: &'a Setup<'a>,
-}
-
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
-}
-
-impl Environment<'_> {
-    /// `app`: how the program names itself to AWS. The region is in it because the stand-ins have one account and key
-    /// for both, where AWS shows the role.
-    fn common(&self, app: &str) -> BTreeMap<String, String> {
-        let mut env = BTreeMap::from([
-            ("TABLE_NAME".to_owned(), TABLE.to_owned()),
-            ("PEER_REGION".into(), self.peer_name.into()),
-            ("AWS_SDK_UA_APP_ID".into(), format!("{app}.{}", self.name)),
-            ("AWS_ENDPOINT_URL_DYNAMODB".into(), url(self.own.dynamodb)),
-            ("RUST_LOG".into(), "info".into()),
-        ]);
-        // No instance metadata here; asking for it would cost a second at every start.
-        env.insert("AWS_EC2_METADATA_DISABLED".into(), "true".into());
-        env
-    }
-
-    fn function(&self, name: &str, arns: &secrets::Arns) -> BTreeMap<String, String> {
-        let rtmp = |port| format!("rtmp://127.0.0.1:{port}/live");
-        let mut env = self.common(name);
-        env.extend(
-            [
-                ("ADMIN_TOKEN_ARN", arns.admin_token.clone()),
-                ("KEY_PEPPER_ARN", arns.key_pepper.clone()),
-                ("SIGNING_KEY_ARN", arns.signing_key.clone()),
-                ("ORIGIN_SECRET_ARN", arns.origin_secret.clone()),
-                ("INGEST_RTMP", format!("{},{}", rtmp(self.own.rtmp), rtmp(self.peer.rtmp))),
-                ("INGEST_RTMPS", String::new()),
-                ("MEDIA_BUCKET", bucket(self.name)),
-                ("AWS_ENDPOINT_URL_S3", url(self.own.s3)),
-                ("EDGE_URL", url(self.setup.plans.edge)),
-                ("ECS_CLUSTER", "headwater".into()),
-                ("ECS_TASK_DEFINITION", "transcoder".into()),
-                ("ECS_SUBNETS", "subnet-local".into()),
-                ("ECS_SECURITY_GROUPS", "sg-local".into()),
-                ("PEER_ECS_CLUSTER", "headwater".into()),
-                ("PEER_ECS_TASK_DEFINITION", "transcoder".into()),
-                ("PEER_ECS_SUBNETS", "subnet-local".into()),
-                ("PEER_ECS_SECURITY_GROUPS", "sg-local".into()),
-                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(self.own.secrets)),
-                ("AWS_ENDPOINT_URL_ECS", url(self.own.ecs)),
-                ("PEER_AWS_ENDPOINT_URL_ECS", url(self.peer.ecs)),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        env
-    }
-
-    fn media(&self, app: &str) -> BTreeMap<String, String> {
-        let mut env = self.common(app);
-        env.extend(self.setup.credentials.environment(self.name));
-        env.insert("API_URL".into(), url(self.own.api));
-        env.insert("PEER_API_URL".into(), url(self.peer.api));
-        env
-    }
-
-    fn task(&self) -> BTreeMap<String, String> {
-        let mut env = self.media("transcoder");
-        env.extend(
-            [
-                ("MEDIA_BUCKET", bucket(self.name)),
-                ("PEER_MEDIA_BUCKET", bucket(self.peer_name)),
-                ("AWS_ENDPOINT_URL_S3", url(self.own.s3)),
-                ("PEER_AWS_ENDPOINT_URL_S3", url(self.peer.s3)),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        env
-    }
-
-    fn gateway(&self, spool: &Path) -> BTreeMap<String, String> {
-        let mut env = self.media("gateway");
-        env.extend(
-            [
-                ("RTMP_LISTEN", format!("127.0.0.1:{}", self.own.rtmp)),
-                ("SOURCE_LISTEN", format!("127.0.0.1:{}", self.own.source)),
-                ("SOURCE_URL", url(self.own.source)),
-                ("SPOOL_DIR", PathBuf::from(spool).display().to_string()),
-                ("SIGNING_KEY", self.setup.secrets.signing_key.clone()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        env
-    }
 }

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::support::{PATIENCE, Picture, Platform, eventually};
 
-fn run(data: &Path, base: u16) -> Child {
+pub(super) fn run(data: &Path, base: u16) -> Child {
     Command::new(env!("CARGO_BIN_EXE_headwater-local"))
         .args(["run", "--port-base", &base.to_string()])
         .env("HEADWATER_DATA", data)
@@ -24,7 +24,7 @@ fn run(data: &Path, base: u16) -> Child {
 
 /// A base whose whole block is free now. Another test may take it before we do: then the start says so, and is tried
 /// again.
-fn free_base() -> u16 {
+pub(super) fn free_base() -> u16 {
     loop {
         let base = 20_000 + rand::random::<u16>() % 20_000;
         let names = vec!["a test"; 22];
@@ -34,7 +34,7 @@ fn free_base() -> u16 {
     }
 }
 
-async fn ready(data: &Path, mut start: impl FnMut() -> Child) -> (Child, Endpoints) {
+pub(super) async fn ready(data: &Path, mut start: impl FnMut() -> Child) -> (Child, Endpoints) {
     let file = data.join("endpoints.json");
     let written = || std::fs::metadata(&file).and_then(|data| data.modified()).ok();
     let before = written();
@@ -102,7 +102,7 @@ async fn all_gone(processes: &[Process]) {
     .await;
 }
 
-async fn signal(child: &mut Child, signal: Signal) {
+pub(super) async fn signal(child: &mut Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
     tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").unwrap();

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-const CLUSTER: &str = "media";
+pub(super) const CLUSTER: &str = "media";
 
-fn definition(script: &str) -> TaskDefinition {
+pub(super) fn definition(script: &str) -> TaskDefinition {
     TaskDefinition {
         family: "worker".to_owned(),
         container: "main".to_owned(),
@@ -24,7 +24,7 @@ fn definition(script: &str) -> TaskDefinition {
     }
 }
 
-fn start(logs: &Path, definition: TaskDefinition) -> (Ecs, Client, mpsc::Receiver<Value>) {
+pub(super) fn start(logs: &Path, definition: TaskDefinition) -> (Ecs, Client, mpsc::Receiver<Value>) {
     let (events, inbox) = mpsc::channel(64);
     let config = EcsConfig {
         region: REGION.to_owned(),

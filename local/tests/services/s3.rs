@@ -9,11 +9,11 @@ use headwater_local::s3::{OAC_HEADER, S3, S3Config};
 use http::{Request, StatusCode};
 use std::path::Path;
 
-const BUCKET: &str = "media-bucket";
+pub(super) const BUCKET: &str = "media-bucket";
 const SECRET: &str = "edge-secret";
 const OBJECT: &str = "/media-bucket/us-east-1/media/b/1.m4s";
 
-async fn start(folder: &Path, port: u16) -> S3 {
+pub(super) async fn start(folder: &Path, port: u16) -> S3 {
     let s3 = S3::start(S3Config {
         region: "us-east-1".to_owned(),
         port,
@@ -27,7 +27,7 @@ async fn start(folder: &Path, port: u16) -> S3 {
     s3
 }
 
-fn client(s3: &S3) -> Client {
+pub(super) fn client(s3: &S3) -> Client {
     Client::from_conf(sdk_config!(aws_sdk_s3, s3.addr()).force_path_style(true).build())
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
     let bytes_per_second = std::fs::metadata(&source)?.len() as f64 / f64::from(sources::SECONDS);
     // No transcoder starts while this runs: only the relaying is measured.
     let stack = stack(folder, Duration::from_secs(3_600)).await?;
-    let gateway = stack.regions[0].gateway_pid().await.context("the gateway runs")?;
+    let gateway = stack.regions[0].gateway.pid().await.context("the gateway runs")?;
     let mut urls = Vec::new();
     for _ in 0..STREAMS {
         let key = create(&stack).await?.key;

@@ -1,0 +1,126 @@
+//! Takes connections and answers their requests, or does not, as the listener's troubles are. Must not know who makes
+//! trouble.
+
+use super::Handler;
+use crate::fault::{Failure, Rate};
+use crate::random::Dice;
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What connections of one listener need.
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) requests: AtomicU64,
+    pub(super) trouble: watch::Sender<Trouble>,
+    dice: Mutex<Dice>,
+    /// The service's own listener, if this is a door.
+    behind: Option<Arc<Shared>>,
+}
+
+/// What is wrong with the answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trouble {
+    pub(super) frozen: bool,
+    pub(super) latency: Duration,
+    pub(super) failing: Option<(Rate, Failure, u64)>,
+}
+
+impl Shared {
+    pub(super) fn new(name: &str, handler: Arc<dyn Handler>, behind: Option<Arc<Shared>>) -> Self {
+        let trouble = watch::Sender::new(Trouble::default());
+        let (requests, dice) = (AtomicU64::new(0), Mutex::new(Dice::new(0)));
+        Self { name: name.to_owned(), handler, requests, trouble, dice, behind }
+    }
+
+    pub(super) fn throw_with(&self, dice: Dice) {
+        *self.dice.lock().unwrap_or_else(PoisonError::into_inner) = dice;
+    }
+
+    /// This listener, then the service's own if this is a door.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |shared| shared.behind.as_deref())
+    }
+
+    /// Waits out freeze and latency; the error, if this request is to have one.
+    async fn suffer(&self) -> Option<Failure> {
+        self.thawed().await;
+        let Trouble { latency, failing, .. } = *self.trouble.borrow();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let (rate, with, _) = failing?;
+        self.dice.lock().unwrap_or_else(PoisonError::into_inner).hits(rate.share()).then_some(with)
+    }
+
+    async fn thawed(&self) {
+        // The sender is part of ourselves, so this cannot fail.
+        let _ = self.trouble.subscribe().wait_for(|trouble| !trouble.frozen).await;
+    }
+}
+
+pub(super) async fn accept(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+) {
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(service = shared.name, %error, "cannot accept");
+                // Out of file descriptors most likely; without a pause this would spin until one is free.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Answers are small and latency is measured; Nagle would add 40 ms to some of them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(service = shared.name, %error, "cannot set TCP_NODELAY");
+        }
+        let shared = shared.clone();
+        let service = service_fn(move |request: Request<Incoming>| answer(shared.clone(), request, peer));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tasks.spawn(cancel.clone().run_until_cancelled_owned(connection));
+    }
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Response<Body>, Infallible> {
+    for level in shared.all() {
+        level.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(failure) = level.suffer().await {
+            drain(request.into_body()).await;
+            return Ok(shared.handler.fail(failure));
+        }
+    }
+    let response = shared.handler.clone().handle(request.map(Body::new), peer).await;
+    // A service that was frozen meanwhile does not answer either.
+    for level in shared.all() {
+        level.thawed().await;
+    }
+    Ok(response)
+}
+
+/// Reads what still comes: a client that is answered in the middle of its body sees a broken connection, not the answer.
+async fn drain(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
+}

@@ -1,0 +1,116 @@
+//! One region's gateway process: started, asked to leave, killed, frozen. Must not know what a gateway does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::process::{Exit, Launch, ProcessError, Running, Signal, Spawner};
+
+/// One that is asked to leave may take so long: encoders are told, media is read to its end.
+const GRACE: Duration = Duration::from_secs(5);
+/// One that is started listens within so long, also on a busy machine.
+const START_WITHIN: Duration = Duration::from_secs(30);
+/// Pause between two looks at whether it does.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Why a gateway does not run.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// It cannot be started.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It ended at once.
+    #[error("the gateway ended ({exit}); see {}", log.display())]
+    Ended {
+        /// How.
+        exit: Exit,
+        /// What it said.
+        log: PathBuf,
+    },
+    /// It runs and takes no connections.
+    #[error("the gateway does not listen; see {}", .0.display())]
+    Deaf(PathBuf),
+}
+
+/// A region's gateway, running or not.
+#[derive(Debug)]
+pub struct Gateway {
+    rtmp: u16,
+    launch: Launch,
+    spawner: Spawner,
+    process: Mutex<Option<Running>>,
+}
+
+impl Gateway {
+    pub(super) fn new(rtmp: u16, launch: Launch, spawner: Spawner) -> Self {
+        Self { rtmp, launch, spawner, process: Mutex::new(None) }
+    }
+
+    /// What encoders connect to.
+    pub fn rtmp_url(&self) -> String {
+        format!("rtmp://127.0.0.1:{}/live", self.rtmp)
+    }
+
+    /// Starts it, unless it runs; returns when it takes connections.
+    pub async fn start(&self) -> Result<(), GatewayError> {
+        let mut process = self.process.lock().await;
+        if process.as_ref().is_some_and(|running| running.ended().is_none()) {
+            return Ok(());
+        }
+        let running = self.spawner.spawn(self.launch.clone()).await?;
+        let listens = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", self.rtmp)).await.is_err() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let log = || self.launch.log.clone();
+        tokio::select! {
+            () = listens => {}
+            exit = running.wait() => return Err(GatewayError::Ended { exit, log: log() }),
+            () = tokio::time::sleep(START_WITHIN) => return Err(GatewayError::Deaf(log())),
+        }
+        *process = Some(running);
+        Ok(())
+    }
+
+    /// Asks it to leave (as a deployment does) and waits for it.
+    pub async fn stop(&self) {
+        if let Some(running) = self.process.lock().await.take() {
+            running.stop(GRACE).await;
+        }
+    }
+
+    /// Kills it.
+    pub async fn kill(&self) {
+        if let Some(running) = self.process.lock().await.take() {
+            running.kill().await;
+        }
+    }
+
+    /// Signals it. False if it does not run.
+    pub async fn signal(&self, signal: Signal) -> bool {
+        match self.running().await {
+            Some(running) => {
+                running.signal(signal).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Its process id, if it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.running().await.map(|running| running.pid())
+    }
+
+    /// Whether it was stopped by SIGSTOP.
+    pub async fn is_frozen(&self) -> bool {
+        self.running().await.is_some_and(|running| running.is_frozen())
+    }
+
+    async fn running(&self) -> Option<Running> {
+        self.process.lock().await.clone().filter(|running| running.ended().is_none())
+    }
+}
