@@ -1,5 +1,7 @@
 //! Which loopback ports the stack uses: a fixed block, or free ones for tests. Must not know who listens on them.
 
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use thiserror::Error;
@@ -45,6 +47,8 @@ pub enum PortError {
 pub struct Reserved {
     addr: SocketAddr,
     _holder: TcpSocket,
+    /// Of a free port, so that no other stack takes it before somebody listens: the kernel would let it.
+    _claim: Option<File>,
 }
 
 impl Reserved {
@@ -52,7 +56,7 @@ impl Reserved {
     pub fn take(port: u16, wanted_by: &str) -> Result<Self, PortError> {
         let holder = bind(port).map_err(|source| refused(source, port, wanted_by))?;
         let addr = holder.local_addr().map_err(PortError::Io)?;
-        let reserved = Self { addr, _holder: holder };
+        let reserved = Self { addr, _holder: holder, _claim: None };
         // Binding beside a listener succeeds under SO_REUSEADDR only until listen(), so ask for that, too.
         reserved.listen().map_err(|source| refused(source, addr.port(), wanted_by))?;
         Ok(reserved)
@@ -87,16 +91,27 @@ pub fn block(base: u16, names: &[&str]) -> Result<Vec<Reserved>, PortError> {
 /// moment, so that another program can listen there, is not somebody's by then.
 pub fn free(count: usize) -> Result<Vec<Reserved>, PortError> {
     let one = |_| {
-        let mut last = Reserved::take(rand::random_range(FREE), "a test");
+        let mut last = unclaimed(rand::random_range(FREE));
         for _ in 1..TRIES {
             if !matches!(last, Err(PortError::Busy { .. })) {
                 break;
             }
-            last = Reserved::take(rand::random_range(FREE), "a test");
+            last = unclaimed(rand::random_range(FREE));
         }
         last
     };
     (0..count).map(one).collect()
+}
+
+/// Takes a port that no other stack of this user has claimed.
+fn unclaimed(port: u16) -> Result<Reserved, PortError> {
+    let claims = std::env::temp_dir().join(format!("headwater-ports-{}", rustix::process::getuid().as_raw()));
+    std::fs::create_dir_all(&claims).map_err(PortError::Io)?;
+    let claim = File::create(claims.join(port.to_string())).map_err(PortError::Io)?;
+    if flock(&claim, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Err(PortError::Busy { port, wanted_by: "a test".to_owned() });
+    }
+    Ok(Reserved { _claim: Some(claim), ..Reserved::take(port, "a test")? })
 }
 
 fn bind(port: u16) -> io::Result<TcpSocket> {

@@ -7,6 +7,7 @@ mod e2e {
     mod browser;
     mod cli;
     mod conformance;
+    mod counted;
     mod ctl;
     mod events;
     mod failures;
@@ -17,7 +18,11 @@ mod e2e {
     mod media;
     mod parts;
     mod playback;
+    mod publishers;
+    mod regions;
     mod sources;
+    mod stores;
     mod support;
     mod table;
+    mod tasks;
 }

@@ -25,17 +25,12 @@ class Candidate:
         return args + ["-force_key_frames", "expr:gte(t,n_forced*2)", "-forced-idr", "1", "-x264-params", OURS + params]
 
 
-LARGE = "8x8dct=0:partitions=none:"
-
-
 def standard(rung, scaled):
-    if rung >= 1080:
-        return NO_B + LARGE + "mbtree=1:rc-lookahead=5"
     return (B3 if scaled and rung < 720 else NO_B) + "mbtree=1:rc-lookahead=10"
 
 
 def low(rung, scaled):
-    return NO_B + (LARGE if rung >= 1080 else "") + "mbtree=1:rc-lookahead=3:force-cfr=1"
+    return NO_B + "mbtree=1:rc-lookahead=3:force-cfr=1"
 
 
 CHOICE = {
@@ -44,7 +39,7 @@ CHOICE = {
     "low": Candidate("superfast", low, "low"),
 }
 OTHERS = {
-    "as smaller rungs are": Candidate("superfast", lambda rung, scaled: NO_B + "mbtree=1:rc-lookahead=10", "standard"),
+    "standard, less care": Candidate("superfast", lambda rung, scaled: NO_B + "8x8dct=0:partitions=none:mbtree=1:rc-lookahead=5", "standard"),
     "standard, average bitrate": Candidate("superfast", standard),
     "low, average bitrate": Candidate("superfast", low),
     "low, no lookahead": Candidate("superfast", NO_B + "rc-lookahead=0:force-cfr=1"),

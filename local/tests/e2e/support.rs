@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -206,6 +207,12 @@ impl Running {
             .unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Signals it, if it still runs.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).unwrap())).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// Cuts it off without a word, as a lost network does.

@@ -40,11 +40,6 @@ const CRF: [(u32, &str); 4] = [(1_080, "21"), (720, "20"), (480, "19.3"), (0, "2
 const LOW_LATENCY_CRF: [(u32, &str); 4] = [(1_080, "20"), (720, "19"), (480, "20.5"), (0, "21")];
 /// Frames that x264 looks ahead when latency is standard: a third of a second.
 const LOOKAHEAD: &str = "mbtree=1:rc-lookahead=10";
-/// Large pictures cost twice what the next smaller ones do and gain least from care: a sixth of the CPU for half a point
-/// of VMAF, none of it in the worst pictures.
-const LARGE_FROM: u32 = 1_080;
-const LARGE_LOOKAHEAD: &str = "mbtree=1:rc-lookahead=5";
-const LARGE: &str = "8x8dct=0:partitions=none";
 /// In low latency a tenth; `force-cfr` spares the frame that x264 would hold to learn its duration.
 const SHORT_LOOKAHEAD: &str = "mbtree=1:rc-lookahead=3:force-cfr=1";
 /// A fifth cheaper.
@@ -86,16 +81,13 @@ impl Encoding {
     fn params(&self) -> String {
         // `b-adapt=0`: always so many, which measures better than x264's quick guess and costs less.
         let b_frames = format!("bframes={}:b-adapt=0:b-pyramid=none:direct=temporal", self.b_frames());
-        let is_large = self.lines() >= LARGE_FROM;
         let care = match (self.low_latency, self.fast) {
-            (false, false) if is_large => LARGE_LOOKAHEAD,
             (false, false) => LOOKAHEAD,
             (true, false) => SHORT_LOOKAHEAD,
             (_, true) => FAST,
         };
-        let size = if is_large { LARGE } else { "8x8dct=1" };
         format!(
-            "keyint=infinite:min-keyint=1:scenecut=0:threads=1:sync-lookahead=0:stitchable=1:{size}:{b_frames}:{care}:fps={}/1000",
+            "keyint=infinite:min-keyint=1:scenecut=0:threads=1:sync-lookahead=0:stitchable=1:{b_frames}:{care}:fps={}/1000",
             self.millifps()
         )
     }

@@ -1,0 +1,175 @@
+//! Tables and buckets fail, and the playlist still never names what is not there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use headwater_local::fault::{Failure, Fault, Rate};
+use headwater_local::stack::{Part, RegionId};
+use http::StatusCode;
+use m3u8_rs::MediaPlaylist;
+use serde_json::json;
+
+use super::counted;
+use super::hls::renditions;
+use super::support::{Platform, Running, Stream, eventually, small};
+
+/// A viewer of all renditions who loads all that is new, and whom nothing may go wrong for.
+struct Viewer<'a> {
+    platform: &'a Platform,
+    stream: &'a Stream,
+    paths: Vec<String>,
+    loaded: BTreeSet<String>,
+    sequence: u64,
+}
+
+impl<'a> Viewer<'a> {
+    async fn new(platform: &'a Platform, stream: &'a Stream) -> Self {
+        let playlist = platform.plays(stream).await;
+        let paths = renditions(&playlist).into_iter().map(|rendition| rendition.path).collect();
+        Self { platform, stream, paths, loaded: BTreeSet::new(), sequence: 0 }
+    }
+
+    /// Looks once; the first rendition's playlist.
+    async fn look(&mut self) -> MediaPlaylist {
+        let (status, ..) = self.platform.get(&self.stream.playback).await;
+        assert_eq!(status, StatusCode::OK, "{}", self.platform.logs());
+        let mut first = None;
+        for path in self.paths.clone() {
+            let playlist = self.platform.media(&path).await;
+            for segment in playlist.segments.iter().filter(|segment| !is_gap(segment)) {
+                if self.loaded.insert(segment.uri.clone()) {
+                    self.platform.object(&segment.uri).await;
+                }
+            }
+            first.get_or_insert(playlist);
+        }
+        let first = first.unwrap();
+        assert!(first.media_sequence >= self.sequence, "it never goes backwards");
+        self.sequence = first.media_sequence;
+        first
+    }
+
+    async fn until(&mut self, wanted: impl Fn(&MediaPlaylist) -> bool) -> MediaPlaylist {
+        let deadline = tokio::time::Instant::now() + super::support::PATIENCE;
+        loop {
+            let playlist = self.look().await;
+            if wanted(&playlist) {
+                return playlist;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "waited in vain\n{}", self.platform.logs());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn sees(&mut self, more: usize) -> MediaPlaylist {
+        let now = self.look().await.segments.len();
+        self.until(|playlist| playlist.segments.len() >= now + more).await
+    }
+}
+
+fn is_gap(segment: &m3u8_rs::MediaSegment) -> bool {
+    segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")
+}
+
+async fn live(platform: &Platform) -> (Stream, Running) {
+    let mut settings = small();
+    settings["dvr_window_seconds"] = json!(600);
+    let stream = platform.create(settings).await;
+    let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
+    platform.plays(&stream).await;
+    (stream, encoder)
+}
+
+fn some(share: f64, with: Failure) -> Fault {
+    Fault::Failing { rate: Rate::new(share).unwrap(), with, seed: 1 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_tables_and_buckets_in_trouble_cost_nothing() {
+    let platform = Platform::start().await;
+    let (stream, encoder) = live(&platform).await;
+    let mut viewer = Viewer::new(&platform, &stream).await;
+    for (part, with) in [
+        (Part::Dynamodb, Failure::Throttle),
+        (Part::Dynamodb, Failure::Internal),
+        (Part::S3, Failure::Unavailable),
+        (Part::S3, Failure::Internal),
+    ] {
+        // What the edge itself asks the bucket for is not a writer's trouble.
+        platform.stack.apply(RegionId::A, part, some(0.3, with)).await.unwrap();
+        viewer.sees(3).await;
+        platform.stack.clear(RegionId::A, part).await.unwrap();
+    }
+    let playlist = viewer.sees(2).await;
+    platform.nothing_is_lost("180p", &playlist, 0).await;
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_bucket_a_region_goes_on_through_the_mirror() {
+    let platform = Platform::start().await;
+    let (stream, encoder) = live(&platform).await;
+    let mut viewer = Viewer::new(&platform, &stream).await;
+    viewer.sees(2).await;
+    platform.stack.apply(RegionId::A, Part::S3, Fault::Stopped).await.unwrap();
+    viewer.sees(5).await;
+    platform.stack.clear(RegionId::A, Part::S3).await.unwrap();
+    let playlist = viewer.sees(3).await;
+    platform.nothing_is_lost("180p", &playlist, 0).await;
+    // The mirror alone is enough, also for what was written before.
+    platform.stack.apply(RegionId::A, Part::S3, Fault::Stopped).await.unwrap();
+    for segment in &playlist.segments[..3] {
+        platform.object(&segment.uri).await;
+    }
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_both_buckets_media_wait_and_nothing_is_named_that_is_not_there() {
+    let platform = Platform::start().await;
+    let (stream, encoder) = live(&platform).await;
+    let mut viewer = Viewer::new(&platform, &stream).await;
+    viewer.sees(2).await;
+    for region in RegionId::ALL {
+        platform.stack.apply(region, Part::S3, Fault::always(Failure::Unavailable)).await.unwrap();
+        for link in [Part::EdgeS3, Part::PeerS3] {
+            platform.stack.apply(region, link, Fault::always(Failure::Unavailable)).await.unwrap();
+        }
+    }
+    // How long it lasts.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    platform.stack.clear_all().await.unwrap();
+    let playlist = viewer.sees(8).await;
+    let given_up = playlist.segments.iter().filter(|segment| is_gap(segment)).count();
+    assert!(given_up <= 6, "only what fell into the outage: {given_up}");
+    if given_up == 0 {
+        platform.nothing_is_lost("180p", &playlist, 0).await;
+    }
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_table_a_region_loses_nothing() {
+    let platform = Platform::start().await;
+    let (stream, encoder) = live(&platform).await;
+    let path = renditions(&platform.plays(&stream).await)[0].path.clone();
+    platform.media_until(&path, |playlist| playlist.segments.len() >= 2).await;
+    platform.stack.apply(RegionId::A, Part::Dynamodb, Fault::Stopped).await.unwrap();
+    let before = platform.media(&path).await.segments.len();
+    // How long it lasts; viewers are served what the other region knows.
+    for _ in 0..16 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(platform.get(&path).await.0, StatusCode::OK);
+        assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
+    }
+    platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= before + 12).await;
+    platform.nothing_is_lost("180p", &playlist, 1).await;
+    eventually("one writer", || async { (platform.stack.regions[0].ecs.tasks().len() == 1).then_some(()) })
+        .await;
+    encoder.kill().await;
+    platform.stop().await;
+}
