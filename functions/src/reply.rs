@@ -54,6 +54,15 @@ impl Problem {
             .header(header::ALLOW, allow)
     }
 
+    /// For viewers: the edge asks the other region after a 503, never after a 429.
+    #[must_use]
+    pub fn for_the_edge(mut self) -> Self {
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            self.status = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        self
+    }
+
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.status

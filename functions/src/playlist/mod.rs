@@ -62,7 +62,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let reply = match self.route(&request).await {
             Ok(reply) => reply,
-            Err(problem) => output::Reply::problem(problem),
+            Err(problem) => output::Reply::problem(problem.for_the_edge()),
         };
         let encodings = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
         reply.into_response(encodings.unwrap_or_default())

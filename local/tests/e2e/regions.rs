@@ -54,7 +54,7 @@ async fn a_lost_region_s_broadcast_goes_on_in_the_other_under_the_same_url() {
     let (status, body) = platform.api(0).call(Method::POST, &stop, None).await.unwrap();
     assert!(status.is_success(), "{body}");
     assert!(!encoder.end().await.0);
-    platform.status(&stream, "idle").await;
+    platform.status(&stream, "offline").await;
     let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
     let shown = platform.status(&stream, "live").await;
     assert_eq!(shown["broadcast"]["region"], "us-east-1");
