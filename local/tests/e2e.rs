@@ -8,6 +8,7 @@ mod e2e {
     mod cli;
     mod conformance;
     mod ctl;
+    mod drill;
     mod events;
     mod failures;
     mod faults;
