@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: drill latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -106,6 +106,11 @@ latency: ## Glass to glass: a clock in the picture, read back in Chromium for SE
 	@scripts/setup.sh test
 	cargo build --workspace --bins
 	tests/browser/latency.sh "$(CARGO_TARGET_DIR)/debug/headwater-local" $(or $(SECONDS),180)
+
+drill: ## Break one part after the other in front of a person, in three minutes (ARGS="--only kill-gateway", ARGS=--json)
+	@scripts/setup.sh run
+	@cargo build --workspace --bins
+	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
 
 soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch the memory
 	cargo build --release --workspace --bins

@@ -9,6 +9,7 @@ mod e2e {
     mod conformance;
     mod counted;
     mod ctl;
+    mod drill;
     mod events;
     mod failures;
     mod faults;
