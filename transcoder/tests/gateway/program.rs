@@ -141,6 +141,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
         "IngestBytes": null,
         "BufferedBytes": null,
         "LostMessages": 0,
+        "Refusals": 0,
         "_aws": {
             "Timestamp": null,
             "CloudWatchMetrics": [{
@@ -151,6 +152,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
                     metric("IngestBytes", "Bytes"),
                     metric("BufferedBytes", "Bytes"),
                     metric("LostMessages", "Count"),
+                    metric("Refusals", "Count"),
                 ],
             }],
         },
