@@ -51,7 +51,7 @@ async fn surroundings() -> (SocketAddr, Asked) {
     (address, asked)
 }
 
-fn program(surroundings: SocketAddr, spool: &std::path::Path) -> Command {
+pub(crate) fn program(surroundings: SocketAddr, spool: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_transcoder"));
     command.arg("gateway").env_clear().stdin(Stdio::null()).kill_on_drop(true);
     command.env("SPOOL_DIR", spool).env("API_URL", format!("http://{surroundings}")).envs([
