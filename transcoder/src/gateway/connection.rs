@@ -26,6 +26,9 @@ const MAX_NAME_LOGGED: usize = 64;
 /// What an encoder is told whose turn does not come.
 const BUSY: &str = "too many encoders want to publish just now, please try again";
 
+/// Why a session ends that its encoder gave up while the control plane allowed it.
+const WITHDRAWN: &str = "encoder took its publish request back";
+
 /// Serves one encoder. It has to ask to publish before `deadline`.
 pub async fn serve<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)
 where
@@ -67,13 +70,13 @@ where
 /// Reads until the encoder asks to publish.
 async fn greet<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<PublishRequest, WireError> {
     loop {
-        let read = wire.read().await;
+        // Broken behind the request is broken: nothing it sends would be heard any more.
+        wire.read().await?;
         while let Some(event) = wire.rtmp.poll_event() {
             if let Event::PublishRequested(request) = event {
                 return Ok(request);
             }
         }
-        read?;
         wire.flush().await?;
     }
 }
@@ -138,7 +141,11 @@ where
                 %peer, session = %id, stream = %names.stream, broadcast = %names.broadcast, key_id, ?encoder,
                 "publishing"
             );
-            wire.rtmp.accept_publish(request.id);
+            if !wire.rtmp.accept_publish(request.id) {
+                session.end();
+                context.say_farewell(session.names.clone(), WITHDRAWN.to_owned());
+                return None;
+            }
             Some(session)
         }
         Err(Refused { code, reason }) => {

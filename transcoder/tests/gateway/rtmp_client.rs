@@ -139,9 +139,9 @@ impl Publisher {
         self.closed().await;
     }
 
-    /// Says no more.
-    pub(crate) async fn end_speaking(&mut self) {
-        self.socket.shutdown().await.ok();
+    /// Sends bytes as they are.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).await.ok();
     }
 
     /// Reads until the gateway says `text`.

@@ -1,5 +1,6 @@
 //! Text that is meant to be taken for something else: line ends, escape sequences, headers.
 
+use futures::future::join_all;
 use headwater_rtmp::amf::Value;
 
 use super::house::House;
@@ -23,28 +24,35 @@ async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
     let mut witness = Witness::start(&house).await;
     for (n, evil) in EVIL.into_iter().enumerate() {
         let text = |value: String| Value::from(value.as_str());
-        let attack = async {
-            for (app, key) in [
+        let say = |(app, key): (String, String)| {
+            let properties = vec![
+                ("app".to_owned(), text(app)),
+                ("flashVer".to_owned(), text(format!("OBS/{evil}"))),
+                ("tcUrl".to_owned(), text(format!("rtmp://{evil}/live?{evil}={evil}"))),
+                (evil.to_owned(), text(evil.to_owned())),
+            ];
+            let to = house.rtmp;
+            async move {
+                let publisher = Publisher::ask_over(stranger(n, to).await, properties, &key).await;
+                let mut publisher = publisher.unwrap();
+                if key.starts_with(&stream_key_text()) {
+                    publisher.hears("NetStream.Publish.Start").await;
+                    publisher.finish().await;
+                } else {
+                    publisher.closed().await;
+                }
+            }
+        };
+        let attack = join_all(
+            [
                 ("live".to_owned(), format!("{}?token={evil}&{evil}=1", stream_key_text())),
                 ("live".to_owned(), evil.to_owned()),
                 (format!("live/{evil}"), "k".to_owned()),
                 (evil.to_owned(), "k".to_owned()),
                 (format!("live?{evil}"), "k".to_owned()),
-            ] {
-                let properties = vec![
-                    ("app".to_owned(), text(app)),
-                    ("flashVer".to_owned(), text(format!("OBS/{evil}"))),
-                    ("tcUrl".to_owned(), text(format!("rtmp://{evil}/live?{evil}={evil}"))),
-                    (evil.to_owned(), text(evil.to_owned())),
-                ];
-                let socket = stranger(n, house.rtmp).await;
-                // Let in or not: it speaks, and goes.
-                if let Ok(mut publisher) = Publisher::ask_over(socket, properties, &key).await {
-                    publisher.end_speaking().await;
-                    publisher.closed().await;
-                }
-            }
-        };
+            ]
+            .map(say),
+        );
         witness.beside(attack).await;
     }
     house.until_connections(1).await;

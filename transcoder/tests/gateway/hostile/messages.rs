@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use headwater_rtmp::amf::Properties;
 
 use super::house::House;
 use super::strangers::{CONNECT, handshake, heard_to_end, send, stranger};
 use super::witness::Witness;
+use crate::rtmp_client::Publisher;
 use crate::support::stream_key_text;
 
 /// Times that each is tried: a cost that is not bounded shows.
@@ -29,78 +31,94 @@ fn command(body: &[u8]) -> Vec<u8> {
     [size, announce(3, body.len() as u32, 20), body.to_vec()].concat()
 }
 
-/// `publish` with the right key on message stream 1.
-fn publish() -> Vec<u8> {
-    let key = stream_key_text();
-    let name = [&[2, 0, key.len() as u8], key.as_bytes()].concat();
-    command(&[b"\x02\0\x07publish\0\0\0\0\0\0\0\0\0\x05", name.as_slice()].concat())
-}
+/// A name, what is sent, whether by somebody who may publish, and how the log says that it ended.
+type Attack = (&'static str, Vec<u8>, bool, &'static str);
 
-/// Bytes behind the handshake, and what the log says of them.
-fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+fn attacks() -> Vec<Attack> {
     let x = b"\x02\0\x01x\0\0\0\0\0\0\0\0\0";
-    let publishing = |more: Vec<u8>| [CONNECT.to_vec(), publish(), more].concat();
+    let connected = |more: Vec<u8>| [CONNECT.to_vec(), more].concat();
+    let spread = |announced: u32| {
+        (64..4_064).flat_map(|id| [announce(id, announced, 9), vec![0; 128]].concat()).collect::<Vec<_>>()
+    };
+    let announced = "message of 16777215 bytes and type 9, at most 65536 allowed";
     vec![
-        ("a message of 16 MB before connect", announce(9, 0xff_ffff, 9), "exceed"),
+        ("16 MB announced before connect", announce(9, 0xff_ffff, 9), false, announced),
         (
-            "a message of 16 MB after connect",
-            [CONNECT.to_vec(), announce(9, 0xff_ffff, 20)].concat(),
-            "exceed",
+            "16 MB announced after connect",
+            connected(announce(9, 0xff_ffff, 20)),
+            false,
+            "message of 16777215 bytes and type 20, at most 65536 allowed",
         ),
-        ("a message of 9 MB while publishing", publishing(announce(9, 9 << 20, 9)), "exceed"),
         (
-            "4,000 chunk streams",
-            (64..4_064).flat_map(|id| [announce(id, 60_000, 9), vec![0; 128]].concat()).collect(),
-            "",
+            "9 MB announced while publishing",
+            announce(9, 9 << 20, 9),
+            true,
+            "ended: chunk stream: message of 9437184 bytes and type 9, at most 8388608 allowed",
         ),
+        ("4,000 chunk streams", spread(60_000), false, "closed: chunk stream: more than 64 chunk streams"),
         (
             "4,000 chunk streams while publishing",
-            publishing(
-                (64..4_064).flat_map(|id| [announce(id, 8 << 20, 9), vec![0; 128]].concat()).collect(),
-            ),
-            "",
+            spread(8 << 20),
+            true,
+            "ended: chunk stream: more than 64 chunk streams",
         ),
         (
             "objects nested 10,000 deep",
-            [CONNECT.to_vec(), command(&[&x[..], &b"\x0a\0\0\0\x01".repeat(10_000)].concat())].concat(),
-            "",
+            connected(command(&[&x[..], &b"\x0a\0\0\0\x01".repeat(10_000)].concat())),
+            false,
+            "amf nested deeper than 16 levels",
         ),
         (
             "an array of four billion",
-            [CONNECT.to_vec(), command(&[&x[..], b"\x0a\xff\xff\xff\xff\x05"].concat())].concat(),
-            "",
+            connected(command(&[&x[..], b"\x0a\xff\xff\xff\xff\x05"].concat())),
+            false,
+            "command: amf",
         ),
         (
-            "a million tiny values",
-            [CONNECT.to_vec(), command(&[&x[..], &[5; 60_000]].concat())].concat().repeat(1),
-            "",
+            "60,000 values in one command",
+            connected(command(&[&x[..], &[5; 60_000]].concat())),
+            false,
+            "values",
         ),
         (
             "a thousand commands",
-            [CONNECT.to_vec(), command(&[&x[..], &[5]].concat()).repeat(1_000)].concat(),
-            "",
+            connected(command(&[&x[..], &[5]].concat()).repeat(1_000)),
+            false,
+            "more than 64 commands before publishing",
         ),
-        ("a chunk size of 0", [&announce(2, 4, 1)[..], &[0; 4]].concat(), ""),
+        ("chunks of 0 bytes", [&announce(2, 4, 1)[..], &[0; 4]].concat(), false, "chunk size 0 is not"),
     ]
+}
+
+/// Sends it and waits for the end.
+async fn attack(house: &House, from: usize, bytes: &[u8], publishing: bool) {
+    let socket = stranger(from, house.rtmp).await;
+    if publishing {
+        let mut publisher = Publisher::ask_over(socket, Properties::new(), &stream_key_text()).await.unwrap();
+        publisher.hears("NetStream.Publish.Start").await;
+        publisher.send_raw(bytes).await;
+        publisher.closed().await;
+    } else {
+        let mut socket = socket;
+        send(&mut socket, &[&handshake(), bytes].concat()).await;
+        heard_to_end(&mut socket).await;
+    }
 }
 
 #[tokio::test]
 async fn hostile_messages_end_their_connection_and_cost_little() {
     let house = House::open().await;
     let mut witness = Witness::start(&house).await;
-    for (n, (name, bytes, _)) in attacks().into_iter().enumerate() {
+    for (n, (_, bytes, publishing, ends)) in attacks().into_iter().enumerate() {
+        witness.beside(attack(&house, n, &bytes, publishing)).await;
+        house.says(ends).await;
+    }
+    for (n, (name, bytes, publishing, _)) in attacks().into_iter().enumerate() {
         let before = house.used();
-        let one = |_| async {
-            let mut socket = stranger(n, house.rtmp).await;
-            send(&mut socket, &[handshake(), bytes.clone()].concat()).await;
-            heard_to_end(&mut socket).await
-        };
-        let attack = join_all((0..TIMES).map(one));
-        let heard = witness.beside(attack).await;
+        witness.beside(join_all((0..TIMES).map(|_| attack(&house, n, &bytes, publishing)))).await;
         house.cost(&format!("{TIMES} times {name}"), before, Duration::from_secs(5), 24);
     }
-    house.until_connections(1).await;
-    house.says("more than 64 commands before publishing").await;
+    witness.beside(house.until_connections(1)).await;
     witness.end().await;
     house.close().await;
 }
