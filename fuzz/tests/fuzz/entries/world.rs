@@ -102,6 +102,8 @@ impl World {
 /// A request as API Gateway hands it to a function.
 pub(crate) fn request(method: &str, path: &str, query: &str, headers: Value, body: &str) -> Option<Request> {
     // lambda_http ends the invocation of an event whose path makes no URI, before any code of ours: API Gateway says 500.
+    // Its paths begin with a slash, always.
+    path.starts_with('/').then_some(())?;
     format!("https://example.com{path}?{query}").parse::<http::Uri>().ok()?;
     let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,

@@ -122,3 +122,21 @@ async fn hostile_messages_end_their_connection_and_cost_little() {
     witness.end().await;
     house.close().await;
 }
+
+/// A publish request with the right key, and what breaks the connection right behind it.
+#[tokio::test]
+async fn a_request_that_breaks_behind_itself_opens_no_session() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    let key = stream_key_text();
+    let publish =
+        [&b"\x02\0\x07publish\0\0\0\0\0\0\0\0\0\x05"[..], &[2, 0, key.len() as u8], key.as_bytes()].concat();
+    let bytes = [CONNECT.to_vec(), command(&publish), announce(9, 0xff_ffff, 9)].concat();
+    witness.beside(attack(&house, 0, &bytes, false)).await;
+    witness.beside(house.until_connections(1)).await;
+    house.says("message of 16777215 bytes and type 9").await;
+    assert_eq!(house.log().iter().filter(|line| line.contains(" publishing ")).count(), 1, "the witness");
+    assert_eq!(house.health().await["sessions"], 1);
+    witness.end().await;
+    house.close().await;
+}
