@@ -126,8 +126,8 @@ bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md (PART=id m
 	cargo build --release --workspace --bins
 	"$(CARGO_TARGET_DIR)/release/headwater-bench" $(if $(PART),--only $(PART) --write)
 
-fuzz: ## Fuzz the RTMP parsers for a minute each (needs a nightly toolchain and cargo-fuzz)
-	cd crates/rtmp && for target in handshake chunks amf session; do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done
+fuzz: ## Fuzz all that reads what strangers send, for SECONDS (60) in all; by coverage with nightly and cargo-fuzz
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 licenses: ## Check licences, advisories and duplicates of dependencies (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

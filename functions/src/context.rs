@@ -40,7 +40,8 @@ impl Context {
     }
 }
 
-fn wall_clock() -> Timestamp {
+/// The real clock.
+pub fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

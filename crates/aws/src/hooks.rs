@@ -2,6 +2,7 @@
 //!
 //! CloudFront cannot fail a POST over, so this client does: it asks its own region's API, then the peer's.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -9,12 +10,13 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use headwater_domain::Region;
 use headwater_domain::hooks::{
     GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, TranscoderBeat, TranscoderOrder,
     UnpublishRequest,
 };
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult};
+use headwater_domain::ration::Ration;
+use headwater_domain::{Region, Timestamp};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
@@ -27,6 +29,11 @@ use crate::settings::{self, SettingError};
 const MAX_ANSWER: usize = 1 << 20;
 /// One API gets so long; with both asked an encoder waits 8 s at most.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// Lines about calls that failed, in each [`LINES_WINDOW`]: each publisher that comes during an outage makes two.
+const MAX_LINES: u32 = 20;
+/// What they are counted over.
+const LINES_WINDOW: Duration = Duration::from_secs(10);
 
 /// One region's API.
 #[derive(Debug, Clone)]
@@ -42,6 +49,7 @@ pub struct HookClient {
     credentials: SharedCredentialsProvider,
     apis: Vec<Api>,
     user_agent: HeaderValue,
+    lines: Arc<Mutex<Ration>>,
 }
 
 impl HookClient {
@@ -53,7 +61,8 @@ impl HookClient {
         }
         let credentials =
             config.credentials_provider().ok_or_else(|| settings::missing("AWS credentials"))?;
-        Ok(Self { http: https::client()?, credentials, apis, user_agent: user_agent(config)? })
+        let lines = Arc::new(Mutex::new(Ration::new(MAX_LINES, LINES_WINDOW)));
+        Ok(Self { http: https::client()?, credentials, apis, user_agent: user_agent(config)?, lines })
     }
 
     /// Asks one API after the other until one answers.
@@ -72,12 +81,20 @@ impl HookClient {
                         .map_err(|error| fault(FaultKind::Corrupt, path, error));
                 }
                 Err(error) => {
-                    tracing::warn!(region = %api.region, path, error = %error.source, "a hook call failed");
+                    if let Some(withheld) = self.may_tell() {
+                        tracing::warn!(region = %api.region, path, error = %error.source, withheld, "a hook call failed");
+                    }
                     failed = Some(error);
                 }
             }
         }
         Err(failed.unwrap_or_else(|| fault(FaultKind::Refused, path, "no API is configured")))
+    }
+
+    fn may_tell(&self) -> Option<u64> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 
     async fn ask_one(&self, api: &Api, path: &'static str, body: Bytes) -> PortResult<Bytes> {

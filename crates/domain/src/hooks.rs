@@ -80,6 +80,15 @@ pub enum DenyKind {
     StreamDeleted,
     /// No transcoder can be started now.
     NoCapacity,
+    /// Too many guesses: nobody has looked at the key.
+    TooManyAttempts,
+}
+
+impl DenyKind {
+    /// Whether the key was right all the same.
+    pub fn proves_key(self) -> bool {
+        matches!(self, Self::AlreadyPublishing | Self::NoCapacity)
+    }
 }
 
 /// The answer to [`PublishRequest`].

@@ -6,6 +6,7 @@
 //! Start with [`live`] (what a broadcast is and who may extend it) and [`timeline`] (what viewers are shown).
 
 pub mod beat;
+pub mod guesses;
 pub mod hooks;
 pub mod ids;
 pub mod key;
@@ -13,6 +14,7 @@ pub mod live;
 pub mod metrics;
 pub mod part;
 pub mod ports;
+pub mod ration;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

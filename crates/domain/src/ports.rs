@@ -202,6 +202,10 @@ pub trait WriteBroadcasts: Send + Sync {
     fn record_end(&self, end: &End, region: &Region) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// Entries of one recording that are read: a day of segments. Whoever leaves an encoder running for a week must not make a
+/// function read gigabytes.
+pub const MAX_RECORDED: usize = 43_200;
+
 /// Reads timelines.
 pub trait ReadTimeline: Send + Sync {
     /// The newest `limit` entries by (lease, number), in no promised order; resolve them.
@@ -210,7 +214,8 @@ pub trait ReadTimeline: Send + Sync {
         broadcast: &BroadcastId,
         limit: usize,
     ) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
-    /// All entries of a broadcast.
+    /// All entries of a broadcast, in no promised order; of one with more than [`MAX_RECORDED`], about so many of the
+    /// newest.
     fn all(&self, broadcast: &BroadcastId) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
 }
 

@@ -3,6 +3,7 @@
 use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
 use headwater_functions::authorizer::{AuthorizerFunction, Event};
+use headwater_functions::context::wall_clock;
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
@@ -10,7 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     startup::logging();
     let secrets = Secrets::new(&settings::sdk_config().await);
-    let function = AuthorizerFunction { token: secrets.current("ADMIN_TOKEN_ARN").await? };
+    let function = AuthorizerFunction::new(secrets.current("ADMIN_TOKEN_ARN").await?, wall_clock);
     let function = &function;
     run(service_fn(
         |event: LambdaEvent<Event>| async move { Ok::<_, Error>(function.handle(&event.payload)) },

@@ -6,7 +6,7 @@ use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
-use headwater_functions::hooks::HooksFunction;
+use headwater_functions::hooks::{Door, HooksFunction};
 use headwater_functions::startup;
 use lambda_http::{Error, Request, run, service_fn};
 
@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
         pepper: Pepper::new(pepper),
         signing: SigningKey::new(signing),
         revision: settings::optional("GATEWAY_REVISION"),
+        door: Door::default(),
     };
     run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
 }

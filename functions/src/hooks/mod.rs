@@ -1,5 +1,6 @@
 //! The hooks: what gateway and transcoder ask and tell. `POST /hooks/{publish,unpublish,heartbeat}`, IAM-signed.
 
+mod door;
 mod heartbeat;
 mod publish;
 
@@ -16,6 +17,7 @@ use lambda_http::{Body, Request, Response};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+pub use self::door::Door;
 use crate::commit::write_seat;
 use crate::context::Context;
 use crate::reply::{Problem, answer, json, path};
@@ -48,6 +50,8 @@ pub struct HooksFunction<T, C> {
     pub signing: SigningKey,
     /// Which deployment of the gateway belongs to this one.
     pub revision: Option<String>,
+    /// What is remembered of attempts to publish.
+    pub door: Door,
 }
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {

@@ -18,26 +18,38 @@ enum Granted {
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     pub(super) async fn publish(&self, request: &PublishRequest) -> PortResult<PublishAnswer> {
-        let Ok(key) = request.key.expose().parse::<StreamKey>() else {
-            // Not the app: people paste the whole key into the encoder's server field.
-            tracing::warn!(address = request.address, "publish denied: not a stream key");
-            return Ok(deny(DenyKind::UnknownKey, UNKNOWN_KEY));
-        };
-        let (stream, expires_at) = match self.admit(&key).await? {
-            Ok(admitted) => admitted,
-            Err(denied) => {
-                tracing::warn!(address = request.address, key = ?key, answer = ?denied, "publish denied");
-                return Ok(denied);
+        let key = request.key.expose().parse::<StreamKey>().ok();
+        let attempt = self.door.attempt(request, key.as_ref());
+        let answer = match self.door.begin(&attempt, self.context.now()) {
+            Err(too_many) => deny(DenyKind::TooManyAttempts, &too_many.to_string()),
+            Ok(()) => {
+                let answer = match &key {
+                    Some(key) => self.decide(request, key).await?,
+                    None => deny(DenyKind::UnknownKey, UNKNOWN_KEY),
+                };
+                self.door.note(&attempt, &answer);
+                answer
             }
+        };
+        if let (PublishAnswer::Deny { .. }, Some(withheld)) =
+            (&answer, self.door.may_tell(self.context.now()))
+        {
+            // Not the app, and nothing of what is no key: people paste the whole key into the encoder's server field.
+            tracing::warn!(address = request.address, ?key, ?answer, withheld, "publish denied");
+        }
+        Ok(answer)
+    }
+
+    async fn decide(&self, request: &PublishRequest, key: &StreamKey) -> PortResult<PublishAnswer> {
+        let (stream, expires_at) = match self.admit(key).await? {
+            Ok(admitted) => admitted,
+            Err(denied) => return Ok(denied),
         };
         // Before the seat, so that the sweep finds whatever the seat leads to.
         self.table.mark_active(&stream.id, &self.context.region).await?;
         let granted = self.grant(&stream, request, key.id(), expires_at).await?;
         let (answer, opened, start) = match granted {
-            Granted::Denied(answer) => {
-                tracing::warn!(address = request.address, key = ?key, answer = ?answer, "publish denied");
-                return Ok(answer);
-            }
+            Granted::Denied(answer) => return Ok(answer),
             Granted::Allowed { answer, opened, start } => (answer, opened, start),
         };
         // And after it: a sweep may have cleared the mark of an earlier broadcast between the two.
@@ -56,10 +68,9 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             return Ok(deny(DenyKind::NoCapacity, "no transcoder can be started now; try again in a moment"));
         }
         // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
-        let Err(denied) = self.admit(&key).await? else { return Ok(answer) };
+        let Err(denied) = self.admit(key).await? else { return Ok(answer) };
         let PublishAnswer::Deny { kind, reason } = &denied else { return Ok(denied) };
         self.kick(&stream.id, key.id(), reason, *kind == DenyKind::StreamDeleted).await?;
-        tracing::warn!(address = request.address, key = ?key, answer = ?denied, "publish denied");
         Ok(denied)
     }
 

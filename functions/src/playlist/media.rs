@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::stream::DVR_WINDOW_SECONDS;
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{BroadcastId, SegmentNumber, Timestamp};
@@ -24,6 +25,9 @@ const MIN_SEGMENTS: usize = 6;
 const OVERLAP: usize = 7;
 /// Entries beyond which no window reads: a megabyte of them.
 const MAX_READ: usize = 400;
+/// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
+/// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.
+const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in whole segments.
@@ -87,6 +91,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let from =
             entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
         entries.drain(..from);
+        entries.drain(..behind_hole(&entries));
         Ok(entries)
     }
 
@@ -134,6 +139,12 @@ fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
     let is_open = written.iter().filter(|entry| entry.number == newest).all(|entry| entry.open);
     let gone = numbers.len().saturating_sub(segments + usize::from(is_open));
     numbers.into_iter().nth(gone).unwrap_or_default()
+}
+
+/// The first entry behind the last hole that is too long to be shown.
+fn behind_hole(entries: &[Entry]) -> usize {
+    let too_long = |pair: &[Entry]| pair[1].number.0 - pair[0].number.0 > MAX_HOLE;
+    entries.windows(2).rposition(too_long).map_or(0, |before| before + 1)
 }
 
 /// Whether nothing more comes to a broadcast: another one holds now, or it is the one and is settled.
@@ -242,7 +253,8 @@ pub(super) fn fill_hole(
     after: &Entry,
     rendition: &str,
 ) -> Result<(), Problem> {
-    for number in before.number.0 + 1..after.number.0 {
+    let first = (before.number.0 + 1).max(after.number.0.saturating_sub(MAX_HOLE));
+    for number in first..after.number.0 {
         let missing = Entry { number: SegmentNumber(number), ..before.clone() };
         let duration = MediaDuration::new(u64::from(SEGMENT_SECONDS), 1).map_err(internal)?;
         segments

@@ -12,6 +12,9 @@ use crate::reply::Problem;
 
 /// RFC 8216bis §4: the registered type of a playlist.
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// Longest playlist that is sent as it is, bytes. Lambda's answers have at most 6 MB as JSON, in which each line end counts
+/// twice (Lambda quotas); packed, a day's recording has half a megabyte.
+const MAX_PLAIN: usize = 4 << 20;
 /// Below this gzip gains nothing that a packet would notice.
 const WORTH_GZIP: usize = 300;
 
@@ -77,6 +80,11 @@ impl Reply {
     }
 
     pub(super) fn into_response(self, accept_encoding: &str) -> Response<Body> {
+        if matches!(&self.content, Content::Text(text) if text.len() > MAX_PLAIN)
+            && !accepts_gzip(accept_encoding)
+        {
+            return Self::problem(too_long()).into_response(accept_encoding);
+        }
         let mut response = match self.content {
             Content::Text(text) => body(text, accept_encoding),
             Content::Media(bytes) => Response::new(Vec::from(bytes).into()),
@@ -92,6 +100,11 @@ impl Reply {
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         response
     }
+}
+
+fn too_long() -> Problem {
+    let detail = "this playlist is too long to be sent unpacked; ask for it with Accept-Encoding: gzip";
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "gzip-needed", "Ask with gzip", detail)
 }
 
 fn body(text: String, accept_encoding: &str) -> Response<Body> {
@@ -122,6 +135,17 @@ fn accepts_gzip(accept_encoding: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_playlist_that_lambda_could_not_answer_is_sent_packed_or_refused() {
+        let long = || Reply::playlist("#EXTINF:2,\n".repeat(MAX_PLAIN / 10), Keep::Minute);
+        let packed = long().into_response("gzip");
+        assert_eq!(packed.status(), StatusCode::OK);
+        assert!(packed.body().len() < 1 << 20);
+        let refused = long().into_response("");
+        assert_eq!(refused.status(), StatusCode::NOT_ACCEPTABLE);
+        assert!(refused.body().len() < 1_000);
+    }
 
     #[test]
     fn gzip_is_sent_only_to_who_takes_it() {

@@ -117,7 +117,7 @@ async fn every_sample_event_is_understood_in_the_story_of_one_broadcast() {
     let site = deployment_site::from_a_package(sample("deployment-site-create")).await;
     assert_eq!(site["Status"], "SUCCESS", "{site}");
     used.insert("deployment-site-create".to_owned());
-    let authorizer = AuthorizerFunction { token: Secret::new("example-admin-token") };
+    let authorizer = AuthorizerFunction::new(Secret::new("example-admin-token"), crate::support::now);
     let event = serde_json::from_value(sample("authorizer-request")).unwrap();
     assert!(authorizer.handle(&event).is_authorized);
     used.insert("authorizer-request".to_owned());
@@ -147,7 +147,7 @@ fn a_task_s_event_is_the_one_of_the_sample_broadcast() {
 
 #[test]
 fn the_authorizer_takes_the_event_of_api_gateway_and_only_its_token() {
-    let authorizer = AuthorizerFunction { token: Secret::new("example-admin-token") };
+    let authorizer = AuthorizerFunction::new(Secret::new("example-admin-token"), crate::support::now);
     let judge = |event: Value| authorizer.handle(&serde_json::from_value(event).unwrap()).is_authorized;
     let mut wrong = sample("authorizer-request");
     wrong["headers"]["authorization"] = "Bearer example-admin-tokeN".into();

@@ -19,6 +19,7 @@ mod events;
 mod hooks_hostile;
 mod hooks_orders;
 mod hooks_publish;
+mod hostile;
 mod lifecycle;
 mod openapi;
 mod openapi_bodies;

@@ -5,6 +5,8 @@ use headwater_domain::ports::Hooks;
 use headwater_rtmp::RejectCode;
 use tokio::time::{Duration, Instant, timeout_at};
 
+use super::notices::{Notice, Notices};
+
 /// What an encoder is told when nobody can decide.
 const NO_ANSWER: &str = "the service cannot check stream keys just now, please try again";
 
@@ -23,15 +25,22 @@ pub async fn ask<H: Hooks>(
     hooks: &H,
     request: &PublishRequest,
     limit: Duration,
+    notices: &Notices,
 ) -> Result<PublishAnswer, Refused> {
     let began = Instant::now();
     for deadline in [began + limit.mul_f64(0.6), began + limit] {
         match timeout_at(deadline, hooks.publish(request)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
-                tracing::warn!(session = %request.session, kind = ?error.kind, source = %error.source, "publish hook failed");
+                if let Some(withheld) = notices.take(Notice::Unanswered) {
+                    tracing::warn!(session = %request.session, kind = ?error.kind, source = %error.source, withheld, "publish hook failed");
+                }
             }
-            Err(_) => tracing::warn!(session = %request.session, "publish hook did not answer in time"),
+            Err(_) => {
+                if let Some(withheld) = notices.take(Notice::Unanswered) {
+                    tracing::warn!(session = %request.session, withheld, "publish hook did not answer in time");
+                }
+            }
         }
     }
     Err(Refused { code: RejectCode::Failed, reason: NO_ANSWER.to_owned() })
@@ -40,7 +49,7 @@ pub async fn ask<H: Hooks>(
 /// The RTMP status for a denial. `Denied` makes OBS give up at once; after the others it tries again.
 pub fn code_for(kind: DenyKind) -> RejectCode {
     match kind {
-        DenyKind::UnknownKey | DenyKind::AlreadyPublishing => RejectCode::BadName,
+        DenyKind::UnknownKey | DenyKind::AlreadyPublishing | DenyKind::TooManyAttempts => RejectCode::BadName,
         DenyKind::RevokedKey | DenyKind::ExpiredKey | DenyKind::StreamDeleted => RejectCode::Denied,
         DenyKind::NoCapacity => RejectCode::Failed,
     }

@@ -64,8 +64,11 @@ pub struct RtmpsConfig {
 pub struct Limits {
     /// Connections at a time. An idle one costs a socket and some 20 KiB.
     pub max_connections: usize,
-    /// Connections at a time from one address. Whole studios stand behind one NAT; a scanner needs more.
+    /// Connections at a time from one address, or IPv6 network of /64. Whole studios stand behind one NAT; a scanner needs more.
     pub max_connections_per_ip: usize,
+    /// Publish requests that the control plane is asked about at a time; the others wait, and are not read from. Each
+    /// may hold 2 MiB of media meanwhile, and a slot of the hooks' function.
+    pub max_questions: usize,
     /// Accepted publishers at a time: a two-core task relays 400 streams of 3 Mbit/s, the rest is reserve.
     pub max_sessions: usize,
     /// Bits per second of one publisher, over [`Limits::bitrate_window`]. The best H.264 contribution feeds have 30.
@@ -100,6 +103,7 @@ impl Default for Limits {
         Self {
             max_connections: 2_000,
             max_connections_per_ip: 100,
+            max_questions: 64,
             max_sessions: 500,
             max_bitrate: 50_000_000,
             bitrate_window: Duration::from_secs(10),

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use headwater_domain::SessionId;
+use headwater_domain::guesses::Attempt;
 use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef};
 use headwater_domain::key::StreamKey;
 use headwater_domain::ports::Hooks;
@@ -15,12 +16,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::admission::{self, Refused};
 use super::context::Context;
+use super::notices::{Notice, Notices};
 use super::relay::{self, End};
 use super::session::{Session, StopReason};
 use super::wire::{Wire, WireError};
 
 /// Characters of an encoder's name for itself that go to the log.
 const MAX_NAME_LOGGED: usize = 64;
+/// What an encoder is told whose turn does not come.
+const BUSY: &str = "too many encoders want to publish just now, please try again";
+
+/// Why a session ends that its encoder gave up while the control plane allowed it.
+const WITHDRAWN: &str = "encoder took its publish request back";
 
 /// Serves one encoder. It has to ask to publish before `deadline`.
 pub async fn serve<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)
@@ -38,11 +45,14 @@ where
     let request = match context.leaving.run_until_cancelled(greeting).await {
         Some(Ok(Ok(request))) => request,
         Some(Ok(Err(error))) => {
-            log_failure(peer, &error);
+            log_failure(peer, &error, &context.notices);
             return wire.close().await;
         }
         Some(Err(_)) => {
-            tracing::info!(%peer, phase = ?wire.rtmp.phase(), "closed: no publish command in time");
+            if let Some(withheld) = context.notices.take(Notice::Closed) {
+                let phase = wire.rtmp.phase();
+                tracing::info!(%peer, ?phase, withheld, "closed: no publish command in time");
+            }
             wire.rtmp.close_with(RejectCode::Closed, "no publish command in time");
             return wire.close().await;
         }
@@ -60,25 +70,29 @@ where
 /// Reads until the encoder asks to publish.
 async fn greet<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<PublishRequest, WireError> {
     loop {
-        let read = wire.read().await;
+        // Broken behind the request is broken: nothing it sends would be heard any more.
+        wire.read().await?;
         while let Some(event) = wire.rtmp.poll_event() {
             if let Event::PublishRequested(request) = event {
                 return Ok(request);
             }
         }
-        read?;
         wire.flush().await?;
     }
 }
 
-fn log_failure(peer: SocketAddr, error: &WireError) {
+fn log_failure(peer: SocketAddr, error: &WireError, notices: &Notices) {
     match error {
         // Load balancers, browsers and scanners, many times a minute.
         WireError::Closed | WireError::Io(_) => tracing::debug!(%peer, "closed: {error}"),
         WireError::Protocol(error) if error.kind() == ErrorKind::NotRtmp => {
             tracing::debug!(%peer, "closed: {error}");
         }
-        _ => tracing::info!(%peer, "closed: {error}"),
+        _ => {
+            if let Some(withheld) = notices.take(Notice::Closed) {
+                tracing::info!(%peer, withheld, "closed: {error}");
+            }
+        }
     }
 }
 
@@ -106,10 +120,16 @@ where
         address: peer.to_string(),
         query: request.query.into_iter().collect(),
     };
-    let answer = match ask_while_reading(wire, &question, context).await {
+    let attempt = context.door.attempt(peer.ip(), question.key.expose(), key.as_ref());
+    let answer = match ask_in_turn(wire, &attempt, &question, context).await {
         Ok(answer) => answer,
         Err(error) => {
-            tracing::info!(%peer, session = %id, key_id, ?encoder, "closed before the publish hook answered: {error}");
+            if let Some(withheld) = context.notices.take(Notice::Closed) {
+                tracing::info!(
+                    %peer, session = %id, key_id, ?encoder, withheld,
+                    "closed before the publish hook answered: {error}"
+                );
+            }
             return None;
         }
     };
@@ -121,15 +141,46 @@ where
                 %peer, session = %id, stream = %names.stream, broadcast = %names.broadcast, key_id, ?encoder,
                 "publishing"
             );
-            wire.rtmp.accept_publish(request.id);
+            if !wire.rtmp.accept_publish(request.id) {
+                session.end();
+                context.say_farewell(session.names.clone(), WITHDRAWN.to_owned());
+                return None;
+            }
             Some(session)
         }
         Err(Refused { code, reason }) => {
-            tracing::info!(%peer, session = %id, key_id, ?encoder, ?code, "refused: {reason}");
+            if let Some(withheld) = context.notices.take(Notice::Refused) {
+                tracing::info!(%peer, session = %id, key_id, ?encoder, ?code, withheld, "refused: {reason}");
+            }
             wire.rtmp.reject_publish(request.id, code, &reason);
             None
         }
     }
+}
+
+/// Asks when it is this encoder's turn. Until then nothing is read from it, so that it holds nothing.
+async fn ask_in_turn<H, S>(
+    wire: &mut Wire<S>,
+    attempt: &Attempt,
+    question: &hooks::PublishRequest,
+    context: &Context<H>,
+) -> Result<Result<PublishAnswer, Refused>, WireError>
+where
+    H: Hooks,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let door = &context.door;
+    let Some(_turn) = door.turn(context.limits.hook_timeout).await else {
+        return Ok(Err(Refused { code: RejectCode::Failed, reason: BUSY.to_owned() }));
+    };
+    if let Err(too_many) = door.begin(attempt) {
+        return Ok(Err(Refused { code: RejectCode::BadName, reason: too_many.to_string() }));
+    }
+    let answer = ask_while_reading(wire, question, context).await?;
+    if let Ok(answer) = &answer {
+        door.note(attempt, answer);
+    }
+    Ok(answer)
 }
 
 /// The encoder may send meanwhile (the protocol holds a bounded part of it), and may go away.
@@ -142,7 +193,8 @@ where
     H: Hooks,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut answer = pin!(admission::ask(&*context.hooks, question, context.limits.hook_timeout));
+    let mut answer =
+        pin!(admission::ask(&*context.hooks, question, context.limits.hook_timeout, &context.notices));
     loop {
         wire.flush().await?;
         let reads = wire.rtmp.wants_input();

@@ -9,8 +9,10 @@ use tokio_util::task::TaskTracker;
 
 use super::codecs::Codecs;
 use super::config::Limits;
+use super::door::Door;
 use super::farewell;
 use super::guests::Guests;
+use super::notices::Notices;
 use super::registry::Registry;
 
 /// See the module.
@@ -24,6 +26,10 @@ pub struct Context<H> {
     pub registry: Arc<Registry>,
     /// Its connections.
     pub guests: Guests,
+    /// Who may ask the control plane.
+    pub door: Door,
+    /// Log lines that strangers can cause.
+    pub notices: Arc<Notices>,
     /// Tasks of connections.
     pub connections: TaskTracker,
     /// Tasks that tell the control plane about ended sessions.

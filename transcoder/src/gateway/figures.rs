@@ -6,6 +6,7 @@ use std::sync::Arc;
 use headwater_domain::SessionId;
 use headwater_domain::metrics::Metric;
 
+use super::notices::Notices;
 use super::registry::Registry;
 
 /// What a session has counted.
@@ -21,13 +22,15 @@ struct Counted {
 #[derive(Debug)]
 pub struct Figures {
     registry: Arc<Registry>,
+    notices: Arc<Notices>,
     before: HashMap<SessionId, Counted>,
+    refusals: u64,
 }
 
 impl Figures {
     /// From nothing on.
-    pub fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, before: HashMap::new() }
+    pub fn new(registry: Arc<Registry>, notices: Arc<Notices>) -> Self {
+        Self { registry, notices, before: HashMap::new(), refusals: 0 }
     }
 
     /// The figures now.
@@ -43,11 +46,14 @@ impl Figures {
             counts.insert(session.id().clone(), now);
         }
         self.before = counts;
+        let refusals = self.notices.refusals();
+        let refused = refusals - std::mem::replace(&mut self.refusals, refusals);
         vec![
             Metric::count("Sessions", live),
             Metric::bytes("IngestBytes", fresh.received),
             Metric::bytes("BufferedBytes", self.registry.held()),
             Metric::count("LostMessages", fresh.lost),
+            Metric::count("Refusals", refused),
         ]
     }
 }
@@ -59,12 +65,14 @@ mod tests {
 
     use super::*;
     use crate::gateway::Limits;
+    use crate::gateway::notices::Notice;
 
     #[test]
     fn what_is_counted_is_counted_once_and_what_is_now_is_now() {
         let folder = tempfile::tempdir().unwrap();
         let registry = Arc::new(Registry::new(folder.path().to_owned(), Limits::default()));
-        let mut figures = Figures::new(registry.clone());
+        let notices = Arc::new(Notices::default());
+        let mut figures = Figures::new(registry.clone(), notices.clone());
         let stream = StreamId::from_random(1);
         let broadcast = BroadcastId::new(&stream, 1_000, 7);
         let open = |order| {
@@ -72,19 +80,23 @@ mod tests {
             let (stream, broadcast) = (stream.clone(), broadcast.clone());
             registry.open(SessionRef { session, stream, broadcast, order: 1 }).unwrap()
         };
-        let expected = |sessions, ingest| {
+        let expected = |sessions, ingest, refusals| {
             let (sessions, ingest) =
                 (Metric::count("Sessions", sessions), Metric::bytes("IngestBytes", ingest));
-            [sessions, ingest, Metric::bytes("BufferedBytes", 0), Metric::count("LostMessages", 0)]
+            let refusals = Metric::count("Refusals", refusals);
+            [sessions, ingest, Metric::bytes("BufferedBytes", 0), Metric::count("LostMessages", 0), refusals]
         };
-        assert_eq!(figures.take(), expected(0, 0));
+        assert_eq!(figures.take(), expected(0, 0, 0));
         let (first, second) = (open(1), open(2));
         first.note_received(70);
         second.note_received(7);
-        assert_eq!(figures.take(), expected(2, 77));
+        for _ in 0..100 {
+            notices.take(Notice::Refused);
+        }
+        assert_eq!(figures.take(), expected(2, 77, 100));
         second.note_received(5);
         first.end();
-        assert_eq!(figures.take(), expected(1, 5));
-        assert_eq!(figures.take(), expected(1, 0));
+        assert_eq!(figures.take(), expected(1, 5, 0));
+        assert_eq!(figures.take(), expected(1, 0, 0));
     }
 }

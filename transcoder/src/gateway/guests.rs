@@ -1,9 +1,9 @@
-//! Counts connections, in all and by address, so that one peer cannot take every place.
+//! Counts connections, in all and by group of addresses, so that one peer cannot take every place.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use headwater_domain::guesses::AddressGroup;
 use thiserror::Error;
 
 /// There is no place.
@@ -20,7 +20,7 @@ pub enum Full {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<AddressGroup, usize>,
 }
 
 /// See the module.
@@ -47,7 +47,8 @@ impl Guests {
     }
 
     /// Takes a place for a connection from `address`, until the answer is dropped.
-    pub fn enter(&self, address: IpAddr) -> Result<Place, Full> {
+    pub fn enter(&self, address: impl Into<AddressGroup>) -> Result<Place, Full> {
+        let address = address.into();
         let mut counts = self.lock();
         if counts.all >= self.max {
             return Err(Full::All);
@@ -66,7 +67,7 @@ impl Guests {
 #[derive(Debug)]
 pub struct Place {
     guests: Guests,
-    address: IpAddr,
+    address: AddressGroup,
 }
 
 impl Drop for Place {
@@ -84,6 +85,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -98,5 +101,14 @@ mod tests {
         drop(first);
         assert!(guests.enter(one).is_ok());
         assert_eq!(guests.count(), 2);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_has_the_places_of_one_address() {
+        let guests = Guests::new(10, 2);
+        let enter = |address: &str| guests.enter(address.parse::<IpAddr>().unwrap());
+        let _places = (enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap());
+        assert_eq!(enter("2001:db8::3").unwrap_err(), Full::Address);
+        assert!(enter("2001:db8:0:1::3").is_ok());
     }
 }

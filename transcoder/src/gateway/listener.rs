@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection;
 use super::context::Context;
 use super::error::GatewayError;
+use super::notices::Notice;
 
 /// Pause when the system has no descriptor or memory for another connection; it will not have one at once.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -60,7 +61,9 @@ pub async fn take_encoders<H: Hooks + 'static>(
         let place = match context.guests.enter(peer.ip()) {
             Ok(place) => place,
             Err(full) => {
-                tracing::info!(%peer, "refused: {full}");
+                if let Some(withheld) = context.notices.take(Notice::Full) {
+                    tracing::info!(%peer, withheld, "refused: {full}");
+                }
                 continue;
             }
         };
@@ -73,7 +76,11 @@ pub async fn take_encoders<H: Hooks + 'static>(
                 Some(tls) => match timeout_at(deadline, tls.accept(socket)).await {
                     Ok(Ok(socket)) => connection::serve(socket, peer, deadline, &context).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "no tls"),
-                    Err(_) => tracing::info!(%peer, "closed: tls handshake took too long"),
+                    Err(_) => {
+                        if let Some(withheld) = context.notices.take(Notice::Closed) {
+                            tracing::info!(%peer, withheld, "closed: tls handshake took too long");
+                        }
+                    }
                 },
             }
             drop(place);

@@ -2,7 +2,8 @@
 //! transcoders as HTTP-FLV.
 //!
 //! It relays bytes and decodes nothing. [`Gateway::start`] wires it: [`listener`] takes connections, [`connection`]
-//! brings each to its publish request, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
+//! brings each to its publish request, the [`door`] keeps
+//! guessers away, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
 //! through [`intake`] (what may come in, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
 //! [`farewell`] talk to the control plane about the sessions in the [`registry`], [`protection`] to ECS; [`figures`] are
 //! for the autoscaler.
@@ -15,12 +16,14 @@ pub mod codecs;
 pub mod config;
 pub mod connection;
 pub mod context;
+pub mod door;
 pub mod error;
 pub mod farewell;
 pub mod figures;
 pub mod guests;
 pub mod intake;
 pub mod listener;
+pub mod notices;
 pub mod protection;
 pub mod rate;
 pub mod registry;

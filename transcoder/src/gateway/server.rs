@@ -16,10 +16,12 @@ use tokio_util::task::TaskTracker;
 use super::beats::{Name, beat_until};
 use super::config::GatewayConfig;
 use super::context::Context;
+use super::door::Door;
 use super::error::GatewayError;
 use super::figures::Figures;
 use super::guests::Guests;
 use super::listener::{bind, take_encoders};
+use super::notices::Notices;
 use super::protection::protect_until;
 use super::registry::Registry;
 use super::session::{StopReason, Wish};
@@ -56,11 +58,14 @@ impl Gateway {
         let limits = config.limits;
         let registry = Arc::new(Registry::new(config.spool_dir, limits.clone()));
         let guests = Guests::new(limits.max_connections, limits.max_connections_per_ip);
+        let notices = Arc::new(Notices::default());
         let context = Arc::new(Context {
             hooks: hooks.clone(),
             identity: identity.clone(),
             registry: registry.clone(),
             guests: guests.clone(),
+            door: Door::new(limits.max_questions),
+            notices: notices.clone(),
             connections: TaskTracker::new(),
             farewells: TaskTracker::new(),
             leaving: shutdown.child_token(),
@@ -84,7 +89,7 @@ impl Gateway {
         let name = Name { gateway: identity, revision: config.revision };
         loops.spawn(beat_until(name, hooks, registry.clone(), superseded_in, done.clone()));
         loops.spawn(protect_until(config.protection, registry.clone(), superseded, done.clone()));
-        let mut figures = Figures::new(registry.clone());
+        let mut figures = Figures::new(registry.clone(), notices);
         loops.spawn(write_until(config.metrics, move || figures.take(), done.clone()));
         loops.spawn(registry.keep_house_until(done.clone()));
 

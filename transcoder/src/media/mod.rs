@@ -40,7 +40,7 @@ mod mux;
 mod part;
 mod pcm;
 mod pictures;
-mod remux;
+pub mod remux;
 mod rungs;
 mod scale;
 mod segment;

@@ -7,6 +7,7 @@ mod ends;
 mod enhanced;
 mod health;
 mod hooks;
+mod hostile;
 #[path = "../media_support/mod.rs"]
 mod media_support;
 mod program;

@@ -51,7 +51,7 @@ async fn surroundings() -> (SocketAddr, Asked) {
     (address, asked)
 }
 
-fn program(surroundings: SocketAddr, spool: &std::path::Path) -> Command {
+pub(crate) fn program(surroundings: SocketAddr, spool: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_transcoder"));
     command.arg("gateway").env_clear().stdin(Stdio::null()).kill_on_drop(true);
     command.env("SPOOL_DIR", spool).env("API_URL", format!("http://{surroundings}")).envs([
@@ -141,6 +141,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
         "IngestBytes": null,
         "BufferedBytes": null,
         "LostMessages": 0,
+        "Refusals": 0,
         "_aws": {
             "Timestamp": null,
             "CloudWatchMetrics": [{
@@ -151,6 +152,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
                     metric("IngestBytes", "Bytes"),
                     metric("BufferedBytes", "Bytes"),
                     metric("LostMessages", "Count"),
+                    metric("Refusals", "Count"),
                 ],
             }],
         },

@@ -1,5 +1,6 @@
 //! An RTMP publisher that sends exactly what a test wants: small made-up H.264 and AAC messages.
 
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
@@ -51,25 +52,32 @@ impl Publisher {
 
     /// Asks to publish, with more properties of the connect command.
     pub(crate) async fn ask(address: SocketAddr, more: Properties) -> Self {
-        let mut socket = TcpStream::connect(address).await.unwrap();
+        let socket = TcpStream::connect(address).await.unwrap();
+        Self::ask_over(socket, more, &stream_key_text()).await.unwrap()
+    }
+
+    /// Asks to publish with another key. Properties that come twice replace ours.
+    pub(crate) async fn ask_over(mut socket: TcpStream, more: Properties, key: &str) -> io::Result<Self> {
+        let address = socket.peer_addr()?;
         let mut hello = vec![3];
         hello.resize(1 + 1_536, 0);
-        socket.write_all(&hello).await.unwrap();
+        socket.write_all(&hello).await?;
         let mut answer = vec![0; 1 + 2 * 1_536];
-        socket.read_exact(&mut answer).await.unwrap();
-        socket.write_all(&answer[1..=1_536]).await.unwrap();
+        socket.read_exact(&mut answer).await?;
+        socket.write_all(&answer[1..=1_536]).await?;
         let mut publisher = Self { socket, heard: Vec::new(), chunk_size: 128 };
         let mut properties = vec![
             ("app".to_owned(), Value::from("live")),
             ("tcUrl".to_owned(), Value::from(format!("rtmp://{address}/live").as_str())),
         ];
+        properties.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
         properties.extend(more);
         publisher.command(0, &[Value::from("connect"), Value::Number(1.0), Value::Object(properties)]).await;
         publisher.command(0, &[Value::from("createStream"), Value::Number(2.0), Value::Null]).await;
-        let key = Value::from(stream_key_text().as_str());
-        let publish = [Value::from("publish"), Value::Number(3.0), Value::Null, key, Value::from("live")];
+        let publish =
+            [Value::from("publish"), Value::Number(3.0), Value::Null, Value::from(key), Value::from("live")];
         publisher.command(1, &publish).await;
-        publisher
+        Ok(publisher)
     }
 
     async fn command(&mut self, stream_id: u32, values: &[Value]) {
@@ -129,6 +137,11 @@ impl Publisher {
             .await;
         self.socket.shutdown().await.ok();
         self.closed().await;
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).await.ok();
     }
 
     /// Reads until the gateway says `text`.

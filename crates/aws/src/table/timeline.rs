@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use headwater_domain::BroadcastId;
-use headwater_domain::ports::{Commit, PortResult, ReadTimeline, Write, WriteTimeline};
+use headwater_domain::ports::{Commit, MAX_RECORDED, PortResult, ReadTimeline, Write, WriteTimeline};
 use headwater_domain::timeline::{Entry, Progress};
 
 use super::{Table, read, send_once};
@@ -20,8 +20,10 @@ impl ReadTimeline for Table {
 
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
         let mut entries = Vec::new();
-        let mut pages = self.query(timeline_partition(broadcast)).into_paginator().send();
-        while let Some(page) = pages.next().await {
+        let query = self.query(timeline_partition(broadcast)).scan_index_forward(false);
+        let mut pages = query.into_paginator().send();
+        while entries.len() < MAX_RECORDED {
+            let Some(page) = pages.next().await else { break };
             for item in page.map_err(port(READ))?.items() {
                 entries.push(read(item, READ)?);
             }

@@ -63,6 +63,12 @@ impl Event {
         self.text(&body.to_string())
     }
 
+    /// A body that is packed with gzip, as API Gateway hands it over: in base64.
+    pub fn packed(mut self, base64: &str) -> Self {
+        self.0["isBase64Encoded"] = json!(true);
+        self.text(base64).header("content-encoding", "gzip")
+    }
+
     /// The JSON body of the sample, to be changed.
     pub fn edit(self, change: impl FnOnce(&mut Value)) -> Self {
         let mut body = serde_json::from_str(self.0["body"].as_str().unwrap()).unwrap();

@@ -24,7 +24,7 @@ use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, Lease, Region, SegmentNumber, SessionId, Timestamp};
 use headwater_functions::api::{ApiFunction, ApiTable, Places};
 use headwater_functions::context::Context;
-use headwater_functions::hooks::{HookTable, HooksFunction};
+use headwater_functions::hooks::{Door, HookTable, HooksFunction};
 use headwater_functions::lifecycle::{LifecycleFunction, Report};
 use headwater_functions::playlist::PlaylistFunction;
 use serde_json::json;
@@ -160,6 +160,7 @@ impl World {
             pepper: pepper(),
             signing: signing(),
             revision,
+            door: Door::default(),
         }
     }
 

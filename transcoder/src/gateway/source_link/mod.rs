@@ -9,9 +9,11 @@ mod problem;
 pub mod serve;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, put};
 use axum::{Json, Router};
@@ -20,6 +22,7 @@ use headwater_domain::tokens::SigningKey;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use self::body::Reading;
 pub use self::health::Health;
@@ -31,6 +34,11 @@ use super::registry::Registry;
 use super::session::Session;
 use super::spool::Located;
 use super::spool::index::Start;
+
+/// Longest body of a request, bytes: `{"cursor":18446744073709551615}` has 31.
+const MAX_BODY_BYTES: usize = 1_024;
+/// For a commit's body to come. It is sent in one piece.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the handlers need.
 #[derive(Debug, Clone)]
@@ -49,7 +57,8 @@ impl SourceLink {
         Router::new()
             .route("/health", get(health))
             .route("/sources/{session}", get(read))
-            .route("/sources/{session}/committed", put(commit))
+            .route("/sources/{session}/committed", put(commit).layer(from_fn(in_time)))
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(self)
     }
 
@@ -77,6 +86,11 @@ async fn health(State(link): State<SourceLink>) -> Json<Health> {
         buffered_bytes: link.registry.held(),
         lost_messages: sessions.iter().map(|session| session.spool.lost()).sum(),
     })
+}
+
+/// A request whose handling does not wait for anything but its body.
+async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
+    timeout(BODY_TIMEOUT, next.run(request)).await.map_err(|_| Problem::SLOW)
 }
 
 #[derive(Debug, Deserialize)]

@@ -30,6 +30,8 @@ impl Problem {
         "too-many-readers",
         "the session is read too many times already",
     );
+    pub(super) const SLOW: Self =
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "the request's body did not come in time");
     pub(super) const INTERNAL: Self =
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the gateway's disk failed");
 

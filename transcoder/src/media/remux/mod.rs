@@ -18,7 +18,7 @@ use self::converter::{Converter, Outcome};
 use self::sniff::Form;
 
 /// What follows a run's bytes on their way into a demuxer.
-pub(super) trait Watch {
+pub trait Watch {
     /// FLV, as it is handed on.
     fn flv(&mut self, bytes: &[u8]);
     /// A media tag with these bits of its cursor and this DTS, in milliseconds, became what starts at `position`.
@@ -26,7 +26,7 @@ pub(super) trait Watch {
 }
 
 /// What a demuxer is given.
-pub(super) enum Container<R, W> {
+pub enum Container<R, W> {
     /// The run as it came.
     Flv(FlvReader<R, W>),
     /// What was made of it.
@@ -40,7 +40,7 @@ type Whole<R> = io::Chain<Cursor<Vec<u8>>, R>;
 ///
 /// # Errors
 /// Those of `reader`.
-pub(super) fn open<R: Read, W: Watch>(mut reader: R, watch: W) -> io::Result<Container<R, W>> {
+pub fn open<R: Read, W: Watch>(mut reader: R, watch: W) -> io::Result<Container<R, W>> {
     let mut head = Vec::new();
     let form = sniff::sniff(&mut reader, &mut head)?;
     let mut head = Cursor::new(head);
@@ -62,7 +62,7 @@ pub(super) fn open<R: Read, W: Watch>(mut reader: R, watch: W) -> io::Result<Con
 }
 
 /// Hands the bytes on.
-pub(super) struct FlvReader<R, W> {
+pub struct FlvReader<R, W> {
     inner: Whole<R>,
     watch: W,
 }
@@ -76,7 +76,7 @@ impl<R: Read, W: Watch> Read for FlvReader<R, W> {
 }
 
 /// Hands on what [`Converter`] makes of the tags.
-pub(super) struct Remuxer<R, W> {
+pub struct Remuxer<R, W> {
     inner: Whole<R>,
     watch: W,
     converter: Converter,

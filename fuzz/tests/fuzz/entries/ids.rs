@@ -1,0 +1,45 @@
+//! Names and secrets in text.
+
+use headwater_domain::hooks::Secret;
+use headwater_domain::key::StreamKey;
+use headwater_domain::part::PartPath;
+use headwater_domain::tokens::SigningKey;
+use headwater_domain::{BroadcastId, KeyId, Lease, Nonce, Region, SessionId, StreamId, Timestamp};
+
+/// What is read is written the same, and holds nothing that a path or a header could be led astray with.
+pub(crate) fn ids(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    macro_rules! round_trip {
+        ($($name:ty),*) => {$(
+            match text.parse::<$name>() {
+                Ok(id) => {
+                    let shown = id.to_string();
+                    assert_eq!(shown.parse::<$name>().ok(), Some(id));
+                    assert!(shown.bytes().all(|byte| byte.is_ascii_graphic() && !b"%?#\\".contains(&byte)), "{shown}");
+                    assert!(!shown.split('/').any(|part| part.is_empty() || part == ".."), "{shown}");
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        )*};
+    }
+    round_trip!(StreamId, BroadcastId, SessionId, KeyId, Nonce, Region, Lease, PartPath);
+    if let Ok(path) = text.parse::<PartPath>() {
+        assert_eq!(path.to_string(), text, "one way to write a path");
+    }
+}
+
+/// A stream key reads back what it is and shows nothing; a source token that was not made opens nothing.
+pub(crate) fn key(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match text.parse::<StreamKey>() {
+        Ok(key) => {
+            assert_eq!(key.reveal().expose(), text);
+            let secret = text.rsplit('-').next().unwrap_or_default();
+            assert!(!format!("{key:?}").contains(secret));
+        }
+        Err(error) => assert!(text.is_empty() || !error.to_string().contains(text) || text.len() < 12),
+    }
+    let session = SessionId::from_random(1);
+    let signing = SigningKey::new(Secret::new("a key that no fuzzer knows"));
+    assert!(!signing.opens_source(text, &session, Timestamp(0)));
+}

@@ -1,0 +1,142 @@
+//! Messages that are made to cost: announced long, nested deep, spread over thousands of chunk streams.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use headwater_rtmp::amf::Properties;
+
+use super::house::House;
+use super::strangers::{CONNECT, handshake, heard_to_end, send, stranger};
+use super::witness::Witness;
+use crate::rtmp_client::Publisher;
+use crate::support::stream_key_text;
+
+/// Times that each is tried: a cost that is not bounded shows.
+const TIMES: usize = 20;
+
+/// A type 0 header on chunk stream `id` (RTMP section 5.3.1.1) that announces `length` bytes of `kind`.
+fn announce(id: u32, length: u32, kind: u8) -> Vec<u8> {
+    let basic = match id {
+        0..64 => vec![id as u8],
+        64..320 => vec![0, (id - 64) as u8],
+        _ => vec![1, ((id - 64) % 256) as u8, ((id - 64) / 256) as u8],
+    };
+    let [_, a, b, c] = length.to_be_bytes();
+    [basic, vec![0, 0, 0, a, b, c, kind, 1, 0, 0, 0]].concat()
+}
+
+/// A command in one chunk.
+fn command(body: &[u8]) -> Vec<u8> {
+    let size = [&announce(2, 4, 1)[..8], &[0, 0, 0, 0], &0x10_0000u32.to_be_bytes()].concat();
+    [size, announce(3, body.len() as u32, 20), body.to_vec()].concat()
+}
+
+/// A name, what is sent, whether by somebody who may publish, and how the log says that it ended.
+type Attack = (&'static str, Vec<u8>, bool, &'static str);
+
+fn attacks() -> Vec<Attack> {
+    let x = b"\x02\0\x01x\0\0\0\0\0\0\0\0\0";
+    let connected = |more: Vec<u8>| [CONNECT.to_vec(), more].concat();
+    let spread = |announced: u32| {
+        (64..4_064).flat_map(|id| [announce(id, announced, 9), vec![0; 128]].concat()).collect::<Vec<_>>()
+    };
+    let announced = "message of 16777215 bytes and type 9, at most 65536 allowed";
+    vec![
+        ("16 MB announced before connect", announce(9, 0xff_ffff, 9), false, announced),
+        (
+            "16 MB announced after connect",
+            connected(announce(9, 0xff_ffff, 20)),
+            false,
+            "message of 16777215 bytes and type 20, at most 65536 allowed",
+        ),
+        (
+            "9 MB announced while publishing",
+            announce(9, 9 << 20, 9),
+            true,
+            "ended: chunk stream: message of 9437184 bytes and type 9, at most 8388608 allowed",
+        ),
+        ("4,000 chunk streams", spread(60_000), false, "closed: chunk stream: more than 64 chunk streams"),
+        (
+            "4,000 chunk streams while publishing",
+            spread(8 << 20),
+            true,
+            "ended: chunk stream: more than 64 chunk streams",
+        ),
+        (
+            "objects nested 10,000 deep",
+            connected(command(&[&x[..], &b"\x0a\0\0\0\x01".repeat(10_000)].concat())),
+            false,
+            "amf nested deeper than 16 levels",
+        ),
+        (
+            "an array of four billion",
+            connected(command(&[&x[..], b"\x0a\xff\xff\xff\xff\x05"].concat())),
+            false,
+            "command: amf",
+        ),
+        (
+            "60,000 values in one command",
+            connected(command(&[&x[..], &[5; 60_000]].concat())),
+            false,
+            "values",
+        ),
+        (
+            "a thousand commands",
+            connected(command(&[&x[..], &[5]].concat()).repeat(1_000)),
+            false,
+            "more than 64 commands before publishing",
+        ),
+        ("chunks of 0 bytes", [&announce(2, 4, 1)[..], &[0; 4]].concat(), false, "chunk size 0 is not"),
+    ]
+}
+
+/// Sends it and waits for the end.
+async fn attack(house: &House, from: usize, bytes: &[u8], publishing: bool) {
+    let socket = stranger(from, house.rtmp).await;
+    if publishing {
+        let mut publisher = Publisher::ask_over(socket, Properties::new(), &stream_key_text()).await.unwrap();
+        publisher.hears("NetStream.Publish.Start").await;
+        publisher.send_raw(bytes).await;
+        publisher.closed().await;
+    } else {
+        let mut socket = socket;
+        send(&mut socket, &[&handshake(), bytes].concat()).await;
+        heard_to_end(&mut socket).await;
+    }
+}
+
+#[tokio::test]
+async fn hostile_messages_end_their_connection_and_cost_little() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    for (n, (_, bytes, publishing, ends)) in attacks().into_iter().enumerate() {
+        witness.beside(attack(&house, n, &bytes, publishing)).await;
+        house.says(ends).await;
+    }
+    for (n, (name, bytes, publishing, _)) in attacks().into_iter().enumerate() {
+        let before = house.used();
+        witness.beside(join_all((0..TIMES).map(|_| attack(&house, n, &bytes, publishing)))).await;
+        house.cost(&format!("{TIMES} times {name}"), before, Duration::from_secs(5), 24);
+    }
+    witness.beside(house.until_connections(1)).await;
+    witness.end().await;
+    house.close().await;
+}
+
+/// A publish request with the right key, and what breaks the connection right behind it.
+#[tokio::test]
+async fn a_request_that_breaks_behind_itself_opens_no_session() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    let key = stream_key_text();
+    let publish =
+        [&b"\x02\0\x07publish\0\0\0\0\0\0\0\0\0\x05"[..], &[2, 0, key.len() as u8], key.as_bytes()].concat();
+    let bytes = [CONNECT.to_vec(), command(&publish), announce(9, 0xff_ffff, 9)].concat();
+    witness.beside(attack(&house, 0, &bytes, false)).await;
+    witness.beside(house.until_connections(1)).await;
+    house.says("message of 16777215 bytes and type 9").await;
+    assert_eq!(house.log().iter().filter(|line| line.contains(" publishing ")).count(), 1, "the witness");
+    assert_eq!(house.health().await["sessions"], 1);
+    witness.end().await;
+    house.close().await;
+}
