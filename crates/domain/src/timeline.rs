@@ -205,7 +205,7 @@ pub struct ResumePoint {
     /// Where the source stands.
     pub source: SourcePosition,
     /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
-    /// those that it names may not be stored.
+    /// those that it names may not be stored; none of the other region.
     pub inits: Vec<(String, String, String)>,
     /// Renditions that were the source's own packets.
     #[serde(default)]
@@ -256,7 +256,8 @@ pub fn takeover(
 ) -> Option<ResumePoint> {
     let (last, before) = line.split_last()?;
     if last.lease.region != *region {
-        let mut point = ResumePoint::after(last);
+        // Its bucket may be gone for good with its region: no segment of ours may need anything from it.
+        let mut point = ResumePoint { inits: Vec::new(), ..ResumePoint::after(last) };
         let unseen = now.since(last.committed_at).as_millis().div_ceil(shortest.as_millis().max(1));
         point.next.0 += u64::try_from(unseen).unwrap_or(u64::MAX / 2) + TAKEOVER_MARGIN;
         return Some(point);
@@ -321,6 +322,16 @@ mod tests {
         let next = |region| takeover(std::slice::from_ref(&last), &region, second, later).unwrap().next;
         assert_eq!(next(samples::region_a()), SegmentNumber(8));
         assert_eq!(next(samples::region_b()), SegmentNumber(8 + 3 + 2));
+    }
+
+    #[test]
+    fn a_takeover_from_the_other_region_needs_nothing_from_its_bucket() {
+        let last = samples::entry(1, 7);
+        let second = std::time::Duration::from_secs(1);
+        let inits = |region| {
+            takeover(std::slice::from_ref(&last), &region, second, last.committed_at).unwrap().inits.len()
+        };
+        assert_eq!((inits(samples::region_a()), inits(samples::region_b())), (2, 0));
     }
 
     #[test]

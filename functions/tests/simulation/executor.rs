@@ -81,6 +81,7 @@ pub fn spawn(process: Process, work: impl Future<Output = ()> + 'static) {
 
 /// Ends a process in the middle of whatever it does.
 pub fn kill(process: Process) {
+    assert_ne!(process, NETWORK);
     let dropped: Vec<_> = core(|core| {
         core.frozen.remove(&process);
         core.tasks.extract_if(.., |_, (of, _)| *of == process).collect()

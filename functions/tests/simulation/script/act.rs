@@ -69,6 +69,9 @@ pub fn act(event: Event) {
         Event::StopStream(side) => manage(side, "POST", format!("/v1/streams/{}/stop", samples::stream_id())),
         Event::RegionLost(side, time) => {
             disturbed(time);
+            if world::with(|world| world.region(side).lost) {
+                return;
+            }
             lose(side);
             executor::spawn(NETWORK, async move {
                 sleep(time).await;

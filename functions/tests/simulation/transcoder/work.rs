@@ -1,5 +1,6 @@
 //! The task's work: reads its session, makes segments in real time or faster, stores and commits them in order.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use headwater_domain::beat::Activity;
@@ -7,7 +8,7 @@ use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Commit, WriteTimeline};
 use headwater_domain::stream::Latency;
 use headwater_domain::timeline::{Entry, ResumePoint};
-use headwater_domain::SessionId;
+use headwater_domain::{SegmentNumber, SessionId};
 
 use super::Task;
 use super::author::{Author, RENDITION, Stretch};
@@ -57,12 +58,13 @@ pub(super) struct Worker {
     last: Option<Order>,
     finished: Option<SessionId>,
     drain_until: Option<u64>,
+    lost_parts: BTreeSet<(SegmentNumber, usize)>,
 }
 
 impl Worker {
     pub(super) fn new(task: Rc<Task>) -> Self {
         let author = Author::new(task.broadcast.clone(), task.lease.clone());
-        Self { task, author, last: None, finished: None, drain_until: None }
+        Self { task, author, last: None, finished: None, drain_until: None, lost_parts: BTreeSet::new() }
     }
 
     pub(super) async fn work(&mut self) -> Exit {
@@ -241,9 +243,12 @@ impl Worker {
                 self.author.stored(&path);
             } else if !entry.open {
                 entry.gap = true;
-            } else if let Some(part) = entry.parts.last_mut() {
-                part.gap = true;
+            } else {
+                self.lost_parts.insert((entry.number, entry.parts.len() - 1));
             }
+        }
+        for (index, part) in entry.parts.iter_mut().enumerate() {
+            part.gap |= self.lost_parts.contains(&(entry.number, index));
         }
         entry.committed_at = self.task.now();
         match self.put(&entry).await? {
