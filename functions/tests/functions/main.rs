@@ -22,6 +22,7 @@ mod hooks_publish;
 mod lifecycle;
 mod openapi;
 mod openapi_bodies;
+mod playlist_holes;
 mod playlist_http;
 mod playlist_low_latency;
 mod playlist_media;
