@@ -77,7 +77,12 @@ pub fn playlist(side: Side) -> PlaylistFunction<Table, NoParts> {
 }
 
 /// Runs a function in `to`'s region for somebody in `from`'s, if the way is open there and back.
-pub async fn run<T: 'static>(from: Side, to: Side, lossy: u64, work: impl Future<Output = T> + 'static) -> Option<T> {
+pub async fn run<T: 'static>(
+    from: Side,
+    to: Side,
+    lossy: u64,
+    work: impl Future<Output = T> + 'static,
+) -> Option<T> {
     let is_open = move || {
         world::with(|world| {
             let region = world.region(to);
@@ -108,7 +113,11 @@ pub async fn run<T: 'static>(from: Side, to: Side, lossy: u64, work: impl Future
 }
 
 /// Asks the own region's hooks, then the peer's, as the hook client does.
-pub async fn ask<A: DeserializeOwned>(from: Side, path: &'static str, question: &impl Serialize) -> Option<A> {
+pub async fn ask<A: DeserializeOwned>(
+    from: Side,
+    path: &'static str,
+    question: &impl Serialize,
+) -> Option<A> {
     let question = serde_json::to_string(question).unwrap();
     for to in [from, from.peer()] {
         let request = Request::post(path).body(Body::Text(question.clone())).unwrap();

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use headwater_domain::SessionId;
 
+use super::dice;
 use super::executor::{self, NETWORK, sleep};
 use super::gateway;
 use super::world::{Side, tell};
-use super::dice;
 
 /// How often an encoder looks around, in milliseconds.
 const LOOK_EVERY: u64 = 250;
@@ -19,6 +19,8 @@ pub struct Encoder {
     /// Drop the connection as it stands: the gateway notices after so many milliseconds, at once if 0.
     pub drop_after: Option<u64>,
     pub connected: Option<(Side, SessionId)>,
+    /// It does not give up when another one takes over.
+    pub is_last: bool,
 }
 
 thread_local! {
@@ -46,7 +48,10 @@ pub fn start(home: Side) {
                     let reason = publish(home, place, &session).await;
                     with(home, |encoder| encoder.connected = None);
                     // Two encoders with one key: one of them gives up, sooner or later.
-                    if reason.contains("taken over") && dice::chance(60) {
+                    if reason.contains("taken over")
+                        && !with(home, |encoder| encoder.is_last)
+                        && dice::chance(60)
+                    {
                         with(home, |encoder| encoder.publishes = false);
                     }
                     sleep(dice::between(500, 3_000)).await;

@@ -89,7 +89,8 @@ async fn beat(side: Side) {
 /// An encoder connects; the session, or why there is none.
 pub async fn connect(side: Side, key: String) -> Result<SessionId, String> {
     let (answer, answered) = oneshot::channel();
-    let gateway = world::with(|world| (!world.region(side).lost).then_some(world.region(side).gateway.process));
+    let gateway =
+        world::with(|world| (!world.region(side).lost).then_some(world.region(side).gateway.process));
     let Some(process) = gateway else {
         sleep(1_000).await;
         return Err("no answer".into());

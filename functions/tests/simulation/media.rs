@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::channel::oneshot;
 use headwater_domain::ports::{FaultKind, PortResult};
 
 use super::dice;
-use super::executor::sleep;
+use super::executor::{self, NETWORK, sleep};
 use super::table::fault;
 use super::world::{self, Side, violated};
 
@@ -45,21 +46,32 @@ async fn put(from: Side, to: Side, path: &str, writer: &str) -> PortResult<()> {
     Ok(())
 }
 
-/// Stores an object as the transcoder does: three tries in its own bucket and, if there is to be one, as many of a
-/// copy; one of both is enough.
+/// Stores an object as the transcoder does: in its own bucket, with a copy beside it if there is to be one; only if the
+/// own bucket fails the copy is waited for.
 pub async fn store(side: Side, mirror: bool, path: &str, writer: &str) -> bool {
-    let mut stored = false;
-    for to in [side, side.peer()] {
-        if to != side && !mirror {
-            continue;
-        }
-        for pause in [200, 400, 0] {
-            if put(side, to, path, writer).await.is_ok() {
-                stored = true;
-                break;
-            }
-            sleep(pause).await;
-        }
+    let copy = mirror.then(|| {
+        let (done, copied) = oneshot::channel();
+        let (path, writer) = (path.to_owned(), writer.to_owned());
+        executor::spawn(NETWORK, async move {
+            let _ = done.send(put_often(side, side.peer(), &path, &writer).await);
+        });
+        copied
+    });
+    if put_often(side, side, path, writer).await {
+        return true;
     }
-    stored
+    match copy {
+        Some(copied) => copied.await.unwrap_or(false),
+        None => false,
+    }
+}
+
+async fn put_often(from: Side, to: Side, path: &str, writer: &str) -> bool {
+    for pause in [200, 400, 0] {
+        if put(from, to, path, writer).await.is_ok() {
+            return true;
+        }
+        sleep(pause).await;
+    }
+    false
 }

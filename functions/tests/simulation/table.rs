@@ -158,8 +158,7 @@ impl ReadKeys for Table {
 impl WriteKeys for Table {
     async fn add_key(&self, record: &KeyRecord) -> PortResult<()> {
         let key = Key::StreamKey(&record.stream, &record.id);
-        let put =
-            |there: Option<&Item>| there.is_none().then(|| Item::StreamKey(Box::new(record.clone())));
+        let put = |there: Option<&Item>| there.is_none().then(|| Item::StreamKey(Box::new(record.clone())));
         self.write("add a key", key, put).await.map(drop)
     }
 

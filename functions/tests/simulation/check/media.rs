@@ -66,7 +66,9 @@ fn check_once(side: Side, line: &[Entry]) {
         if before.is_some_and(|before| from < before) {
             violated(|| {
                 let (number, lease) = (entry.number.0, &entry.lease);
-                format!("{side:?} shows media twice: segment {number} of {lease} begins at {from} ms, shown until {before:?}")
+                format!(
+                    "{side:?} shows media twice: segment {number} of {lease} begins at {from} ms, shown until {before:?}"
+                )
             });
         }
     }

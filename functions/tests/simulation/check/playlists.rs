@@ -160,6 +160,8 @@ fn backwards(before: &Playlist, now: &Playlist) -> Option<String> {
 
 /// Whether every region says that a broadcast is complete.
 pub fn is_complete(broadcast: &BroadcastId) -> bool {
-    let ended = |side| get(side, &path(side, broadcast, "playlists"), None).is_ok_and(|text| text.contains("#EXT-X-ENDLIST"));
+    let ended = |side| {
+        get(side, &path(side, broadcast, "playlists"), None).is_ok_and(|text| text.contains("#EXT-X-ENDLIST"))
+    };
     SIDES.into_iter().all(ended)
 }

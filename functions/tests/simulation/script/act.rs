@@ -28,7 +28,9 @@ pub fn act(event: Event) {
             disturbed(most);
             world::with(|world| world.lag = (least, most));
         }
-        Event::NoCapacity(side, time) => for_a_while(side, time, |region, broken| region.no_capacity = broken),
+        Event::NoCapacity(side, time) => {
+            for_a_while(side, time, |region, broken| region.no_capacity = broken)
+        }
         Event::CallsLost(percent, time) => {
             world::with(|world| world.lossy = percent);
             later(time, |world| world.lossy = 0);
@@ -47,12 +49,16 @@ pub fn act(event: Event) {
             for_a_while(side, time, |region, broken| region.table_down = broken);
         }
         Event::Throttled(side, percent, time) => {
-            for_a_while(side, time, move |region, broken| region.throttled = if broken { percent } else { 0 });
+            for_a_while(side, time, move |region, broken| {
+                region.throttled = if broken { percent } else { 0 }
+            });
         }
         Event::BucketFailing(side, percent, time) => for_a_while(side, time, move |region, broken| {
             region.bucket_failing = if broken { percent } else { 0 };
         }),
-        Event::BucketDown(side, time) => for_a_while(side, time, |region, broken| region.bucket_down = broken),
+        Event::BucketDown(side, time) => {
+            for_a_while(side, time, |region, broken| region.bucket_down = broken)
+        }
         Event::Partition(time) => {
             disturbed(time);
             world::with(|world| world.partitioned = true);
@@ -99,6 +105,7 @@ pub fn calm() {
     if SIDES.into_iter().all(|side| encoder::with(side, |encoder| encoder.publishes)) {
         encoder::with(Side::B, |encoder| encoder.publishes = false);
     }
+    SIDES.into_iter().for_each(|side| encoder::with(side, |encoder| encoder.is_last = true));
 }
 
 /// The minute sweep of a region, for ever.

@@ -204,7 +204,12 @@ impl Worker {
     }
 
     /// Waits until there is media up to `goal`, or less at the session's end.
-    async fn wait_for(&mut self, id: &SessionId, goal: u64, replaced: &mut Option<u64>) -> Result<u64, Worked> {
+    async fn wait_for(
+        &mut self,
+        id: &SessionId,
+        goal: u64,
+        replaced: &mut Option<u64>,
+    ) -> Result<u64, Worked> {
         loop {
             match self.newest_order() {
                 Some(TranscoderOrder::Fenced) => return Err(Worked::Exit(Exit::Fenced)),
