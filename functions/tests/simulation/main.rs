@@ -24,7 +24,7 @@ mod world;
 pub use run::{key_id, key_text};
 
 /// Seeds that every run of the tests tries.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 400;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect(variable))

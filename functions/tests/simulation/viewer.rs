@@ -7,7 +7,7 @@ use super::executor::{self, NETWORK, sleep};
 use super::world::{self, Side, tell, violated};
 
 /// A player reloads about so often.
-const RELOAD_EVERY: u64 = 2_000;
+const RELOAD_EVERY: u64 = 3_000;
 /// Replication that works is done after so long; a region may be that much behind, and two segments.
 const BEHIND: u64 = 2;
 

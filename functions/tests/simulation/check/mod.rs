@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 
 use headwater_domain::BroadcastId;
 
+use self::playlists::Kind;
 use super::store::Item;
 use super::world::{self, Side};
 
 thread_local! {
-    static CHANGED: RefCell<BTreeSet<(Side, BroadcastId)>> = RefCell::default();
+    static CHANGED: RefCell<BTreeSet<(Side, BroadcastId, Kind)>> = RefCell::default();
 }
 
 /// Forgets the world before.
@@ -36,20 +37,21 @@ pub fn written(side: Side, item: &Item) {
 
 /// A replica has a new item.
 pub fn replicated(side: Side, item: &Item) {
-    if let Item::Entry(entry) = item {
-        changed(side, &entry.broadcast);
-    }
-}
-
-/// A broadcast's playlists may be other ones now.
-pub fn changed(side: Side, broadcast: &BroadcastId) {
-    CHANGED.with_borrow_mut(|changed| changed.insert((side, broadcast.clone())));
+    let Item::Entry(entry) = item else { return };
+    CHANGED.with_borrow_mut(|changed| {
+        if !entry.parts.is_empty() {
+            changed.insert((side, entry.broadcast.clone(), Kind::Parts));
+        }
+        if !entry.open {
+            changed.insert((side, entry.broadcast.clone(), Kind::Segments));
+        }
+    });
 }
 
 /// Checks what has changed; whether all is still well.
 pub fn step() -> bool {
-    for (side, broadcast) in CHANGED.take() {
-        playlists::look(side, &broadcast);
+    for (side, broadcast, kind) in CHANGED.take() {
+        playlists::look(side, &broadcast, kind);
     }
     world::with(|world| world.violations.is_empty())
 }

@@ -80,9 +80,20 @@ fn quoted(attributes: &str) -> Option<String> {
     Some(attributes.split_once("URI=\"")?.1.split('"').next()?.to_owned())
 }
 
-/// The path of a broadcast's playlist, with parts or without.
-pub fn path(side: Side, broadcast: &BroadcastId, kind: &str) -> String {
-    format!("/{}/{kind}/{broadcast}/720p.m3u8", side.region())
+/// The two playlists of a rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Segments,
+    Parts,
+}
+
+/// The path of a broadcast's playlist.
+fn path(side: Side, broadcast: &BroadcastId, kind: Kind) -> String {
+    let folder = match kind {
+        Kind::Segments => "playlists",
+        Kind::Parts => "low-latency",
+    };
+    format!("/{}/{folder}/{broadcast}/720p.m3u8", side.region())
 }
 
 /// Asks a region's playlist function, as a viewer near it does.
@@ -96,11 +107,9 @@ pub fn get(side: Side, path: &str, attempt: Option<&str>) -> Result<String, u16>
     if answer.status() == 200 { Ok(text(answer)) } else { Err(answer.status().as_u16()) }
 }
 
-/// Looks at a broadcast's playlists in one region.
-pub fn look(side: Side, broadcast: &BroadcastId) {
-    for kind in ["playlists", "low-latency"] {
-        look_at(side, path(side, broadcast, kind));
-    }
+/// Looks at a broadcast's playlist in one region.
+pub fn look(side: Side, broadcast: &BroadcastId, kind: Kind) {
+    look_at(side, path(side, broadcast, kind));
 }
 
 /// Looks at all that were seen: time changes them, too.
@@ -161,7 +170,8 @@ fn backwards(before: &Playlist, now: &Playlist) -> Option<String> {
 /// Whether every region says that a broadcast is complete.
 pub fn is_complete(broadcast: &BroadcastId) -> bool {
     let ended = |side| {
-        get(side, &path(side, broadcast, "playlists"), None).is_ok_and(|text| text.contains("#EXT-X-ENDLIST"))
+        get(side, &path(side, broadcast, Kind::Segments), None)
+            .is_ok_and(|text| text.contains("#EXT-X-ENDLIST"))
     };
     SIDES.into_iter().all(ended)
 }

@@ -18,12 +18,15 @@ const LIVE_WITHIN: u64 = 300_000;
 /// Without: the reconnect window and the patience with a silent peer, twice a minute, a minute of draining, two sweeps.
 const OVER_WITHIN: u64 = 420_000;
 
+/// How often it is looked whether the world has come to rest.
+const LOOK_EVERY: u64 = 3_000;
+
 /// Runs until `holds`; a violation if that takes longer than `within`.
 fn run_until(within: u64, holds: impl Fn() -> Result<(), String>) {
     let deadline = executor::now() + within;
     let mut missing = Ok(());
     while executor::now() < deadline && world::with(|world| world.violations.is_empty()) {
-        executor::run(executor::now() + 1_000, super::step);
+        executor::run(executor::now() + LOOK_EVERY, super::step);
         missing = holds();
         if missing.is_ok() {
             return;

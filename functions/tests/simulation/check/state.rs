@@ -15,7 +15,7 @@ use crate::world::{self, SIDES, Side, violated};
 /// heartbeat may have been on its way for a third of one, and this looks twice a second.
 const LIVE_WITHOUT_WRITER: u64 = 15_000 + 1_000 + 300 + 500;
 /// Playlists change with time, too.
-const LOOK_AT_PLAYLISTS_EVERY: u64 = 5_000;
+const LOOK_AT_PLAYLISTS_EVERY: u64 = 10_000;
 
 thread_local! {
     static LAST_WRITER: RefCell<BTreeMap<BroadcastId, u64>> = RefCell::default();

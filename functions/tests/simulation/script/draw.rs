@@ -7,19 +7,25 @@ use crate::dice::Dice;
 use crate::world::Side;
 
 /// When the last thing happens, at the latest.
-const LAST_AT: u64 = 90_000;
-const MAX_EVENTS: u64 = 9;
+const LAST_AT: u64 = 60_000;
+const MAX_EVENTS: u64 = 8;
 
 pub fn draw(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
     let setting = Setting {
-        latency: if dice.chance(25) { Latency::Low } else { Latency::Standard },
+        latency: if dice.chance(12) { Latency::Low } else { Latency::Standard },
         policy: if dice.chance(15) { PublishPolicy::Reject } else { PublishPolicy::Takeover },
         mirror: dice.chance(60),
         window_seconds: u32::try_from(dice.between(5, 20)).unwrap(),
         skew: i64::try_from(dice.between(0, 2_001)).unwrap() - 1_000,
         lag: dice.one(&[(100, 500), (300, 1_500), (200, 4_000)]),
-        start_delay: dice.one(&[(1_000, 5_000), (1_000, 5_000), (15_000, 40_000), (20_000, 70_000)]),
+        start_delay: dice.one(&[
+            (1_000, 5_000),
+            (1_000, 5_000),
+            (1_000, 5_000),
+            (3_000, 15_000),
+            (15_000, 40_000),
+        ]),
     };
     let mut events = vec![(dice.between(500, 5_000), Event::Publish(side(dice)))];
     for _ in 0..dice.between(2, MAX_EVENTS) {
@@ -57,7 +63,7 @@ fn event(dice: &mut Dice) -> Event {
         16 => Event::Throttled(side, dice.between(5, 80), seconds(dice, 5, 40)),
         17 => Event::BucketFailing(side, dice.between(10, 90), seconds(dice, 5, 40)),
         18 => Event::BucketDown(side, seconds(dice, 5, 60)),
-        19 | 20 => Event::Partition(seconds(dice, 5, 90)),
+        19 | 20 => Event::Partition(seconds(dice, 5, 60)),
         21 => {
             let lags = [(50, 200), (1_000, 6_000), (5_000, 30_000)];
             let (least, most) = dice.one(&lags);
@@ -67,6 +73,6 @@ fn event(dice: &mut Dice) -> Event {
             let kinds = [Event::Sweep, Event::RevokeKey(side), Event::StopStream(side)];
             dice.one(&kinds)
         }
-        _ => Event::RegionLost(side, seconds(dice, 5, 90)),
+        _ => Event::RegionLost(side, seconds(dice, 5, 60)),
     }
 }
