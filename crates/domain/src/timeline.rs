@@ -6,6 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod takeover;
+
+pub use takeover::{ResumePoint, Takeover};
+
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
 use crate::time::{MediaTime, Span, Timestamp};
 
@@ -189,91 +193,6 @@ pub fn playlist_path(region: &Region, broadcast: &BroadcastId, rendition: &str) 
     format!("{region}/playlists/{broadcast}/{rendition}.m3u8")
 }
 
-/// What a transcoder must know to go on exactly where the timeline ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResumePoint {
-    /// Number of the next segment.
-    pub next: SegmentNumber,
-    /// Discontinuities so far.
-    pub discontinuities: u64,
-    /// End of the video, if the last entry had any.
-    pub video_end: Option<MediaTime>,
-    /// End of the audio, if the last entry had any.
-    pub audio_end: Option<MediaTime>,
-    /// Wall-clock time of that end.
-    pub until: Timestamp,
-    /// Where the source stands.
-    pub source: SourcePosition,
-    /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
-    /// those that it names may not be stored.
-    pub inits: Vec<(String, String, String)>,
-    /// Renditions that were the source's own packets.
-    #[serde(default)]
-    pub copied: Vec<String>,
-    /// Parts of the next segment that viewers have seen already: it must be cut at the same instants, and go on behind
-    /// them.
-    #[serde(default)]
-    pub open: Vec<EntryPart>,
-}
-
-impl ResumePoint {
-    /// After `entry`.
-    pub fn after(entry: &Entry) -> Self {
-        Self {
-            next: entry.number.next(),
-            discontinuities: entry.discontinuities,
-            video_end: entry.video.map(|span| span.end()),
-            audio_end: entry.audio.map(|span| span.end()),
-            until: entry.until(),
-            source: entry.source.clone(),
-            inits: entry
-                .renditions
-                .iter()
-                .filter(|_| !entry.gap)
-                .map(|rendition| {
-                    (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
-                })
-                .collect(),
-            copied: entry.renditions.iter().filter(|one| one.copied).map(|one| one.name.clone()).collect(),
-            open: Vec::new(),
-        }
-    }
-}
-
-/// Segments that a takeover from another region leaves out beyond those that time tells of.
-const TAKEOVER_MARGIN: u64 = 2;
-
-/// Where a lease of `region` goes on after `line`, all that is seen there, resolved.
-///
-/// In one region that is right behind the last segment; if parts of the next one are out already, it is made anew and
-/// goes on behind them. From the other region newer entries may be on their way still, so it goes on behind all that can
-/// have been written by now; what turns out to be missing becomes EXT-X-GAP.
-pub fn takeover(
-    line: &[Entry],
-    region: &Region,
-    shortest: std::time::Duration,
-    now: Timestamp,
-) -> Option<ResumePoint> {
-    let (last, before) = line.split_last()?;
-    if last.lease.region != *region {
-        let mut point = ResumePoint::after(last);
-        let unseen = now.since(last.committed_at).as_millis().div_ceil(shortest.as_millis().max(1));
-        point.next.0 += u64::try_from(unseen).unwrap_or(u64::MAX / 2) + TAKEOVER_MARGIN;
-        return Some(point);
-    }
-    if !last.open {
-        return Some(ResumePoint::after(last));
-    }
-    let closed = before.last().filter(|closed| !closed.open && closed.number.next() == last.number)?;
-    let by = |part: &EntryPart| EntryPart {
-        lease: part.lease.clone().or(Some(last.lease.clone())),
-        ..part.clone()
-    };
-    // A break in front of it stays one: its successor's segment follows the same one before.
-    let open = if last.discontinuity { Vec::new() } else { last.parts.iter().map(by).collect() };
-    Some(ResumePoint { open, ..ResumePoint::after(closed) })
-}
-
 /// Puts entries of several leases into the one order that viewers see, oldest first: from each number on, the highest
 /// lease that wrote at or before it wins.
 pub fn resolve(mut entries: Vec<Entry>) -> Vec<Entry> {
@@ -311,37 +230,6 @@ mod tests {
             samples::entry(3, 4),
         ];
         assert_eq!(numbers(&resolve(entries)), [(1, 0), (1, 1), (2, 2), (3, 4)]);
-    }
-
-    #[test]
-    fn a_takeover_goes_on_behind_all_that_the_other_region_can_have_written() {
-        let last = samples::entry(1, 7);
-        let later = Timestamp(last.committed_at.0 + 4_001);
-        let second = std::time::Duration::from_secs(2);
-        let next = |region| takeover(std::slice::from_ref(&last), &region, second, later).unwrap().next;
-        assert_eq!(next(samples::region_a()), SegmentNumber(8));
-        assert_eq!(next(samples::region_b()), SegmentNumber(8 + 3 + 2));
-    }
-
-    #[test]
-    fn a_takeover_makes_an_open_segment_anew_and_keeps_the_parts_that_are_out() {
-        let part = |lease| EntryPart {
-            video: samples::entry(1, 8).video,
-            audio: None,
-            independent: true,
-            gap: false,
-            lease,
-        };
-        let open = Entry { open: true, parts: vec![part(None)], ..samples::entry(1, 8) };
-        let line = [samples::entry(1, 7), open.clone()];
-        let second = std::time::Duration::from_secs(1);
-        let point = takeover(&line, &samples::region_a(), second, open.committed_at).unwrap();
-        assert_eq!((point.next, point.open), (SegmentNumber(8), vec![part(Some(samples::lease(1)))]));
-        assert_eq!(takeover(&line[1..], &samples::region_a(), second, open.committed_at), None);
-        assert_eq!(
-            open.part_path("720p", 1),
-            part_path(&open.broadcast, &open.lease, "720p", open.number, 1)
-        );
     }
 
     proptest! {

@@ -55,7 +55,8 @@ impl FromStr for Uri {
     fn from_str(text: &str) -> Result<Self, TextError> {
         check(text, MAX_URI_BYTES, |at, c| {
             // A line that starts with '#' is a tag or a comment, never a URI (section 4.1).
-            c.is_ascii_graphic() && !r##""<>\^`{|}"##.contains(c) && !(at == 0 && c == '#')
+            let is_forbidden = matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
+            c.is_ascii_graphic() && !is_forbidden && !(at == 0 && c == '#')
         })?;
         Ok(Self(text.into()))
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use headwater_domain::Timestamp;
 use headwater_domain::hooks::{
     GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat, TranscoderOrder,
 };
-use headwater_domain::live::SessionSeat;
 use headwater_domain::live::decide::{self, BeatOutcome};
+use headwater_domain::live::{SessionSeat, Situation};
 use headwater_domain::ports::{PortResult, StartTasks, Write};
-use headwater_domain::timeline::{self, ResumePoint};
+use headwater_domain::timeline::{ResumePoint, Takeover};
 use http::StatusCode;
 
 use super::{HookTable, HooksFunction};
@@ -19,6 +20,8 @@ use crate::reply::Problem;
 const SOURCE_TOKEN_FOR: Duration = Duration::from_secs(600);
 /// Newest entries to look at for a resume: more than two leases can overlap by.
 const RESUME_ENTRIES: usize = 40;
+/// Media of a segment, at least: of two seconds, cut at a key frame.
+const SHORTEST_SEGMENT: Duration = Duration::from_secs(1);
 /// Reads for one gateway heartbeat that are under way at once.
 const READS_AT_ONCE: usize = 16;
 
@@ -65,17 +68,22 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             }
         }
         Ok(match outcome {
-            BeatOutcome::Transcode(session) => self.transcode(beat, *session).await?,
+            BeatOutcome::Transcode(session) => self.transcode(beat, &situation, *session).await?,
             BeatOutcome::Wait => TranscoderOrder::Wait,
             BeatOutcome::Stop(reason) => TranscoderOrder::Stop { reason },
             BeatOutcome::Fenced => TranscoderOrder::Fenced,
         })
     }
 
-    async fn transcode(&self, beat: &TranscoderBeat, session: SessionSeat) -> PortResult<TranscoderOrder> {
+    async fn transcode(
+        &self,
+        beat: &TranscoderBeat,
+        situation: &Situation,
+        session: SessionSeat,
+    ) -> PortResult<TranscoderOrder> {
         // Only a lease that has written nothing yet needs to know where the timeline stands.
         let resume = match beat.health.segment {
-            None => self.resume(beat).await?,
+            None => self.resume(beat, situation, session.started_at).await?,
             Some(_) => None,
         };
         let url = format!("{}/sources/{}", session.gateway.source.trim_end_matches('/'), session.id);
@@ -88,11 +96,21 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         })
     }
 
-    async fn resume(&self, beat: &TranscoderBeat) -> PortResult<Option<ResumePoint>> {
+    async fn resume(
+        &self,
+        beat: &TranscoderBeat,
+        situation: &Situation,
+        began: Timestamp,
+    ) -> PortResult<Option<ResumePoint>> {
         let entries = self.table.newest(&beat.broadcast, RESUME_ENTRIES).await?;
-        let below = entries.into_iter().filter(|entry| entry.lease < beat.lease).collect();
-        let shortest = Duration::from_secs(1);
-        let line = timeline::resolve(below);
-        Ok(timeline::takeover(&line, &beat.lease.region, shortest, self.context.now()))
+        let takeover = Takeover {
+            lease: &beat.lease,
+            written: entries.into_iter().filter(|entry| entry.lease < beat.lease).collect(),
+            known: situation.leases_of(&beat.broadcast).collect(),
+            seen_in: &self.context.region,
+            began,
+            shortest: SHORTEST_SEGMENT,
+        };
+        Ok(takeover.resume(self.context.now()))
     }
 }

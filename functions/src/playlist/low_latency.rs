@@ -13,8 +13,9 @@ use headwater_hls::{
 };
 
 use super::directives::{Directives, refused};
+use super::holes::fill_hole;
 use super::media::{
-    SEGMENT_SECONDS, checked, fill_hole, has_ended, has_rendition, internal, segments, uri, window,
+    SEGMENT_SECONDS, checked, has_ended, has_init, has_rendition, internal, segments, uri, window,
     window_from,
 };
 use super::output::{Keep, Reply};
@@ -151,7 +152,8 @@ fn open_segment(closed: &[Entry], last: &Entry, rendition: &str) -> Result<Optio
         return Ok(None);
     }
     let inits = std::iter::once(last).chain(closed.iter().rev());
-    let init = inits.filter_map(|entry| found(entry, rendition)).map(|found| &found.init).next();
+    let mut stored = inits.filter(|entry| has_init(entry));
+    let init = stored.find_map(|entry| found(entry, rendition)).map(|found| &found.init);
     Ok(Some(OpenSegment {
         map: init.map(|init| uri(&format!("/{init}"))).transpose()?,
         discontinuity: last.discontinuity,

@@ -12,6 +12,7 @@ use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
+use super::holes::{fill_hole, in_window, places};
 use super::output::{Keep, Reply};
 use super::reach::{found, span_for};
 use super::{PlaylistFunction, not_live, not_recorded, unknown_broadcast};
@@ -27,7 +28,7 @@ const OVERLAP: usize = 7;
 const MAX_READ: usize = 400;
 /// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
 /// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.
-const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
+pub(super) const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in whole segments.
@@ -85,26 +86,27 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         situation: &Situation,
     ) -> Result<Vec<Entry>, Problem> {
         let segments = window_segments(situation);
-        let written = self.window_of(broadcast, segments).await?;
-        let oldest = oldest_shown(&written, segments);
-        let mut entries = resolve(written);
-        let from =
-            entries.partition_point(|entry| entry.number < oldest).min(entries.len().saturating_sub(1));
-        entries.drain(..from);
+        let (written, is_all) = self.window_of(broadcast, segments).await?;
+        let window = places(&written, is_all, segments);
+        let mut entries = in_window(resolve(written), window);
         entries.drain(..behind_hole(&entries));
         Ok(entries)
     }
 
-    /// The newest entries, of more numbers than the window has if there are as many: entries come lease by lease, so the
-    /// last few that are read need not be the highest numbers that are left. One query, unless many leases have replaced
-    /// each other's ends.
-    async fn window_of(&self, broadcast: &BroadcastId, segments: usize) -> Result<Vec<Entry>, Problem> {
+    /// The newest entries, of more numbers than the window has if there are as many, and whether that is all: entries
+    /// come lease by lease, so the last few that are read need not be the highest numbers that are left. One query,
+    /// unless many leases have replaced each other's ends.
+    async fn window_of(
+        &self,
+        broadcast: &BroadcastId,
+        segments: usize,
+    ) -> Result<(Vec<Entry>, bool), Problem> {
         let mut limit = segments + 2 * OVERLAP;
         loop {
             let written = self.table.newest(broadcast, limit).await?;
-            let is_all = written.len() < limit || limit >= MAX_READ;
-            if is_all || numbers(&written).len() >= segments + OVERLAP {
-                return Ok(written);
+            let is_all = written.len() < limit.min(MAX_READ);
+            if is_all || limit >= MAX_READ || numbers(&written).len() >= segments + OVERLAP {
+                return Ok((written, is_all));
             }
             limit *= 2;
         }
@@ -126,19 +128,8 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
 }
 
-fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
+pub(super) fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
     written.iter().map(|entry| entry.number).collect()
-}
-
-/// Where the live window begins. It is counted over every number that was ever written, so that a higher lease that
-/// replaces the end of a lower one does not pull the window back: what has left a playlist never returns to it
-/// (RFC 8216bis §6.2.2). The newest number counts once somebody has closed it; until then it is shown beside the window.
-fn oldest_shown(written: &[Entry], segments: usize) -> SegmentNumber {
-    let numbers = numbers(written);
-    let newest = numbers.last().copied().unwrap_or_default();
-    let is_open = written.iter().filter(|entry| entry.number == newest).all(|entry| entry.open);
-    let gone = numbers.len().saturating_sub(segments + usize::from(is_open));
-    numbers.into_iter().nth(gone).unwrap_or_default()
 }
 
 /// The first entry behind the last hole that is too long to be shown.
@@ -232,7 +223,7 @@ fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segm
             false,
         ),
     };
-    if let Some(found) = found {
+    if let Some(found) = found.filter(|_| has_init(entry)) {
         *map = Some(uri(&format!("/{}", found.init))?);
     }
     let duration = MediaDuration::new(span.duration.ticks, span.duration.timescale).map_err(internal)?;
@@ -246,21 +237,9 @@ fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segm
     Ok(segment)
 }
 
-/// Numbers that nobody wrote (a takeover from the other region leaves room) are gaps: players skip them and keep count.
-pub(super) fn fill_hole(
-    segments: &mut Vec<Segment>,
-    before: &Entry,
-    after: &Entry,
-    rendition: &str,
-) -> Result<(), Problem> {
-    let first = (before.number.0 + 1).max(after.number.0.saturating_sub(MAX_HOLE));
-    for number in first..after.number.0 {
-        let missing = Entry { number: SegmentNumber(number), ..before.clone() };
-        let duration = MediaDuration::new(u64::from(SEGMENT_SECONDS), 1).map_err(internal)?;
-        segments
-            .push(Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true));
-    }
-    Ok(())
+/// Whether the initialization sections that an entry names are stored: that of a gap may be missing as well.
+pub(super) fn has_init(entry: &Entry) -> bool {
+    if entry.open { entry.parts.iter().any(|part| !part.gap) } else { !entry.gap }
 }
 
 pub(super) fn uri(text: &str) -> Result<Uri, Problem> {

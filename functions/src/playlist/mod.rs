@@ -14,6 +14,7 @@
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
 mod directives;
+mod holes;
 mod listing;
 mod low_latency;
 mod media;

@@ -74,6 +74,15 @@ impl Situation {
             .max_by(|a, b| a.lease.cmp(&b.lease))
     }
 
+    /// Leases of `broadcast` that are known of: those that hold, and those that were heard of last.
+    pub fn leases_of<'a>(&'a self, broadcast: &'a BroadcastId) -> impl Iterator<Item = &'a Lease> {
+        let granted = self.seats.iter().filter_map(|seat| seat.lease.as_ref());
+        let granted = granted.filter(move |seat| seat.broadcast == *broadcast).map(|seat| &seat.lease);
+        let heard =
+            self.beats.iter().filter(move |beat| beat.broadcast == *broadcast).map(|beat| &beat.lease);
+        granted.chain(heard)
+    }
+
     /// The newest heartbeat of `lease`.
     pub fn beat_of(&self, lease: &Lease) -> Option<&Beat> {
         self.beats.iter().filter(|beat| beat.lease == *lease).max_by_key(|beat| beat.at)

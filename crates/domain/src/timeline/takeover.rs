@@ -1,0 +1,169 @@
+//! Where a new lease goes on.
+//!
+//! In one region that is exactly behind the last segment. Of the other region's entries the last ones may be on their
+//! way still, so a lease goes on behind all that can have been written by now; what turns out to be missing becomes
+//! EXT-X-GAP.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EPOCH, Entry, EntryPart, SourcePosition, resolve};
+use crate::ids::{Lease, Region, SegmentNumber, SessionId};
+use crate::time::{MediaTime, Timestamp};
+
+/// What a transcoder must know to go on exactly where the timeline ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// Number of the next segment.
+    pub next: SegmentNumber,
+    /// Discontinuities so far.
+    pub discontinuities: u64,
+    /// End of the video, if the last entry had any.
+    pub video_end: Option<MediaTime>,
+    /// End of the audio, if the last entry had any.
+    pub audio_end: Option<MediaTime>,
+    /// Wall-clock time of that end.
+    pub until: Timestamp,
+    /// Where the source stands.
+    pub source: SourcePosition,
+    /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
+    /// those that it names may not be stored; none of the other region.
+    pub inits: Vec<(String, String, String)>,
+    /// Renditions that were the source's own packets.
+    #[serde(default)]
+    pub copied: Vec<String>,
+    /// Parts of the next segment that viewers have seen already: it must be cut at the same instants, and go on behind
+    /// them.
+    #[serde(default)]
+    pub open: Vec<EntryPart>,
+}
+
+impl ResumePoint {
+    /// After `entry`.
+    pub fn after(entry: &Entry) -> Self {
+        Self {
+            next: entry.number.next(),
+            discontinuities: entry.discontinuities,
+            video_end: entry.video.map(|span| span.end()),
+            audio_end: entry.audio.map(|span| span.end()),
+            until: entry.until(),
+            source: entry.source.clone(),
+            inits: entry
+                .renditions
+                .iter()
+                .filter(|_| !entry.gap)
+                .map(|rendition| {
+                    (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
+                })
+                .collect(),
+            copied: entry.renditions.iter().filter(|one| one.copied).map(|one| one.name.clone()).collect(),
+            open: Vec::new(),
+        }
+    }
+}
+
+/// Segments that are left out beyond those that time tells of: for clocks that differ by a second, and one that was cut
+/// short.
+const MARGIN: u64 = 2;
+
+/// A lease that takes over, and what is known where it asks.
+#[derive(Debug, Clone)]
+pub struct Takeover<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// What leases below it have written, as far as it is seen.
+    pub written: Vec<Entry>,
+    /// Leases of its broadcast that are known of, also if nothing of theirs is seen.
+    pub known: Vec<&'a Lease>,
+    /// Whose replica all this was read from: of its own region's leases everything is seen there.
+    pub seen_in: &'a Region,
+    /// When the broadcast began.
+    pub began: Timestamp,
+    /// Media of a segment, at least.
+    pub shortest: Duration,
+}
+
+impl Takeover<'_> {
+    /// Where it goes on; `None` if nothing is there to go on from.
+    pub fn resume(self, now: Timestamp) -> Option<ResumePoint> {
+        let line = resolve(self.written.clone());
+        let mut point = match line.split_last() {
+            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), now),
+            None => return None,
+            Some((last, _)) if self.may_be_unseen(Some(last)) => self.behind(&ResumePoint::after(last), now),
+            Some((last, before)) => exactly_behind(last, before)?,
+        };
+        if let Some(last) = line.last() {
+            // What a lease that was replaced has shown beyond the end is never shown as something else again.
+            let replaced = self.written.iter().filter(|entry| entry.lease != last.lease);
+            if let Some(beyond) = replaced.map(|entry| entry.number).max().filter(|it| *it >= point.next) {
+                point.next = beyond.next();
+                point.discontinuities = self.written.iter().map(|entry| entry.discontinuities).max()?;
+                point.open.clear();
+            }
+        }
+        Some(point)
+    }
+
+    /// Whether entries behind `last` may have been written that are not seen here.
+    fn may_be_unseen(&self, last: Option<&Entry>) -> bool {
+        let is_of_here = |lease: &Lease| lease.region == *self.seen_in;
+        let hidden = |lease: &&Lease| {
+            *lease < self.lease && !is_of_here(lease) && last.is_none_or(|last| **lease > last.lease)
+        };
+        let goes_on = last.is_none_or(|last| is_of_here(&last.lease) && is_of_here(self.lease));
+        !goes_on || self.known.iter().any(hidden)
+    }
+
+    /// Behind all that can have been made of the media since `point`, each segment behind a break, so that the count of
+    /// breaks does not go back either where those segments are seen. The other region's bucket may be gone for good with
+    /// its region: no segment may need anything from it.
+    fn behind(&self, point: &ResumePoint, now: Timestamp) -> ResumePoint {
+        let unseen = now.since(point.until).as_millis().div_ceil(self.shortest.as_millis().max(1));
+        let hole = u64::try_from(unseen).unwrap_or(u64::MAX / 4) + MARGIN;
+        ResumePoint {
+            next: SegmentNumber(point.next.0 + hole),
+            discontinuities: point.discontinuities + hole,
+            inits: Vec::new(),
+            open: Vec::new(),
+            ..point.clone()
+        }
+    }
+}
+
+impl ResumePoint {
+    /// Of a broadcast that somebody has begun to write, of which nothing is seen.
+    fn unseen(began: Timestamp) -> Self {
+        Self {
+            next: SegmentNumber(0),
+            discontinuities: 0,
+            video_end: Some(EPOCH),
+            audio_end: None,
+            until: began,
+            // No session: whatever is read is another one.
+            source: SourcePosition { session: SessionId::from_random(0), run: 0, offset: 0, cursor: 0 },
+            inits: Vec::new(),
+            copied: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+}
+
+/// Right behind the last segment; if parts of the next one are out already, it is made anew and goes on behind them.
+fn exactly_behind(last: &Entry, before: &[Entry]) -> Option<ResumePoint> {
+    if !last.open {
+        return Some(ResumePoint::after(last));
+    }
+    let closed = before.last().filter(|closed| !closed.open && closed.number.next() == last.number)?;
+    let by = |part: &EntryPart| EntryPart {
+        lease: part.lease.clone().or(Some(last.lease.clone())),
+        ..part.clone()
+    };
+    // A break in front of it stays one: its successor's segment follows the same one before.
+    let open = if last.discontinuity { Vec::new() } else { last.parts.iter().map(by).collect() };
+    Some(ResumePoint { open, ..ResumePoint::after(closed) })
+}
+
+#[cfg(test)]
+mod tests;

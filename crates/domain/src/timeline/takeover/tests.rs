@@ -1,0 +1,118 @@
+//! Takeovers, told as stories.
+
+use super::*;
+use crate::testing::samples;
+use crate::timeline::part_path;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn lease(number: u32, region: Region) -> Lease {
+    Lease { region, ..samples::lease(number) }
+}
+
+fn written(number: u64) -> Entry {
+    samples::entry(1, number)
+}
+
+/// Where `lease` goes on if it asks in `seen_in`, so long after the last segment's end.
+fn resume(
+    lease: &Lease,
+    seen_in: &Region,
+    written: Vec<Entry>,
+    known: &[Lease],
+    after: Duration,
+) -> Option<ResumePoint> {
+    let until = written.last().map_or(Timestamp(0), Entry::until);
+    let (known, began) = (known.iter().collect(), Timestamp(0));
+    Takeover { lease, written, known, seen_in, began, shortest: SECOND }.resume(until + after)
+}
+
+fn next(lease: &Lease, seen_in: &Region, known: &[Lease]) -> u64 {
+    resume(lease, seen_in, vec![written(7)], known, Duration::from_millis(4_001)).unwrap().next.0
+}
+
+const HOLE: u64 = 5 + 2;
+
+#[test]
+fn in_one_region_it_goes_on_right_behind() {
+    let a = samples::region_a();
+    assert_eq!(next(&lease(2, a.clone()), &a, &[samples::lease(1)]), 8);
+}
+
+#[test]
+fn in_the_other_region_it_goes_on_behind_all_that_can_have_been_written() {
+    let b = samples::region_b();
+    assert_eq!(next(&lease(2, b.clone()), &b, &[samples::lease(1)]), 8 + HOLE);
+}
+
+#[test]
+fn each_segment_that_is_not_seen_may_have_come_behind_a_break() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    let breaks = |region: Region| {
+        let last = Entry { discontinuities: 3, ..written(7) };
+        let after = Duration::from_millis(4_001);
+        resume(&lease(2, region.clone()), &region, vec![last], &[], after).unwrap().discontinuities
+    };
+    assert_eq!((breaks(a), breaks(b)), (3, 3 + HOLE));
+}
+
+#[test]
+fn media_that_waits_to_be_transcoded_counts_too() {
+    // Written just now, of media that is a minute old: its writer is catching up, faster than time.
+    let b = samples::region_b();
+    let last = Entry { committed_at: written(7).until() + Duration::from_secs(60), ..written(7) };
+    let point = resume(&lease(2, b.clone()), &b, vec![last], &[], Duration::from_secs(60)).unwrap();
+    assert_eq!(point.next.0, 8 + 60 + 2);
+}
+
+#[test]
+fn the_peers_replica_may_not_have_what_the_leases_own_region_wrote() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    assert_eq!(next(&lease(2, a), &b, &[samples::lease(1)]), 8 + HOLE);
+}
+
+#[test]
+fn a_lease_between_of_which_nothing_is_seen_may_have_written() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    assert_eq!(next(&lease(3, a.clone()), &a, &[lease(2, b.clone())]), 8 + HOLE);
+    assert_eq!(next(&lease(3, a.clone()), &a, &[lease(4, b)]), 8, "a higher one is another's business");
+}
+
+#[test]
+fn a_broadcast_of_which_nothing_is_seen_was_begun_all_the_same() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    let (own, ten) = (lease(2, b.clone()), Duration::from_secs(10));
+    assert_eq!(resume(&own, &b, Vec::new(), &[samples::lease(1)], ten).unwrap().next.0, 10 + 2);
+    assert_eq!(resume(&lease(2, a.clone()), &a, Vec::new(), &[samples::lease(1)], ten), None);
+}
+
+#[test]
+fn no_number_that_was_written_is_written_again() {
+    let a = samples::region_a();
+    let mine = Entry { lease: lease(2, a.clone()), ..written(5) };
+    let entries = vec![written(4), written(9), mine];
+    assert_eq!(resume(&lease(3, a.clone()), &a, entries, &[], Duration::ZERO).unwrap().next.0, 10);
+}
+
+#[test]
+fn it_needs_nothing_from_the_other_regions_bucket() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    let inits = |region: Region| {
+        let point = resume(&lease(2, region.clone()), &region, vec![written(7)], &[], Duration::ZERO);
+        point.unwrap().inits.len()
+    };
+    assert_eq!((inits(a), inits(b)), (2, 0));
+}
+
+#[test]
+fn an_open_segment_is_made_anew_and_keeps_the_parts_that_are_out() {
+    let a = samples::region_a();
+    let part =
+        |lease| EntryPart { video: written(8).video, audio: None, independent: true, gap: false, lease };
+    let open = Entry { open: true, parts: vec![part(None)], ..written(8) };
+    let at = |written| resume(&lease(2, a.clone()), &a, written, &[], Duration::ZERO);
+    let point = at(vec![written(7), open.clone()]).unwrap();
+    assert_eq!((point.next.0, point.open), (8, vec![part(Some(samples::lease(1)))]));
+    assert_eq!(at(vec![open.clone()]), None);
+    assert_eq!(open.part_path("720p", 1), part_path(&open.broadcast, &open.lease, "720p", open.number, 1));
+}

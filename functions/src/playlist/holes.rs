@@ -1,0 +1,100 @@
+//! Numbers of the window of which nothing is there: a takeover from the other region leaves room, and a replica may have
+//! entries in any order. Players skip them, and keep count.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use headwater_domain::SegmentNumber;
+use headwater_domain::timeline::Entry;
+use headwater_hls::{MediaDuration, Segment, WallClock};
+
+use super::media::{MAX_HOLE, SEGMENT_SECONDS, internal, numbers, uri};
+use crate::reply::Problem;
+
+/// The live window's first number, and the newest that anybody wrote. It is counted over every number that was ever
+/// written, so that a higher lease that replaces the end of a lower one does not pull the window back: what has left a
+/// playlist never returns to it (RFC 8216bis §6.2.2). The newest number counts once somebody has closed it; until then
+/// it is shown beside the window. A window that is not full yet begins with the broadcast, whatever is known of it:
+/// the replica of another region has entries in any order.
+pub(super) fn places(written: &[Entry], is_all: bool, segments: usize) -> RangeInclusive<SegmentNumber> {
+    let numbers = numbers(written);
+    let newest = numbers.last().copied().unwrap_or_default();
+    let is_open = written.iter().filter(|entry| entry.number == newest).all(|entry| entry.open);
+    let gone = numbers.len().saturating_sub(segments + usize::from(is_open));
+    let oldest = if gone == 0 && is_all { None } else { numbers.into_iter().nth(gone) };
+    oldest.unwrap_or_default()..=newest
+}
+
+/// What of `line` is in the window. It begins where it must, with gaps if nothing is there; also if the lease that
+/// holds is not as far yet as one that it has replaced.
+pub(super) fn in_window(mut line: Vec<Entry>, window: RangeInclusive<SegmentNumber>) -> Vec<Entry> {
+    let (oldest, newest) = window.into_inner();
+    let Some(last) = line.last().cloned() else { return line };
+    let shown = line.partition_point(|entry| entry.number < oldest);
+    let breaks = line[..shown].last().map(|before| before.discontinuities);
+    line.drain(..shown);
+    match line.first() {
+        Some(first) if first.number > oldest => {
+            let before_it = first.discontinuities - u64::from(first.discontinuity);
+            // As many breaks as are known of before the window; what is between has had the others.
+            let known = breaks.or((oldest.0 == 0).then_some(0)).unwrap_or(before_it);
+            let breaks = before_it.saturating_sub(known);
+            let behind = first.number.0 - oldest.0 - 1;
+            let discontinuity = breaks > behind;
+            let missing = missing(first, oldest, before_it - breaks.min(behind));
+            line.insert(0, Entry { discontinuity, ..missing });
+        }
+        Some(_) => {}
+        None => {
+            let places = BTreeSet::from([oldest, newest]);
+            line.extend(places.into_iter().map(|number| missing(&last, number, last.discontinuities)));
+        }
+    }
+    line
+}
+
+/// A number of which nothing is there, near an entry of which something is.
+fn missing(near: &Entry, number: SegmentNumber, discontinuities: u64) -> Entry {
+    let length = |segments: u64| Duration::from_secs(segments * u64::from(SEGMENT_SECONDS));
+    let (ahead, behind) = (near.number.0.saturating_sub(number.0), number.0.saturating_sub(near.number.0));
+    Entry {
+        number,
+        program_date_time: near.program_date_time - length(ahead) + length(behind),
+        discontinuity: false,
+        discontinuities,
+        gap: true,
+        open: false,
+        parts: Vec::new(),
+        ..near.clone()
+    }
+}
+
+/// The numbers between two entries as gaps. As many breaks as have been counted there are shown there, the last ones
+/// if there is no room for all: no segment's discontinuity sequence number changes while the window slides.
+pub(super) fn fill_hole(
+    segments: &mut Vec<Segment>,
+    before: &Entry,
+    after: &Entry,
+    rendition: &str,
+) -> Result<(), Problem> {
+    let counted = after.discontinuities - u64::from(after.discontinuity);
+    let breaks = counted.saturating_sub(before.discontinuities);
+    let (from, time) = (before.until(), after.program_date_time.since(before.until()));
+    // A hole in a recording can be as long as somebody likes; in a live window none is longer.
+    let first = (before.number.0 + 1).max(after.number.0.saturating_sub(MAX_HOLE));
+    for number in first..after.number.0 {
+        let missing = Entry { number: SegmentNumber(number), ..before.clone() };
+        let duration = MediaDuration::new(u64::from(SEGMENT_SECONDS), 1).map_err(internal)?;
+        let mut segment =
+            Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true);
+        if after.number.0 - number <= breaks {
+            // At a break players cannot extrapolate (Apple authoring specification 8.4).
+            let part = (number - before.number.0) as f64 / (after.number.0 - before.number.0) as f64;
+            let at = from + time.mul_f64(part);
+            segment = segment.after_break(true).at(WallClock::from_unix_ms(at.0).map_err(internal)?);
+        }
+        segments.push(segment);
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Numbers of which a region has nothing, yet or at all. The simulation found these cases.
+
+use headwater_domain::Lease;
+use headwater_domain::ports::WriteTimeline;
+use headwater_domain::testing::parts::open_entry;
+use headwater_domain::testing::samples;
+use headwater_domain::timeline::Entry;
+use m3u8_rs::MediaPlaylist;
+
+use crate::support::{Event, World};
+
+async fn live() -> World {
+    let world = World::with(|stream| stream.settings.dvr_window_seconds = 12).await;
+    let session = world.allowed(1).await;
+    world.beat_live(&session).await;
+    world
+}
+
+async fn put(world: &World, lease: &Lease, number: u64, change: impl FnOnce(&mut Entry)) {
+    let mut entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
+    change(&mut entry);
+    world.table.commit(&entry).await.unwrap();
+}
+
+/// The playlist, and which of its segments are gaps.
+async fn media(world: &World) -> (MediaPlaylist, String) {
+    let answer = world.view(&Event::sample("playlist-media")).await;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+    let list = m3u8_rs::parse_media_playlist(answer.text().as_bytes()).unwrap().1;
+    let gap = |segment: &m3u8_rs::MediaSegment| segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP");
+    let gaps = list.segments.iter().map(|segment| if gap(segment) { '-' } else { 'x' }).collect();
+    (list, gaps)
+}
+
+fn other_lease(number: u32) -> Lease {
+    Lease { region: samples::region_b(), ..samples::lease(number) }
+}
+
+#[tokio::test]
+async fn entries_that_are_replicated_out_of_order_do_not_pull_the_window_back() {
+    let world = live().await;
+    for (number, shown) in [(2, "--x"), (1, "-xx"), (0, "xxx")] {
+        put(&world, &samples::lease(1), number, |_| ()).await;
+        let (list, gaps) = media(&world).await;
+        assert_eq!((list.media_sequence, gaps.as_str()), (0, shown));
+    }
+}
+
+#[tokio::test]
+async fn a_window_whose_end_is_only_begun_is_still_a_playlist() {
+    let world = live().await;
+    for number in 0..20 {
+        put(&world, &other_lease(2), number, |_| ()).await;
+    }
+    let before = media(&world).await.0.media_sequence;
+    // The first thing that is seen of the lease that has replaced the end.
+    world.table.commit(&open_entry(&samples::lease(3), 10, 2)).await.unwrap();
+    let (list, gaps) = media(&world).await;
+    assert_eq!(
+        (list.media_sequence, gaps.as_str()),
+        (before, "------"),
+        "nothing of the window is there yet"
+    );
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_as_far_as_the_one_it_replaced_does_not_pull_the_window_back() {
+    let world = live().await;
+    for number in 0..12 {
+        put(&world, &samples::lease(1), number, |_| ()).await;
+    }
+    let before = media(&world).await.0.media_sequence;
+    for number in 4..8 {
+        put(&world, &other_lease(2), number, |_| ()).await;
+        assert_eq!(media(&world).await.0.media_sequence, before);
+    }
+    assert_eq!(media(&world).await.1, "xx", "and what there is of it is shown");
+}
+
+#[tokio::test]
+async fn breaks_that_a_takeover_leaves_room_for_are_shown_as_such() {
+    let world = live().await;
+    put(&world, &samples::lease(1), 0, |_| ()).await;
+    let breaks = |list: &MediaPlaylist| {
+        list.segments.iter().map(|segment| if segment.discontinuity { '!' } else { '.' }).collect::<String>()
+    };
+    put(&world, &other_lease(2), 4, |entry| (entry.discontinuity, entry.discontinuities) = (true, 4)).await;
+    assert_eq!(breaks(&media(&world).await.0), ".!!!!");
+    // Two of those that were missing come late, one behind a break.
+    put(&world, &samples::lease(1), 1, |_| ()).await;
+    put(&world, &samples::lease(1), 2, |entry| (entry.discontinuity, entry.discontinuities) = (true, 1))
+        .await;
+    let (list, gaps) = media(&world).await;
+    assert_eq!((breaks(&list).as_str(), gaps.as_str()), ("..!!!", "xxx-x"));
+    assert_eq!(list.discontinuity_sequence, 0);
+}
+
+#[tokio::test]
+async fn a_gap_names_no_initialization_section() {
+    let world = live().await;
+    put(&world, &samples::lease(1), 0, |entry| entry.gap = true).await;
+    put(&world, &samples::lease(1), 1, |_| ()).await;
+    let (list, gaps) = media(&world).await;
+    assert_eq!(gaps, "-x");
+    assert!(list.segments[0].map.is_none(), "it may be missing as well");
+    assert!(list.segments[1].map.is_some());
+}

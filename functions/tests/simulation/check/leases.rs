@@ -1,0 +1,51 @@
+//! A region grants the next lease only when the one before cannot serve any more.
+
+use headwater_domain::beat::Activity;
+use headwater_domain::live::Seat;
+use headwater_domain::testing::samples;
+
+use crate::table::situation;
+use crate::world::{self, Side, violated};
+
+/// Silent for so long, a task may be replaced; clocks of one region agree.
+const SILENT: u64 = 15_000;
+/// A heartbeat that has come while the decision was made.
+const MEANWHILE: u64 = 1_000;
+/// Without a first heartbeat for so long a task counts as not started.
+const LATE: u64 = 120_000;
+
+/// `seat` is about to take the place of `before` in a region's replica.
+pub fn granted(side: Side, before: Option<&Seat>, seat: &Seat) {
+    let Some(new) = &seat.lease else { return };
+    if before.and_then(|before| before.lease.as_ref()) == Some(new) {
+        return;
+    }
+    let (there, is_disturbed) = world::with(|world| {
+        let is_disturbed = crate::executor::now() < world.disturbed_until;
+        (situation(world, side, &samples::stream_id()), is_disturbed)
+    });
+    let leases = there.seats.iter().filter_map(|seat| seat.lease.as_ref());
+    let of_it = leases.filter(|lease| lease.broadcast == new.broadcast);
+    let Some(old) = of_it.max_by(|a, b| a.lease.cmp(&b.lease)) else { return };
+    if new.lease <= old.lease && new.lease.region == old.lease.region {
+        violated(|| format!("{side:?} grants {} although there is {}", new.lease, old.lease));
+    }
+    // The peer's replica may be behind; what it does not know it cannot obey.
+    if old.lease.region != new.lease.region || (side.region() != old.lease.region && is_disturbed) {
+        return;
+    }
+    let seats = there.seats.iter().chain([seat]);
+    let is_over = seats.filter_map(|seat| seat.over.as_ref()).any(|over| over.lease == old.lease);
+    let now = side.clock();
+    let beat = there.beats.iter().filter(|beat| beat.lease == old.lease).max_by_key(|beat| beat.at);
+    let lives = match beat {
+        Some(beat) => {
+            let age = now.0.saturating_sub(beat.at.0);
+            beat.health.activity != Activity::Leaving && age > MEANWHILE && age < SILENT - MEANWHILE
+        }
+        None => now.0.saturating_sub(old.granted_at.0) < LATE - MEANWHILE,
+    };
+    if lives && !is_over {
+        violated(|| format!("{side:?} grants {} while the task of {} lives", new.lease, old.lease));
+    }
+}

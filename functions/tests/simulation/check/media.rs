@@ -1,0 +1,75 @@
+//! Media that was committed stays in the timeline, once.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use headwater_domain::timeline::{Entry, resolve};
+use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId};
+
+use crate::table::entries;
+use crate::world::{self, Side, violated};
+
+thread_local! {
+    static COMMITTED: RefCell<BTreeSet<(BroadcastId, Lease, SegmentNumber)>> = RefCell::default();
+}
+
+pub fn reset() {
+    COMMITTED.take();
+}
+
+/// A writer was told that its entry is in the timeline.
+pub fn committed(entry: &Entry) {
+    if !entry.open {
+        let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
+        COMMITTED.with_borrow_mut(|all| all.insert(named));
+    }
+}
+
+/// Broadcasts that have media.
+pub fn broadcasts() -> BTreeSet<BroadcastId> {
+    COMMITTED.with_borrow(|all| all.iter().map(|(broadcast, ..)| broadcast.clone()).collect())
+}
+
+/// An entry names only objects of its own region: the other one's bucket may be gone for good.
+pub fn check_names(entry: &Entry) {
+    for rendition in &entry.renditions {
+        if !rendition.init.starts_with(&format!("{}/", entry.lease.region)) {
+            violated(|| format!("an entry of {} needs {} of the other region", entry.lease, rendition.init));
+        }
+    }
+}
+
+/// Once both replicas hold the same: what was committed is in the timeline, or a higher lease has written there.
+pub fn check_kept(side: Side) {
+    for broadcast in broadcasts() {
+        let written = world::with(|world| entries(world, side, &broadcast, usize::MAX));
+        let line = resolve(written.clone());
+        let all = COMMITTED.with_borrow(|all| all.clone());
+        for (_, lease, number) in all.into_iter().filter(|(of, ..)| *of == broadcast) {
+            let shown = line.iter().any(|entry| entry.lease == lease && entry.number == number);
+            let replaced = written.iter().any(|entry| entry.lease > lease && entry.number <= number);
+            if !shown && !replaced {
+                violated(|| format!("segment {} of {lease} was committed and is lost", number.0));
+            }
+        }
+        check_once(side, &line);
+    }
+}
+
+/// No frame of a session is shown twice.
+fn check_once(side: Side, line: &[Entry]) {
+    let mut shown: BTreeMap<SessionId, u64> = BTreeMap::new();
+    for entry in line.iter().filter(|entry| !entry.open) {
+        let length = entry.video.map_or(0, |span| span.duration.ticks / 90);
+        let (from, to) = (entry.source.cursor - length, entry.source.cursor);
+        let before = shown.insert(entry.source.session.clone(), to);
+        if before.is_some_and(|before| from < before) {
+            violated(|| {
+                let (number, lease) = (entry.number.0, &entry.lease);
+                format!(
+                    "{side:?} shows media twice: segment {number} of {lease} begins at {from} ms, shown until {before:?}"
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A region's playlists never go backwards, keep what they have listed, and name only what is stored.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use headwater_domain::{BroadcastId, Lease};
+use http::Request;
+use lambda_http::Body;
+
+use crate::calls::{playlist, text};
+use crate::world::{self, SIDES, Side, tell, violated};
+
+thread_local! {
+    static SEEN: RefCell<BTreeMap<(Side, String), Playlist>> = RefCell::default();
+}
+
+pub fn reset() {
+    SEEN.take();
+}
+
+/// A segment as a playlist lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub uri: String,
+    pub gap: bool,
+}
+
+impl Listed {
+    /// `/<region>/media/<broadcast>/<lease>/…`.
+    fn lease(&self) -> Lease {
+        self.uri.split('/').nth(4).unwrap().parse().unwrap()
+    }
+}
+
+/// A media playlist as a player reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Playlist {
+    pub first: u64,
+    pub breaks: u64,
+    pub ended: bool,
+    pub segments: Vec<Listed>,
+    /// Everything else that it says is there.
+    objects: Vec<String>,
+}
+
+impl Playlist {
+    pub fn parse(text: &str) -> Self {
+        let mut playlist = Self::default();
+        let mut gap = false;
+        for line in text.lines() {
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            match name {
+                "#EXT-X-MEDIA-SEQUENCE" => playlist.first = value.parse().unwrap(),
+                "#EXT-X-DISCONTINUITY-SEQUENCE" => playlist.breaks = value.parse().unwrap(),
+                "#EXT-X-ENDLIST" => playlist.ended = true,
+                "#EXT-X-GAP" => gap = true,
+                "#EXT-X-MAP" => playlist.objects.extend(quoted(value)),
+                "#EXT-X-PART" if !value.contains("GAP=YES") => playlist.objects.extend(quoted(value)),
+                _ if line.starts_with('/') => {
+                    playlist.segments.push(Listed { uri: line.into(), gap: std::mem::take(&mut gap) });
+                }
+                _ => {}
+            }
+        }
+        playlist
+    }
+
+    /// The number behind its last segment.
+    pub fn end(&self) -> u64 {
+        self.first + self.segments.len() as u64
+    }
+
+    fn get(&self, number: u64) -> Option<&Listed> {
+        self.segments.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+}
+
+fn quoted(attributes: &str) -> Option<String> {
+    Some(attributes.split_once("URI=\"")?.1.split('"').next()?.to_owned())
+}
+
+/// The two playlists of a rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Segments,
+    Parts,
+}
+
+/// The path of a broadcast's playlist.
+fn path(side: Side, broadcast: &BroadcastId, kind: Kind) -> String {
+    let folder = match kind {
+        Kind::Segments => "playlists",
+        Kind::Parts => "low-latency",
+    };
+    format!("/{}/{folder}/{broadcast}/720p.m3u8", side.region())
+}
+
+/// Asks a region's playlist function, as a viewer near it does.
+pub fn get(side: Side, path: &str, attempt: Option<&str>) -> Result<String, u16> {
+    let mut request = Request::get(path);
+    if let Some(attempt) = attempt {
+        request = request.header(headwater_functions::playlist::TRY_HEADER, attempt);
+    }
+    let function = playlist(side);
+    let answer = function.handle(request.body(Body::Empty).unwrap()).now_or_never().unwrap();
+    if answer.status() == 200 { Ok(text(answer)) } else { Err(answer.status().as_u16()) }
+}
+
+/// Looks at a broadcast's playlist in one region.
+pub fn look(side: Side, broadcast: &BroadcastId, kind: Kind) {
+    look_at(side, path(side, broadcast, kind));
+}
+
+/// Looks at all that were seen: time changes them, too.
+pub fn look_again() {
+    let seen: Vec<_> = SEEN.with_borrow(|seen| seen.keys().cloned().collect());
+    for (side, path) in seen {
+        look_at(side, path);
+    }
+}
+
+fn look_at(side: Side, path: String) {
+    let before = SEEN.with_borrow_mut(|seen| seen.remove(&(side, path.clone())));
+    match get(side, &path, None) {
+        Ok(text) => {
+            let now = Playlist::parse(&text);
+            if let Some(before) = &before
+                && let Some(problem) = backwards(before, &now)
+            {
+                tell(|| text.clone());
+                violated(|| format!("{side:?} {path}: {problem}"));
+            }
+            if let Some(missing) = missing(&now) {
+                violated(|| format!("{side:?} {path} names {missing}, which is not stored"));
+            }
+            SEEN.with_borrow_mut(|seen| seen.insert((side, path), now));
+        }
+        // Nothing yet, or parts that nobody makes.
+        Err(404) if before.is_none() => {}
+        Err(status) => violated(|| format!("{side:?} {path} was there and answers {status}")),
+    }
+}
+
+fn missing(playlist: &Playlist) -> Option<String> {
+    let segments = playlist.segments.iter().filter(|listed| !listed.gap).map(|listed| &listed.uri);
+    let mut named = segments.chain(&playlist.objects);
+    world::with(|world| named.find(|uri| !world.media.has(uri.trim_start_matches('/'))).cloned())
+}
+
+/// How `now` goes back behind `before`, if it does (RFC 8216bis §6.2.2).
+fn backwards(before: &Playlist, now: &Playlist) -> Option<String> {
+    if now.first < before.first {
+        return Some(format!("MEDIA-SEQUENCE {} -> {}", before.first, now.first));
+    }
+    if now.breaks < before.breaks {
+        return Some(format!("DISCONTINUITY-SEQUENCE {} -> {}", before.breaks, now.breaks));
+    }
+    for number in now.first..now.end() {
+        let (Some(old), Some(new)) = (before.get(number), now.get(number)) else { continue };
+        // What was missing may come late; a higher lease may take a lower one's place.
+        let is_replaced = !old.gap && old.uri != new.uri && new.lease() <= old.lease();
+        if is_replaced || (!old.gap && new.gap && old.uri == new.uri) {
+            return Some(format!("segment {number}: {old:?} -> {new:?}"));
+        }
+    }
+    None
+}
+
+/// Whether every region says that a broadcast is complete.
+pub fn is_complete(broadcast: &BroadcastId) -> bool {
+    let ended = |side| {
+        get(side, &path(side, broadcast, Kind::Segments), None)
+            .is_ok_and(|text| text.contains("#EXT-X-ENDLIST"))
+    };
+    SIDES.into_iter().all(ended)
+}

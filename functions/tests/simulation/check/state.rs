@@ -1,0 +1,66 @@
+//! No broadcast is live without a writer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use headwater_domain::BroadcastId;
+use headwater_domain::live::State;
+use headwater_domain::testing::samples;
+
+use crate::executor::{self, NETWORK, sleep};
+use crate::table::situation;
+use crate::world::{self, SIDES, Side, violated};
+
+/// After its last writer's death a broadcast is live for 15 s at most; clocks of regions differ by a second, the last
+/// heartbeat may have been on its way for a third of one, and this looks twice a second.
+const LIVE_WITHOUT_WRITER: u64 = 15_000 + 1_000 + 300 + 500;
+/// Playlists change with time, too.
+const LOOK_AT_PLAYLISTS_EVERY: u64 = 10_000;
+
+thread_local! {
+    static LAST_WRITER: RefCell<BTreeMap<BroadcastId, u64>> = RefCell::default();
+}
+
+pub fn reset() {
+    LAST_WRITER.take();
+}
+
+/// Looks at the state twice a second, for as long as the world stands.
+pub fn watch() {
+    executor::spawn(NETWORK, async {
+        loop {
+            sleep(500).await;
+            look();
+            if executor::now().is_multiple_of(LOOK_AT_PLAYLISTS_EVERY) {
+                super::playlists::look_again();
+            }
+        }
+    });
+}
+
+/// The state of the stream's broadcast as a region sees it.
+pub fn of(side: Side) -> Option<(BroadcastId, State)> {
+    let now = side.clock();
+    world::with(|world| {
+        let situation = situation(world, side, &samples::stream_id());
+        Some((situation.broadcast()?.clone(), situation.state(now)?))
+    })
+}
+
+fn look() {
+    let now = executor::now();
+    let working: Vec<_> = world::with(|world| {
+        world.tasks.values().filter(|task| task.works()).map(|task| task.broadcast.clone()).collect()
+    });
+    LAST_WRITER.with_borrow_mut(|last| last.extend(working.into_iter().map(|broadcast| (broadcast, now))));
+    for side in SIDES {
+        let Some((broadcast, State::Live)) = of(side) else { continue };
+        let last = LAST_WRITER.with_borrow(|last| last.get(&broadcast).copied().unwrap_or_default());
+        if now - last > LIVE_WITHOUT_WRITER {
+            violated(|| {
+                let silent = (now - last) as f64 / 1e3;
+                format!("{side:?} says that {broadcast} is live {silent} s after its last writer has died")
+            });
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! ECS: starts transcoder tasks once per client token, and tells when they have stopped.
+
+use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_domain::live::decide::StartTask;
+use headwater_domain::ports::{FaultKind, PortResult, StartTasks, TaskStart};
+use headwater_domain::{BroadcastId, Lease};
+use serde_json::json;
+
+use super::executor::{self, NETWORK, Process, sleep};
+use super::table::fault;
+use super::transcoder;
+use super::world::{self, Side, tell};
+use super::{calls, dice};
+
+/// RunTask as one region's control plane calls it, for either region.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub from: Side,
+}
+
+/// A task that was ever started.
+#[derive(Debug, Clone)]
+pub struct TaskInfo {
+    pub broadcast: BroadcastId,
+    pub process: Process,
+    pub frozen: bool,
+    pub stopped: bool,
+}
+
+impl TaskInfo {
+    pub fn works(&self) -> bool {
+        !self.stopped && !self.frozen
+    }
+}
+
+impl StartTasks for Cluster {
+    async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
+        const ACTION: &str = "start a transcoder task";
+        let place = Side::of(&task.lease.region);
+        sleep(dice::between(20, 400)).await;
+        let (out_of_reach, no_capacity) = world::with(|world| {
+            let region = world.region(place);
+            (region.lost || (place != self.from && world.is_cut()), region.no_capacity)
+        });
+        if out_of_reach {
+            return Err(fault(FaultKind::Unavailable, ACTION));
+        }
+        if no_capacity {
+            tell(|| format!("RunTask fails for {}", task.lease));
+            return Ok(TaskStart::Failed("RESOURCE:FARGATE".into()));
+        }
+        let process = executor::process();
+        let is_new = world::with(|world| {
+            let info = TaskInfo { broadcast: task.broadcast.clone(), process, frozen: false, stopped: false };
+            let is_new = !world.tasks.contains_key(&task.lease);
+            world.tasks.entry(task.lease.clone()).or_insert(info);
+            is_new
+        });
+        if is_new {
+            let delay = world::with(|world| world.start_delay);
+            let delay = dice::between(delay.0, delay.1);
+            tell(|| format!("RunTask {} (up in {:.1} s)", task.lease, delay as f64 / 1e3));
+            let (broadcast, lease) = (task.broadcast.clone(), task.lease.clone());
+            executor::spawn(process, async move {
+                sleep(delay).await;
+                let why = transcoder::run(broadcast, lease.clone()).await;
+                stopped(&lease, &why);
+            });
+        }
+        Ok(TaskStart::Started)
+    }
+}
+
+/// Kills a task, as the kernel or Fargate does.
+pub fn kill(lease: &Lease, why: &str) {
+    let process = world::with(|world| world.tasks.get(lease).filter(|task| !task.stopped).map(|t| t.process));
+    if let Some(process) = process {
+        executor::kill(process);
+        stopped(lease, why);
+    }
+}
+
+fn stopped(lease: &Lease, why: &str) {
+    tell(|| format!("task {lease} stopped: {why}"));
+    let broadcast = world::with(|world| {
+        let task = world.tasks.get_mut(lease).unwrap();
+        (task.stopped, task.frozen) = (true, false);
+        task.broadcast.clone()
+    });
+    let event = json!({
+        "detail-type": "ECS Task State Change",
+        "detail": {
+            "lastStatus": "STOPPED",
+            "stoppedReason": why,
+            "overrides": { "containerOverrides": [{ "environment": [
+                { "name": ENV_BROADCAST, "value": broadcast },
+                { "name": ENV_LEASE, "value": lease },
+            ] }] },
+        },
+    });
+    let place = Side::of(&lease.region);
+    executor::spawn(NETWORK, async move {
+        sleep(dice::between(500, 6_000)).await;
+        // At least once, as a rule; lost now and then.
+        for _ in 0..if dice::chance(10) { 0 } else { dice::between(1, 3) } {
+            calls::bring(place, event.clone()).await;
+        }
+    });
+}

@@ -1,0 +1,152 @@
+//! A region's gateway: takes encoders, keeps their media, asks every two seconds whether its sessions may go on.
+
+use std::collections::BTreeMap;
+
+use futures::channel::oneshot;
+use headwater_domain::SessionId;
+use headwater_domain::hooks::{
+    Gateway, GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, Secret, SessionOrder,
+    SessionRef, UnpublishRequest,
+};
+use serde_json::Value;
+
+use super::executor::{self, Process, sleep};
+use super::world::{self, Side, tell};
+use super::{calls, dice};
+
+/// Pauses between tries to tell that a session has ended, in milliseconds.
+const FAREWELLS: [u64; 7] = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+
+/// The gateway of one region; all that it knows dies with it.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    pub process: Process,
+    pub all: BTreeMap<SessionId, Session>,
+}
+
+/// An accepted publisher. Its cursor counts milliseconds of media.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub names: SessionRef,
+    pub started: u64,
+    /// Up to when media came.
+    pub media_until: Option<u64>,
+    pub ended: bool,
+    /// Up to where media is committed, so it is not kept.
+    pub committed: u64,
+    /// Why the gateway closed it.
+    pub stopped: Option<String>,
+}
+
+impl Session {
+    /// How much media there is by now.
+    pub fn available(&self) -> u64 {
+        self.media_until.unwrap_or_else(executor::now) - self.started
+    }
+}
+
+pub fn name(side: Side) -> Gateway {
+    Gateway { region: side.region(), source: format!("http://{}.gateway:8936", side.region()) }
+}
+
+/// A new gateway in place of the one before.
+pub fn start(side: Side) {
+    let process = executor::process();
+    world::with(|world| world.region_mut(side).gateway = Sessions { process, ..Sessions::default() });
+    executor::spawn(process, async move {
+        loop {
+            sleep(2_000).await;
+            beat(side).await;
+        }
+    });
+}
+
+pub fn session(side: Side, id: &SessionId) -> Option<Session> {
+    world::with(|world| world.region(side).gateway.all.get(id).cloned())
+}
+
+pub fn change(side: Side, id: &SessionId, change: impl FnOnce(&mut Session)) {
+    world::with(|world| world.region_mut(side).gateway.all.get_mut(id).map(change));
+}
+
+async fn beat(side: Side) {
+    let sessions: Vec<_> = world::with(|world| {
+        let all = world.region(side).gateway.all.values();
+        all.filter(|session| !session.ended).map(|session| session.names.clone()).collect()
+    });
+    if sessions.is_empty() {
+        return;
+    }
+    let beat = Heartbeat::Gateway(GatewayBeat { gateway: name(side), sessions, revision: None });
+    let Some(orders) = calls::ask::<GatewayOrders>(side, "/hooks/heartbeat", &beat).await else { return };
+    for (id, order) in orders.sessions {
+        if let SessionOrder::Stop { reason } = order {
+            close(side, &id, &reason, true);
+        }
+    }
+}
+
+/// An encoder connects; the session, or why there is none.
+pub async fn connect(side: Side, key: String) -> Result<SessionId, String> {
+    let (answer, answered) = oneshot::channel();
+    let gateway =
+        world::with(|world| (!world.region(side).lost).then_some(world.region(side).gateway.process));
+    let Some(process) = gateway else {
+        sleep(1_000).await;
+        return Err("no answer".into());
+    };
+    executor::spawn(process, async move {
+        let _ = answer.send(publish(side, key).await);
+    });
+    answered.await.unwrap_or_else(|_| Err("connection reset".into()))
+}
+
+async fn publish(side: Side, key: String) -> Result<SessionId, String> {
+    let session = SessionId::from_random(dice::random());
+    let request = PublishRequest {
+        gateway: name(side),
+        session: session.clone(),
+        app: "live".into(),
+        key: Secret::new(key),
+        address: "203.0.113.7:40000".into(),
+        query: BTreeMap::new(),
+    };
+    match calls::ask::<PublishAnswer>(side, "/hooks/publish", &request).await {
+        Some(PublishAnswer::Allow { stream, broadcast, order }) => {
+            tell(|| format!("{} publishes in {side:?}: {broadcast} #{order}", short(&session)));
+            let names = SessionRef { session: session.clone(), stream, broadcast, order };
+            let (started, media_until) = (executor::now(), None);
+            let opened = Session { names, started, media_until, ended: false, committed: 0, stopped: None };
+            world::with(|world| world.region_mut(side).gateway.all.insert(session.clone(), opened));
+            Ok(session)
+        }
+        Some(PublishAnswer::Deny { reason, .. }) => Err(reason),
+        None => Err("no hook answers".into()),
+    }
+}
+
+/// Ends a session and tells the control plane.
+pub fn close(side: Side, id: &SessionId, reason: &str, by_us: bool) {
+    let Some(there) = session(side, id).filter(|session| !session.ended) else { return };
+    tell(|| format!("{} is over: {reason}", short(id)));
+    change(side, id, |session| {
+        session.ended = true;
+        session.media_until.get_or_insert_with(executor::now);
+        session.stopped = by_us.then(|| reason.to_owned());
+    });
+    let request = UnpublishRequest { gateway: name(side), session: there.names, reason: reason.into() };
+    let process = world::with(|world| world.region(side).gateway.process);
+    executor::spawn(process, async move {
+        for pause in FAREWELLS {
+            sleep(pause).await;
+            if calls::ask::<Value>(side, "/hooks/unpublish", &request).await.is_some() {
+                return;
+            }
+        }
+    });
+}
+
+/// The first characters of a session's id, for traces.
+pub fn short(id: &SessionId) -> &str {
+    &id.as_str()[12..]
+}

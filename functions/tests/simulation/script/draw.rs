@@ -1,0 +1,78 @@
+//! Draws a script: a broadcast that begins in an ordinary way, and then trouble.
+
+use headwater_domain::stream::{Latency, PublishPolicy};
+
+use super::{Event, Script, Setting};
+use crate::dice::Dice;
+use crate::world::Side;
+
+/// When the last thing happens, at the latest.
+const LAST_AT: u64 = 60_000;
+const MAX_EVENTS: u64 = 8;
+
+pub fn draw(seed: u64) -> Script {
+    let dice = &mut Dice::new(seed);
+    let setting = Setting {
+        latency: if dice.chance(12) { Latency::Low } else { Latency::Standard },
+        policy: if dice.chance(15) { PublishPolicy::Reject } else { PublishPolicy::Takeover },
+        mirror: dice.chance(60),
+        window_seconds: u32::try_from(dice.between(5, 20)).unwrap(),
+        skew: i64::try_from(dice.between(0, 2_001)).unwrap() - 1_000,
+        lag: dice.one(&[(100, 500), (300, 1_500), (200, 4_000)]),
+        start_delay: dice.one(&[
+            (1_000, 5_000),
+            (1_000, 5_000),
+            (1_000, 5_000),
+            (3_000, 15_000),
+            (15_000, 40_000),
+        ]),
+    };
+    let mut events = vec![(dice.between(500, 5_000), Event::Publish(side(dice)))];
+    for _ in 0..dice.between(2, MAX_EVENTS) {
+        events.push((dice.between(2_000, LAST_AT), event(dice)));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    Script { setting, events }
+}
+
+fn side(dice: &mut Dice) -> Side {
+    dice.one(&[Side::A, Side::B])
+}
+
+fn event(dice: &mut Dice) -> Event {
+    let side = side(dice);
+    let seconds = |dice: &mut Dice, least: u64, most: u64| dice.between(least * 1_000, most * 1_000);
+    match dice.between(0, 24) {
+        0..=3 => Event::Publish(side),
+        4 => Event::Leave(side),
+        5 | 6 => {
+            let noticed = [0, 0, seconds(dice, 2, 20)];
+            Event::Reconnect(side, dice.one(&noticed))
+        }
+        7 | 8 => Event::KillTask,
+        9 | 10 => Event::Freeze(seconds(dice, 3, 60)),
+        11 => {
+            let delays = [(1_000, 3_000), (20_000, 70_000), (90_000, 150_000)];
+            let (least, most) = dice.one(&delays);
+            Event::StartsTake(least, most)
+        }
+        12 => Event::NoCapacity(side, seconds(dice, 5, 100)),
+        13 => Event::CallsLost(dice.between(5, 60), seconds(dice, 5, 40)),
+        14 => Event::ApiDown(side, seconds(dice, 3, 60)),
+        15 => Event::TableDown(side, seconds(dice, 3, 60)),
+        16 => Event::Throttled(side, dice.between(5, 80), seconds(dice, 5, 40)),
+        17 => Event::BucketFailing(side, dice.between(10, 90), seconds(dice, 5, 40)),
+        18 => Event::BucketDown(side, seconds(dice, 5, 60)),
+        19 | 20 => Event::Partition(seconds(dice, 5, 60)),
+        21 => {
+            let lags = [(50, 200), (1_000, 6_000), (5_000, 30_000)];
+            let (least, most) = dice.one(&lags);
+            Event::Lag(least, most)
+        }
+        22 => {
+            let kinds = [Event::Sweep, Event::RevokeKey(side), Event::StopStream(side)];
+            dice.one(&kinds)
+        }
+        _ => Event::RegionLost(side, seconds(dice, 5, 60)),
+    }
+}

@@ -1,0 +1,53 @@
+//! The task's heartbeats: tell the health, bring the orders.
+
+use std::rc::Rc;
+
+use headwater_domain::beat::Activity;
+use headwater_domain::hooks::{Heartbeat, TranscoderBeat, TranscoderOrder};
+
+use super::Task;
+use crate::calls;
+use crate::executor::{self, sleep};
+
+/// Without an answer for so long a task gives up.
+const ABANDONED_AFTER: u64 = 300_000;
+/// How often it looks whether something is to be told at once.
+const LOOK_EVERY: u64 = 200;
+
+pub(super) async fn run(task: Rc<Task>) {
+    let mut answered = executor::now();
+    loop {
+        let every = match task.state.borrow().health.activity {
+            Activity::Transcoding => 2_000,
+            _ => 1_000,
+        };
+        match say(&task).await {
+            Some(order) => {
+                answered = executor::now();
+                task.state.borrow_mut().order = Some(order);
+            }
+            None if executor::now() - answered > ABANDONED_AFTER => {
+                task.state.borrow_mut().order = Some(TranscoderOrder::Stop { reason: "abandoned".into() });
+            }
+            None => {}
+        }
+        let next = executor::now() + every;
+        while executor::now() < next && !std::mem::take(&mut task.state.borrow_mut().rung) {
+            if task.state.borrow().done {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+pub(super) async fn say(task: &Task) -> Option<TranscoderOrder> {
+    let beat = TranscoderBeat {
+        stream: task.broadcast.stream(),
+        broadcast: task.broadcast.clone(),
+        lease: task.lease.clone(),
+        boot: task.boot.clone(),
+        health: task.state.borrow().health.clone(),
+    };
+    calls::ask(task.side, "/hooks/heartbeat", &Heartbeat::Transcoder(beat)).await
+}
