@@ -202,7 +202,7 @@ mod tests {
         let efforts = drive(&mut governor, &mut late, 1.3, 2_000);
         let ups =
             efforts.windows(2).filter(|w| w[1].dropped < w[0].dropped || (w[0].fast && !w[1].fast)).count();
-        assert!(ups < 20, "{ups} steps up in 2000 segments");
+        assert!(ups < 30, "{ups} steps up in 2000 segments");
     }
 
     #[test]

@@ -316,7 +316,7 @@ mod tests {
         );
         assert_eq!(of(640, 360, 30.0, None), [rung("360p", 800, false)]);
         assert_eq!(of(160, 90, 25.0, None), [rung("90p", 100, false)]);
-        assert_eq!(of(1000, 600, 25.0, None)[..2], [rung("600p", 2_187, false), rung("480p", 1_400, false)]);
+        assert_eq!(of(1000, 600, 25.0, None)[..2], [rung("600p", 1_944, false), rung("480p", 1_263, false)]);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use futures::FutureExt;
 use headwater_domain::{BroadcastId, Lease};
 use http::Request;
 use lambda_http::Body;
+use tokio::runtime::Runtime;
 
 use crate::calls::{playlist, text};
 use crate::world::{self, SIDES, Side, tell, violated};
 
 thread_local! {
     static SEEN: RefCell<BTreeMap<(Side, String), Playlist>> = RefCell::default();
+    /// Only for its clock, which never moves: a question that waits is given up at once.
+    static PATIENCE: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 }
 
 pub fn reset() {
@@ -103,7 +106,13 @@ pub fn get(side: Side, path: &str, attempt: Option<&str>) -> Result<String, u16>
         request = request.header(headwater_functions::playlist::TRY_HEADER, attempt);
     }
     let function = playlist(side);
-    let answer = function.handle(request.body(Body::Empty).unwrap()).now_or_never().unwrap();
+    let request = request.body(Body::Empty).unwrap();
+    let answer = PATIENCE.with(|patience| {
+        let _clock = patience.enter();
+        function.handle(request).now_or_never()
+    });
+    // Nothing is there yet.
+    let Some(answer) = answer else { return Err(404) };
     if answer.status() == 200 { Ok(text(answer)) } else { Err(answer.status().as_u16()) }
 }
 
