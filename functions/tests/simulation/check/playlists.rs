@@ -8,6 +8,7 @@ use headwater_domain::{BroadcastId, Lease};
 use http::Request;
 use lambda_http::Body;
 
+use super::leases;
 use crate::calls::{playlist, text};
 use crate::world::{self, SIDES, Side, tell, violated};
 
@@ -125,7 +126,9 @@ fn look_at(side: Side, path: String) {
     match get(side, &path, None) {
         Ok(text) => {
             let now = Playlist::parse(&text);
+            let broadcast = path.split('/').nth(3).unwrap().parse().unwrap();
             if let Some(before) = &before
+                && !leases::is_forked(&broadcast)
                 && let Some(problem) = backwards(before, &now)
             {
                 tell(|| text.clone());
