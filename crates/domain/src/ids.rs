@@ -163,6 +163,14 @@ impl BroadcastId {
         StreamId(self.0[..STREAM_ID_LEN].to_owned())
     }
 
+    /// When it was opened, by the clock of who opened it.
+    pub fn unix_ms(&self) -> u64 {
+        let digits =
+            self.tail().bytes().map(|byte| ALPHABET.iter().position(|one| *one == byte).unwrap_or(0));
+        let bits = digits.fold(0u128, |bits, digit| bits << 5 | digit as u128);
+        u64::try_from(bits >> 20).unwrap_or(u64::MAX)
+    }
+
     /// What is behind the stream's id and the hyphen: its place among the stream's broadcasts.
     pub fn tail(&self) -> &str {
         &self.0[STREAM_ID_LEN + 1..]
@@ -248,6 +256,7 @@ mod tests {
             let broadcast = BroadcastId::new(&stream, ms, bits);
             prop_assert_eq!(broadcast.as_str().parse::<BroadcastId>(), Ok(broadcast.clone()));
             prop_assert_eq!(broadcast.stream(), stream);
+            prop_assert_eq!(broadcast.unix_ms(), ms);
             let lease = Lease {
                 number: LeaseNumber(number),
                 region: "eu-west-1".parse().unwrap(),

@@ -16,7 +16,7 @@ use crate::{calls, check, dice, encoder, executor, gateway, viewer};
 /// After the last event what it broke may be whole again for so long before everything is made whole.
 const LINGER: u64 = 15_000;
 /// Lines of a failing run that are shown.
-const LAST_LINES: usize = 150;
+const LAST_LINES: usize = 400;
 
 fn key(number: u128) -> StreamKey {
     StreamKey::from_random(samples::stream_id(), key_id(number), number)

@@ -50,12 +50,12 @@ pub struct Situation {
 }
 
 impl Situation {
-    /// The session that holds: the newest accepted in either region.
+    /// The session that holds: the newest accepted in either region, of the newest broadcast.
     pub fn session(&self) -> Option<&SessionSeat> {
         self.seats
             .iter()
             .filter_map(|seat| Some((seat.session.as_ref()?, &seat.region)))
-            .max_by_key(|(session, region)| (session.order, *region, &session.id))
+            .max_by_key(|(session, region)| (&session.broadcast, session.order, *region, &session.id))
             .map(|(session, _)| session)
     }
 

@@ -1,5 +1,7 @@
 //! The life of a broadcast, told as stories.
 
+mod healing;
+
 use super::decide::{self, BeatOutcome, Dice, MAX_FAILURES, Next, Occasion, Publish, Publisher};
 use super::*;
 use crate::beat::{Activity, Health};

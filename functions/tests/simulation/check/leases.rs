@@ -1,8 +1,15 @@
 //! A region grants the next lease only when the one before cannot serve any more.
+//!
+//! And which broadcasts are *forked*: both regions have granted leases of them without knowing of each other's. What
+//! such a broadcast's playlists may do when the regions find together is not decided yet (docs/adr/0013).
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use headwater_domain::beat::Activity;
-use headwater_domain::live::Seat;
+use headwater_domain::live::{Seat, Situation};
 use headwater_domain::testing::samples;
+use headwater_domain::{BroadcastId, Lease};
 
 use crate::table::situation;
 use crate::world::{self, Side, violated};
@@ -14,6 +21,31 @@ const MEANWHILE: u64 = 1_000;
 /// Without a first heartbeat for so long a task counts as not started.
 const LATE: u64 = 120_000;
 
+thread_local! {
+    static GRANTED: RefCell<BTreeSet<(BroadcastId, Lease)>> = RefCell::default();
+    static FORKED: RefCell<BTreeSet<BroadcastId>> = RefCell::default();
+}
+
+pub fn reset() {
+    GRANTED.take();
+    FORKED.take();
+}
+
+/// Whether both regions have granted leases of it without knowing of each other's.
+pub fn is_forked(broadcast: &BroadcastId) -> bool {
+    FORKED.with_borrow(|forked| forked.contains(broadcast))
+}
+
+fn note(there: &Situation, broadcast: &BroadcastId, new: &Lease) {
+    let is_known = |lease: &Lease| there.leases_of(broadcast).any(|known| known >= lease);
+    let others = GRANTED.with_borrow(|granted| granted.clone());
+    let mut others = others.iter().filter(|(of, lease)| of == broadcast && lease.region != new.region);
+    if others.any(|(_, lease)| !is_known(lease)) {
+        FORKED.with_borrow_mut(|forked| forked.insert(broadcast.clone()));
+    }
+    GRANTED.with_borrow_mut(|granted| granted.insert((broadcast.clone(), new.clone())));
+}
+
 /// `seat` is about to take the place of `before` in a region's replica.
 pub fn granted(side: Side, before: Option<&Seat>, seat: &Seat) {
     let Some(new) = &seat.lease else { return };
@@ -24,6 +56,7 @@ pub fn granted(side: Side, before: Option<&Seat>, seat: &Seat) {
         let is_disturbed = crate::executor::now() < world.disturbed_until;
         (situation(world, side, &samples::stream_id()), is_disturbed)
     });
+    note(&there, &new.broadcast, &new.lease);
     let leases = there.seats.iter().filter_map(|seat| seat.lease.as_ref());
     let of_it = leases.filter(|lease| lease.broadcast == new.broadcast);
     let Some(old) = of_it.max_by(|a, b| a.lease.cmp(&b.lease)) else { return };

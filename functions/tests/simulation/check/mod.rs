@@ -22,6 +22,7 @@ thread_local! {
 /// Forgets the world before.
 pub fn reset() {
     CHANGED.take();
+    leases::reset();
     playlists::reset();
     media::reset();
     state::reset();

@@ -158,7 +158,7 @@ impl Worker {
                 match self.wait_for(id, goal, &mut replaced).await {
                     Ok(until) if work.low && until == goal && parts < 3 => {
                         if parts as usize >= known {
-                            sleep(dice::between(20, 120)).await;
+                            sleep(dice::between(10, 60)).await;
                         }
                         let stretch = self.stretch(&session, id, begun + PART * parts, until);
                         let (entry, objects) = self.author.part(&stretch);
@@ -200,7 +200,7 @@ impl Worker {
     async fn encode(&self, id: &SessionId, until: u64) {
         let available = gateway::session(self.task.side, id).map_or(0, |session| session.available());
         let is_late = available > until + SEGMENT;
-        sleep(if is_late { dice::between(300, 900) } else { dice::between(40, 300) }).await;
+        sleep(if is_late { dice::between(50, 250) } else { dice::between(40, 300) }).await;
     }
 
     /// Waits until there is media up to `goal`, or less at the session's end.
@@ -261,12 +261,11 @@ impl Worker {
             Commit::Fenced => return Err(Exit::Fenced),
         }
         check::media::committed(&entry);
-        tell(|| {
-            let Entry { lease, number, discontinuities, parts, open, gap, .. } = &entry;
-            let what = if *open { format!("part {} of", parts.len()) } else { "".into() };
+        if !entry.open {
+            let Entry { lease, number, discontinuities, gap, .. } = &entry;
             let gap = if *gap { " as a gap" } else { "" };
-            format!("{lease} commits {what} {} ({discontinuities} breaks){gap}", number.0)
-        });
+            tell(|| format!("{lease} commits {} ({discontinuities} breaks){gap}", number.0));
+        }
         let (until, number) = (entry.until(), entry.number);
         let mut state = self.task.state.borrow_mut();
         state.rung |= state.health.media_until.is_none();

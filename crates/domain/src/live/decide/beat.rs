@@ -1,5 +1,7 @@
 //! What a transcoder's heartbeat leads to.
 
+use std::cmp::Ordering;
+
 use crate::beat::Beat;
 use crate::hooks::TranscoderBeat;
 use crate::ids::Region;
@@ -22,8 +24,11 @@ pub enum BeatOutcome {
 /// Answers a heartbeat. `boot` is the fingerprint of the process.
 pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Timestamp) -> BeatOutcome {
     let Some(session) = situation.session() else { return BeatOutcome::Wait };
-    if session.broadcast != beat.broadcast {
-        return BeatOutcome::Stop("another broadcast has begun".into());
+    match session.broadcast.cmp(&beat.broadcast) {
+        Ordering::Greater => return BeatOutcome::Stop("another broadcast has begun".into()),
+        // The peer's API, that has not heard of this one yet.
+        Ordering::Less => return BeatOutcome::Wait,
+        Ordering::Equal => {}
     }
     if situation.lease().is_some_and(|seat| seat.lease > beat.lease) || situation.is_over(&beat.lease) {
         return BeatOutcome::Fenced;

@@ -76,7 +76,11 @@ pub fn publish(
     let open = situation.session().filter(|_| state.is_some_and(State::is_open));
     let (broadcast, started_at) = match open {
         Some(session) => (session.broadcast.clone(), session.started_at),
-        None => (BroadcastId::new(&stream.id, now.0, dice.broadcast), now),
+        None => {
+            // Newer than the one before, also if that was opened by a clock that is ahead of ours.
+            let after = situation.broadcast().map_or(0, |before| before.unix_ms() + 1);
+            (BroadcastId::new(&stream.id, now.0.max(after), dice.broadcast), now)
+        }
     };
     let order = situation.session().map_or(1, |session| session.order + 1);
     let session = SessionSeat {

@@ -76,7 +76,7 @@ pub fn session_order(situation: &Situation, session: &SessionRef, now: Timestamp
         None => SessionOrder::Continue,
         // A lower or equal order of ours has lost; a higher one was accepted by the peer and is not replicated yet.
         Some(current) if current.id != session.session => {
-            if current.order >= session.order {
+            if (&current.broadcast, current.order) >= (&session.broadcast, session.order) {
                 stop("another encoder has taken over this stream")
             } else {
                 SessionOrder::Continue

@@ -65,12 +65,15 @@ pub fn tend(
             Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.clone() })
         }
     };
+    // After a partition the session that holds and the lease that holds may be of different regions.
+    let serves = current.is_some_and(|seat| seat.lease.region == session.gateway.region);
     let dead = over.is_some() || !situation.lease_lives(now);
+    let published_here = session.gateway.region == own.region;
     let here = current.map_or(ours, |seat| seat.lease.region == own.region);
-    if !dead || !here {
+    if !(dead && here || !serves && published_here) {
         return None;
     }
-    let wanted = situation.lost_since(now).is_none() && session.gateway.region == own.region;
+    let wanted = situation.lost_since(now).is_none() && published_here;
     let recorded = over.is_some();
     seat.over = over.or(seat.over);
     if !wanted {
@@ -80,7 +83,7 @@ pub fn tend(
     let made_media = situation.beat().is_some_and(|beat| beat.health.segment.is_some());
     let left = situation.beat().is_some_and(|beat| beat.health.activity == Activity::Leaving);
     let failures = match current {
-        Some(current) if !made_media && !left => current.failures + 1,
+        Some(current) if serves && !made_media && !left => current.failures + 1,
         _ => 0,
     };
     if failures >= MAX_FAILURES {

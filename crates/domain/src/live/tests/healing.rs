@@ -1,0 +1,89 @@
+//! What holds when regions that knew nothing of each other find together. The simulation found these cases.
+
+use super::*;
+
+/// What two regions decide that know nothing of each other, brought together.
+fn healed(a: World, b: World) -> World {
+    let (seats, beats) = (a.situation.seats, a.situation.beats);
+    let of_b = |region: &Region| *region == region_b();
+    let situation = Situation {
+        seats: seats.into_iter().chain(b.situation.seats.into_iter().filter(|s| of_b(&s.region))).collect(),
+        beats: beats.into_iter().chain(b.situation.beats.into_iter().filter(|b| of_b(&b.region))).collect(),
+    };
+    World { situation, now: a.now.max(b.now), policy: a.policy, rolls: a.rolls + 100 }
+}
+
+#[test]
+fn of_two_broadcasts_that_were_opened_apart_the_newer_one_holds() {
+    let (mut a, mut b) = (World::new(), World::new());
+    a.publish_at(1, &region_a());
+    b.later(1).rolls = 50;
+    b.publish_at(2, &region_b());
+    let older = a.situation.broadcast().cloned().unwrap();
+    // More sessions do not make it newer.
+    a.later(1).publish_at(3, &region_a());
+    let world = healed(a, b);
+    assert!(*world.situation.broadcast().unwrap() > older);
+    let loser =
+        SessionRef { session: SessionId::from_random(3), stream: stream().id, broadcast: older, order: 2 };
+    let order = decide::session_order(&world.situation, &loser, world.now);
+    assert!(matches!(order, SessionOrder::Stop { .. }), "{order:?}");
+}
+
+#[test]
+fn a_broadcast_is_newer_than_the_one_before_whatever_the_clocks_say() {
+    let mut world = World::new();
+    world.later(5).publish(1);
+    let first = world.situation.broadcast().cloned().unwrap();
+    let gone = world.own(&region_a());
+    let kicked = decide::kick(&world.situation, &gone, |_| true, "stopped", true, world.now).unwrap();
+    world.put(kicked);
+    world.now = Timestamp(T0);
+    world.publish_at(2, &region_b());
+    assert!(*world.situation.broadcast().unwrap() > first);
+}
+
+#[test]
+fn a_session_whose_region_lost_the_lease_in_a_partition_gets_the_next_one() {
+    let mut first = World::new();
+    first.publish_at(1, &region_b());
+    let apart = |first: &World, rolls| World {
+        situation: first.situation.clone(),
+        now: first.now,
+        policy: first.policy,
+        rolls,
+    };
+    let (mut a, mut b) = (apart(&first, 50), apart(&first, 70));
+    // The same order in both; region B has the higher lease, region A the session.
+    a.publish_at(2, &region_a());
+    b.publish_at(3, &region_b());
+    for _ in 0..2 {
+        let lease = b.situation.lease().unwrap().lease.clone();
+        let stopped = Occasion::TaskStopped { lease, reason: "exit 137".into() };
+        b.tend_at(&region_b(), &stopped).unwrap();
+    }
+    let mut world = healed(a, b);
+    assert_eq!(world.situation.session().unwrap().gateway.region, region_a());
+    assert_eq!(world.situation.lease().unwrap().lease.region, region_b());
+    assert_eq!(world.tend_at(&region_b(), &Occasion::Sweep), None, "it cannot serve it");
+    let next = world.tend_at(&region_a(), &Occasion::Sweep).unwrap();
+    assert_eq!(next.start.unwrap().lease.region, region_a());
+    assert_eq!(world.tend_at(&region_a(), &Occasion::Sweep), None);
+}
+
+#[test]
+fn a_region_that_has_not_heard_of_a_broadcast_does_not_stop_its_task() {
+    let mut world = World::new();
+    world.publish(1);
+    let before = world.situation.clone();
+    world.later(1).unpublish(1);
+    world.later(100).publish(2);
+    let beat = TranscoderBeat {
+        stream: stream().id,
+        broadcast: world.situation.broadcast().cloned().unwrap(),
+        lease: world.situation.lease().unwrap().lease.clone(),
+        boot: Secret::new("boot"),
+        health: Health::starting(),
+    };
+    assert_eq!(decide::beat(&before, &beat, "boot", world.now), BeatOutcome::Wait);
+}
