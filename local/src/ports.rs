@@ -1,7 +1,9 @@
 //! Which loopback ports the stack uses: a fixed block, or free ones for tests. Must not know who listens on them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -12,6 +14,8 @@ const BACKLOG: u32 = 1024;
 const FREE: std::ops::Range<u16> = 12_000..32_000;
 /// How often it looks for one port.
 const TRIES: usize = 1_000;
+/// What it has given.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// Why a port could not be had.
 #[derive(Debug, Error)]
@@ -84,19 +88,30 @@ pub fn block(base: u16, names: &[&str]) -> Result<Vec<Reserved>, PortError> {
 }
 
 /// Takes `count` free ports, below those that the kernel gives to outgoing connections: a port that is let go for a
-/// moment, so that another program can listen there, is not somebody's by then.
+/// moment, so that another program can listen there, is not somebody's by then. None is given twice by one process: holding
+/// a port does not keep others from holding it as well, as long as nobody listens.
 pub fn free(count: usize) -> Result<Vec<Reserved>, PortError> {
     let one = |_| {
-        let mut last = Reserved::take(rand::random_range(FREE), "a test");
+        let mut last = untried();
         for _ in 1..TRIES {
             if !matches!(last, Err(PortError::Busy { .. })) {
                 break;
             }
-            last = Reserved::take(rand::random_range(FREE), "a test");
+            last = untried();
         }
         last
     };
     (0..count).map(one).collect()
+}
+
+/// A port that was not given before.
+fn untried() -> Result<Reserved, PortError> {
+    let (port, wanted_by) = (rand::random_range(FREE), "a test");
+    if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+        Reserved::take(port, wanted_by)
+    } else {
+        Err(PortError::Busy { port, wanted_by: wanted_by.to_owned() })
+    }
 }
 
 fn bind(port: u16) -> io::Result<TcpSocket> {
@@ -110,5 +125,20 @@ fn refused(source: io::Error, port: u16, wanted_by: &str) -> PortError {
     match source.kind() {
         io::ErrorKind::AddrInUse => PortError::Busy { port, wanted_by: wanted_by.to_owned() },
         _ => PortError::Io(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn free_ports_differ() {
+        let mut all = BTreeSet::new();
+        for _ in 0..10 {
+            let taken = free(100).unwrap();
+            all.extend(taken.iter().map(Reserved::port));
+        }
+        assert_eq!(all.len(), 1_000);
     }
 }
