@@ -12,7 +12,7 @@ use headwater_domain::timeline::Entry;
 use m3u8_rs::MediaPlaylist;
 use tokio::process::Command;
 
-use super::hls::breaks;
+use super::hls::{breaks, is_gap};
 use super::support::{Platform, Running, Stream, eventually};
 
 const WIDTH: usize = 320;
@@ -71,12 +71,7 @@ impl Platform {
         assert!(wrong.is_empty(), "{name}: {wrong:?} of {}\n{:?}", numbers.len(), breaks(playlist));
         let broken = breaks(playlist).iter().filter(|(_, broken)| *broken).count();
         assert!(broken <= max_breaks, "{name}: {:?}", breaks(playlist));
-        assert!(
-            !playlist
-                .segments
-                .iter()
-                .any(|segment| segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP"))
-        );
+        assert!(!playlist.segments.iter().any(is_gap), "{name}: gaps");
     }
 
     /// The id of the stream's running broadcast.
@@ -88,9 +83,11 @@ impl Platform {
         .await
     }
 
-    /// Entries as they were written, of all leases.
+    /// Entries as they were written, lease by lease.
     pub(crate) async fn written(&self, region: usize, broadcast: &BroadcastId) -> Vec<Entry> {
-        self.table(region).all(broadcast).await.unwrap()
+        let mut entries = self.table(region).all(broadcast).await.unwrap();
+        entries.sort_by_key(|entry| (entry.lease.clone(), entry.number));
+        entries
     }
 
     /// The task that works for a stream.

@@ -66,6 +66,7 @@ async fn the_edges_ways_are_cut_alone() {
     let stream = platform.create(small()).await;
     let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
     let path = renditions(&platform.plays(&stream).await)[0].path.clone();
+    platform.stack.replication.settled().await;
     for part in [Part::EdgeApi, Part::EdgeS3] {
         platform.stack.apply(RegionId::A, part, Fault::Stopped).await.unwrap();
     }

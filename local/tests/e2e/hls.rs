@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use m3u8_rs::{MasterPlaylist, MediaPlaylist, Playlist};
+use m3u8_rs::{MasterPlaylist, MediaPlaylist, MediaSegment, Playlist};
 
 use super::support::{Platform, Stream, eventually};
 
@@ -82,4 +82,9 @@ fn name_of(path: &str) -> String {
 /// The media sequence numbers and whether each begins with a discontinuity.
 pub(crate) fn breaks(playlist: &MediaPlaylist) -> Vec<(u64, bool)> {
     (playlist.media_sequence..).zip(playlist.segments.iter().map(|segment| segment.discontinuity)).collect()
+}
+
+/// Whether nothing is there (EXT-X-GAP).
+pub(crate) fn is_gap(segment: &MediaSegment) -> bool {
+    segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")
 }

@@ -10,7 +10,7 @@ use m3u8_rs::MediaPlaylist;
 use serde_json::json;
 
 use super::counted;
-use super::hls::renditions;
+use super::hls::{is_gap, renditions};
 use super::support::{Platform, Running, Stream, eventually, small};
 
 /// A viewer of all renditions who loads all that is new, and whom nothing may go wrong for.
@@ -65,10 +65,6 @@ impl<'a> Viewer<'a> {
         let now = self.look().await.segments.len();
         self.until(|playlist| playlist.segments.len() >= now + more).await
     }
-}
-
-fn is_gap(segment: &m3u8_rs::MediaSegment) -> bool {
-    segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")
 }
 
 async fn live(platform: &Platform) -> (Stream, Running) {
