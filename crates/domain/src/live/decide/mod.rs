@@ -58,7 +58,11 @@ fn grant(
 ) -> LeaseSeat {
     let number = LeaseNumber(before.map_or(1, |seat| seat.lease.number.0 + 1));
     let lease = Lease { number, region: region.clone(), nonce: Nonce::from_random(nonce) };
-    LeaseSeat { lease, broadcast: broadcast.clone(), granted_at: now, failures }
+    let crossed = before.and_then(|before| match before.lease.region == *region {
+        true => before.crossed.clone().filter(|crossed| crossed.region != *region),
+        false => Some(before.lease.clone()),
+    });
+    LeaseSeat { lease, broadcast: broadcast.clone(), granted_at: now, crossed, failures }
 }
 
 impl Situation {

@@ -87,3 +87,26 @@ fn a_region_that_has_not_heard_of_a_broadcast_does_not_stop_its_task() {
     };
     assert_eq!(decide::beat(&before, &beat, "boot", world.now), BeatOutcome::Wait);
 }
+
+#[test]
+fn a_lease_knows_of_the_other_regions_last_one_whoever_granted_it() {
+    let mut world = World::new();
+    world.publish_at(1, &region_a());
+    // Region A's control plane grants region B's lease, for B's own is down; and then its own once more, twice.
+    let gateway = Gateway { region: region_b(), source: "http://10.1.0.1:8936".into() };
+    let (session, key) = (SessionId::from_random(2), KeyId::from_random(1));
+    let publisher = Publisher { session: &session, gateway: &gateway, key: &key, key_expires_at: None };
+    let (own, dice) = (world.own(&region_a()), world.dice());
+    let publish = decide::publish(&world.situation, &own, &stream(), &publisher, world.now, dice);
+    let Publish::Allow { next: Some(next), .. } = publish else { panic!("{publish:?}") };
+    world.put(next.seat);
+    let of_b = world.situation.lease().unwrap().lease.clone();
+    assert_eq!(of_b.region, region_b());
+    world.publish_at(3, &region_a());
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let stopped = Occasion::TaskStopped { lease, reason: "exit 137".into() };
+    world.tend_at(&region_a(), &stopped).unwrap();
+    let broadcast = world.situation.broadcast().unwrap();
+    assert_eq!(world.lease_number(), 4);
+    assert!(world.situation.leases_of(broadcast).any(|lease| *lease == of_b));
+}
