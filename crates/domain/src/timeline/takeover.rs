@@ -126,9 +126,12 @@ impl Takeover<'_> {
         // A lease between has left as much out, and has then made what its gateway had kept until it was up.
         let leases = u64::from(self.lease.number.0.saturating_sub(lease)).max(1);
         let hole = (u64::try_from(unseen).unwrap_or(u64::MAX >> 40) + MARGIN).saturating_mul(leases);
+        let next = point.next.0 + hole;
+        // How far back a lease between saw, and so how many breaks it has counted, is not known: not more than numbers.
+        let discontinuities = if leases > 1 { next } else { point.discontinuities + hole };
         ResumePoint {
-            next: SegmentNumber(point.next.0 + hole),
-            discontinuities: point.discontinuities + hole,
+            next: SegmentNumber(next),
+            discontinuities,
             inits: Vec::new(),
             open: Vec::new(),
             ..point.clone()

@@ -1,6 +1,8 @@
 //! What holds when regions that knew nothing of each other find together. The simulation found these cases.
 
 use super::*;
+use crate::beat::Beat;
+use crate::ids::{Lease, LeaseNumber, Nonce};
 
 /// What two regions decide that know nothing of each other, brought together.
 fn healed(a: World, b: World) -> World {
@@ -109,4 +111,17 @@ fn a_lease_knows_of_the_other_regions_last_one_whoever_granted_it() {
     let broadcast = world.situation.broadcast().unwrap();
     assert_eq!(world.lease_number(), 4);
     assert!(world.situation.leases_of(broadcast).any(|lease| *lease == of_b));
+}
+
+#[test]
+fn a_lease_is_above_one_of_which_only_a_heartbeat_has_come() {
+    let mut world = World::new();
+    world.publish(1);
+    world.beat();
+    let above = Lease { number: LeaseNumber(7), region: region_b(), nonce: Nonce::from_random(1) };
+    let beat = Beat { region: region_b(), lease: above, ..world.situation.beats[0].clone() };
+    world.situation.beats.push(beat);
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let stopped = Occasion::TaskStopped { lease, reason: "fenced".into() };
+    assert_eq!(world.tend_at(&region_a(), &stopped).unwrap().start.unwrap().lease.number.0, 8);
 }

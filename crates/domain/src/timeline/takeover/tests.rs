@@ -53,7 +53,10 @@ fn each_segment_that_is_not_seen_may_have_come_behind_a_break() {
         let after = Duration::from_millis(4_001);
         resume(&lease(2, region.clone()), &region, vec![last], &[], after).unwrap().discontinuities
     };
-    assert_eq!((breaks(a), breaks(b)), (3, 3 + HOLE));
+    assert_eq!((breaks(a.clone()), breaks(b.clone())), (3, 3 + HOLE));
+    let between = resume(&lease(3, a.clone()), &a, vec![written(7)], &[lease(2, b)], Duration::ZERO);
+    let between = between.unwrap();
+    assert_eq!(between.discontinuities, between.next.0, "a lease between may have seen less");
 }
 
 #[test]
