@@ -64,7 +64,7 @@ impl Seeded {
             settings: StreamSettings::default(),
         };
         let (broadcast, lease) = (seeded.broadcast.clone(), seeded.lease.clone());
-        let lease = LeaseSeat { lease, broadcast, granted_at: now(), failures: 0 };
+        let lease = LeaseSeat { lease, broadcast, granted_at: now(), crossed: None, failures: 0 };
         let empty = Seat::empty(stream, seeded.region.clone());
         let seat = Seat { version: 1, session: Some(session), lease: Some(lease), ..empty };
         assert_eq!(seeded.table.put_seat(&seat).await.unwrap(), Write::Stored);

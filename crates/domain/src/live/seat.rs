@@ -86,6 +86,9 @@ pub struct LeaseSeat {
     pub broadcast: BroadcastId,
     /// When it was granted.
     pub granted_at: Timestamp,
+    /// The newest lease of the other region before it. The seat that granted that one may grant others since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<Lease>,
     /// Leases before it, in a row, that died without making media.
     #[serde(default)]
     pub failures: u32,

@@ -77,7 +77,8 @@ impl Situation {
     /// Leases of `broadcast` that are known of: those that hold, and those that were heard of last.
     pub fn leases_of<'a>(&'a self, broadcast: &'a BroadcastId) -> impl Iterator<Item = &'a Lease> {
         let granted = self.seats.iter().filter_map(|seat| seat.lease.as_ref());
-        let granted = granted.filter(move |seat| seat.broadcast == *broadcast).map(|seat| &seat.lease);
+        let granted = granted.filter(move |seat| seat.broadcast == *broadcast);
+        let granted = granted.flat_map(|seat| std::iter::once(&seat.lease).chain(&seat.crossed));
         let heard =
             self.beats.iter().filter(move |beat| beat.broadcast == *broadcast).map(|beat| &beat.lease);
         granted.chain(heard)

@@ -89,10 +89,12 @@ impl Takeover<'_> {
     pub fn resume(self, now: Timestamp) -> Option<ResumePoint> {
         let line = resolve(self.written.clone());
         let mut point = match line.split_last() {
-            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), now),
+            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), 1, now),
             None => return None,
-            Some((last, _)) if self.may_be_unseen(Some(last)) => self.behind(&ResumePoint::after(last), now),
-            Some((last, before)) => exactly_behind(last, before)?,
+            Some((last, _)) if self.may_be_unseen(Some(last)) => {
+                self.behind(&ResumePoint::after(last), last.lease.number.0, now)
+            }
+            Some((last, before)) => self.exactly_behind(last, before)?,
         };
         if let Some(last) = line.last() {
             // What a lease that was replaced has shown beyond the end is never shown as something else again.
@@ -116,19 +118,52 @@ impl Takeover<'_> {
         !goes_on || self.known.iter().any(hidden)
     }
 
-    /// Behind all that can have been made of the media since `point`, each segment behind a break, so that the count of
+    /// Behind all that can have been made of the media since `point` of lease number `lease`, each segment behind a break, so that the count of
     /// breaks does not go back either where those segments are seen. The other region's bucket may be gone for good with
     /// its region: no segment may need anything from it.
-    fn behind(&self, point: &ResumePoint, now: Timestamp) -> ResumePoint {
+    fn behind(&self, point: &ResumePoint, lease: u32, now: Timestamp) -> ResumePoint {
         let unseen = now.since(point.until).as_millis().div_ceil(self.shortest.as_millis().max(1));
-        let hole = u64::try_from(unseen).unwrap_or(u64::MAX / 4) + MARGIN;
+        // A lease between has left as much out, and has then made what its gateway had kept until it was up.
+        let leases = u64::from(self.lease.number.0.saturating_sub(lease)).max(1);
+        let hole = (u64::try_from(unseen).unwrap_or(u64::MAX >> 40) + MARGIN).saturating_mul(leases);
+        let next = point.next.0 + hole;
+        // How far back a lease between saw, and so how many breaks it has counted, is not known: not more than numbers.
+        let discontinuities = if leases > 1 { next } else { point.discontinuities + hole };
         ResumePoint {
-            next: SegmentNumber(point.next.0 + hole),
-            discontinuities: point.discontinuities + hole,
+            next: SegmentNumber(next),
+            discontinuities,
             inits: Vec::new(),
             open: Vec::new(),
             ..point.clone()
         }
+    }
+
+    /// Right behind the last segment; if parts of the next one are out already, it is made anew and goes on behind them.
+    fn exactly_behind(&self, last: &Entry, before: &[Entry]) -> Option<ResumePoint> {
+        if !last.open {
+            return Some(ResumePoint::after(last));
+        }
+        let closed = before.iter().rev().find(|entry| !entry.open);
+        let point = match closed {
+            Some(closed) => ResumePoint::after(closed),
+            None if last.number == SegmentNumber(0) => return None,
+            None => ResumePoint::unseen(self.began),
+        };
+        if closed.is_none() || point.next != last.number {
+            // It was begun behind a hole: what it follows is too far back for it to be the same segment again.
+            return Some(ResumePoint {
+                next: last.number.next(),
+                discontinuities: last.discontinuities,
+                ..point
+            });
+        }
+        let by = |part: &EntryPart| EntryPart {
+            lease: part.lease.clone().or(Some(last.lease.clone())),
+            ..part.clone()
+        };
+        // A break in front of it stays one: its successor's segment follows the same one before.
+        let open = if last.discontinuity { Vec::new() } else { last.parts.iter().map(by).collect() };
+        Some(ResumePoint { open, ..point })
     }
 }
 
@@ -148,21 +183,6 @@ impl ResumePoint {
             open: Vec::new(),
         }
     }
-}
-
-/// Right behind the last segment; if parts of the next one are out already, it is made anew and goes on behind them.
-fn exactly_behind(last: &Entry, before: &[Entry]) -> Option<ResumePoint> {
-    if !last.open {
-        return Some(ResumePoint::after(last));
-    }
-    let closed = before.last().filter(|closed| !closed.open && closed.number.next() == last.number)?;
-    let by = |part: &EntryPart| EntryPart {
-        lease: part.lease.clone().or(Some(last.lease.clone())),
-        ..part.clone()
-    };
-    // A break in front of it stays one: its successor's segment follows the same one before.
-    let open = if last.discontinuity { Vec::new() } else { last.parts.iter().map(by).collect() };
-    Some(ResumePoint { open, ..ResumePoint::after(closed) })
 }
 
 #[cfg(test)]

@@ -47,18 +47,20 @@ pub struct Dice {
     pub nonce: u128,
 }
 
-/// The lease after `before`.
+/// A lease above all that are known of: also one of which only heartbeats have come yet.
 fn grant(
-    before: Option<&LeaseSeat>,
+    situation: &Situation,
     broadcast: &BroadcastId,
     region: &Region,
     now: Timestamp,
     nonce: u128,
     failures: u32,
 ) -> LeaseSeat {
-    let number = LeaseNumber(before.map_or(1, |seat| seat.lease.number.0 + 1));
+    let newest = situation.leases_of(broadcast).map(|lease| lease.number.0).max();
+    let number = LeaseNumber(newest.unwrap_or(0) + 1);
     let lease = Lease { number, region: region.clone(), nonce: Nonce::from_random(nonce) };
-    LeaseSeat { lease, broadcast: broadcast.clone(), granted_at: now, failures }
+    let crossed = situation.leases_of(broadcast).filter(|lease| lease.region != *region).max().cloned();
+    LeaseSeat { lease, broadcast: broadcast.clone(), granted_at: now, crossed, failures }
 }
 
 impl Situation {

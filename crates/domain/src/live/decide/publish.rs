@@ -99,8 +99,7 @@ pub fn publish(
         && situation.lease_lives(now)
         && situation.lease().is_some_and(|seat| seat.lease.region == publisher.gateway.region);
     let task = (!serving).then(|| {
-        let before = if open.is_some() { situation.lease() } else { None };
-        let granted = grant(before, &broadcast, &publisher.gateway.region, now, dice.nonce, 0);
+        let granted = grant(situation, &broadcast, &publisher.gateway.region, now, dice.nonce, 0);
         let task = start(stream, &broadcast, &granted.lease);
         seat.lease = Some(granted);
         task

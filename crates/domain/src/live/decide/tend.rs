@@ -96,7 +96,7 @@ pub fn tend(
         // What was short a moment ago is short still: the next sweep tries again.
         return Some(Next { seat, start: None });
     }
-    let granted = grant(current, &session.broadcast, &own.region, now, dice.nonce, failures);
+    let granted = grant(situation, &session.broadcast, &own.region, now, dice.nonce, failures);
     let start = StartTask {
         stream: seat.stream.clone(),
         broadcast: session.broadcast.clone(),

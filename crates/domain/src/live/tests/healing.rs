@@ -1,6 +1,8 @@
 //! What holds when regions that knew nothing of each other find together. The simulation found these cases.
 
 use super::*;
+use crate::beat::Beat;
+use crate::ids::{Lease, LeaseNumber, Nonce};
 
 /// What two regions decide that know nothing of each other, brought together.
 fn healed(a: World, b: World) -> World {
@@ -86,4 +88,40 @@ fn a_region_that_has_not_heard_of_a_broadcast_does_not_stop_its_task() {
         health: Health::starting(),
     };
     assert_eq!(decide::beat(&before, &beat, "boot", world.now), BeatOutcome::Wait);
+}
+
+#[test]
+fn a_lease_knows_of_the_other_regions_last_one_whoever_granted_it() {
+    let mut world = World::new();
+    world.publish_at(1, &region_a());
+    // Region A's control plane grants region B's lease, for B's own is down; and then its own once more, twice.
+    let gateway = Gateway { region: region_b(), source: "http://10.1.0.1:8936".into() };
+    let (session, key) = (SessionId::from_random(2), KeyId::from_random(1));
+    let publisher = Publisher { session: &session, gateway: &gateway, key: &key, key_expires_at: None };
+    let (own, dice) = (world.own(&region_a()), world.dice());
+    let publish = decide::publish(&world.situation, &own, &stream(), &publisher, world.now, dice);
+    let Publish::Allow { next: Some(next), .. } = publish else { panic!("{publish:?}") };
+    world.put(next.seat);
+    let of_b = world.situation.lease().unwrap().lease.clone();
+    assert_eq!(of_b.region, region_b());
+    world.publish_at(3, &region_a());
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let stopped = Occasion::TaskStopped { lease, reason: "exit 137".into() };
+    world.tend_at(&region_a(), &stopped).unwrap();
+    let broadcast = world.situation.broadcast().unwrap();
+    assert_eq!(world.lease_number(), 4);
+    assert!(world.situation.leases_of(broadcast).any(|lease| *lease == of_b));
+}
+
+#[test]
+fn a_lease_is_above_one_of_which_only_a_heartbeat_has_come() {
+    let mut world = World::new();
+    world.publish(1);
+    world.beat();
+    let above = Lease { number: LeaseNumber(7), region: region_b(), nonce: Nonce::from_random(1) };
+    let beat = Beat { region: region_b(), lease: above, ..world.situation.beats[0].clone() };
+    world.situation.beats.push(beat);
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let stopped = Occasion::TaskStopped { lease, reason: "fenced".into() };
+    assert_eq!(world.tend_at(&region_a(), &stopped).unwrap().start.unwrap().lease.number.0, 8);
 }

@@ -53,7 +53,10 @@ fn each_segment_that_is_not_seen_may_have_come_behind_a_break() {
         let after = Duration::from_millis(4_001);
         resume(&lease(2, region.clone()), &region, vec![last], &[], after).unwrap().discontinuities
     };
-    assert_eq!((breaks(a), breaks(b)), (3, 3 + HOLE));
+    assert_eq!((breaks(a.clone()), breaks(b.clone())), (3, 3 + HOLE));
+    let between = resume(&lease(3, a.clone()), &a, vec![written(7)], &[lease(2, b)], Duration::ZERO);
+    let between = between.unwrap();
+    assert_eq!(between.discontinuities, between.next.0, "a lease between may have seen less");
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn the_peers_replica_may_not_have_what_the_leases_own_region_wrote() {
 #[test]
 fn a_lease_between_of_which_nothing_is_seen_may_have_written() {
     let (a, b) = (samples::region_a(), samples::region_b());
-    assert_eq!(next(&lease(3, a.clone()), &a, &[lease(2, b.clone())]), 8 + HOLE);
+    assert_eq!(next(&lease(3, a.clone()), &a, &[lease(2, b.clone())]), 8 + 2 * HOLE, "and left room");
     assert_eq!(next(&lease(3, a.clone()), &a, &[lease(4, b)]), 8, "a higher one is another's business");
 }
 
@@ -113,6 +116,19 @@ fn an_open_segment_is_made_anew_and_keeps_the_parts_that_are_out() {
     let at = |written| resume(&lease(2, a.clone()), &a, written, &[], Duration::ZERO);
     let point = at(vec![written(7), open.clone()]).unwrap();
     assert_eq!((point.next.0, point.open), (8, vec![part(Some(samples::lease(1)))]));
-    assert_eq!(at(vec![open.clone()]), None);
+    let first = Entry { number: SegmentNumber(0), ..open.clone() };
+    assert_eq!(at(vec![first]), None, "nothing of the broadcast is whole yet");
     assert_eq!(open.part_path("720p", 1), part_path(&open.broadcast, &open.lease, "720p", open.number, 1));
+}
+
+#[test]
+fn a_segment_that_was_only_begun_behind_a_hole_is_given_up() {
+    let a = samples::region_a();
+    let begun = Entry { open: true, discontinuity: true, discontinuities: 5, ..written(12) };
+    let at = |written| resume(&lease(2, a.clone()), &a, written, &[], Duration::ZERO).unwrap();
+    for written in [vec![begun.clone()], vec![written(7), begun.clone()]] {
+        let point = at(written);
+        assert_eq!((point.next.0, point.discontinuities, point.open.len()), (13, 5, 0));
+    }
+    assert_eq!(at(vec![written(7), begun]).source, written(7).source, "its media is read again");
 }
