@@ -116,6 +116,9 @@ soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch t
 	cargo build --release --workspace --bins
 	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30)
 
+chaos: ## Simulate both regions through SEEDS (20000) schedules of trouble; a failure prints its seed
+	HEADWATER_SEEDS=$(or $(SEEDS),20000) cargo test --workspace --test simulation -- --nocapture
+
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test
 	cargo build --workspace --bins

@@ -47,8 +47,25 @@ pub enum PortError {
 pub struct Reserved {
     addr: SocketAddr,
     _holder: TcpSocket,
-    /// Of a free port, so that no other stack takes it before somebody listens: the kernel would let it.
-    _claim: Option<File>,
+    claim: Option<Claim>,
+}
+
+/// A port that no other stack of this user takes, whether anybody listens there or not: the kernel gives away what is
+/// only bound, or let go so that another program can listen.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "it is locked until it is closed")] File);
+
+impl Claim {
+    /// Claims `port`, which `wanted_by` wants.
+    pub fn on(port: u16, wanted_by: &str) -> Result<Self, PortError> {
+        let user = rustix::process::getuid().as_raw();
+        let claims = std::env::temp_dir().join(format!("headwater-ports-{user}"));
+        std::fs::create_dir_all(&claims).map_err(PortError::Io)?;
+        let file = File::create(claims.join(port.to_string())).map_err(PortError::Io)?;
+        let busy = |_| PortError::Busy { port, wanted_by: wanted_by.to_owned() };
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(busy)?;
+        Ok(Self(file))
+    }
 }
 
 impl Reserved {
@@ -56,7 +73,7 @@ impl Reserved {
     pub fn take(port: u16, wanted_by: &str) -> Result<Self, PortError> {
         let holder = bind(port).map_err(|source| refused(source, port, wanted_by))?;
         let addr = holder.local_addr().map_err(PortError::Io)?;
-        let reserved = Self { addr, _holder: holder, _claim: None };
+        let reserved = Self { addr, _holder: holder, claim: None };
         // Binding beside a listener succeeds under SO_REUSEADDR only until listen(), so ask for that, too.
         reserved.listen().map_err(|source| refused(source, addr.port(), wanted_by))?;
         Ok(reserved)
@@ -70,6 +87,11 @@ impl Reserved {
     /// The port.
     pub fn port(&self) -> u16 {
         self.addr.port()
+    }
+
+    /// Lets go of the port, for a program that is to listen there; its claim, if it has one.
+    pub fn into_claim(self) -> Option<Claim> {
+        self.claim
     }
 
     /// A listener on the port. Dropping it closes the port again without losing it.
@@ -103,15 +125,9 @@ pub fn free(count: usize) -> Result<Vec<Reserved>, PortError> {
     (0..count).map(one).collect()
 }
 
-/// Takes a port that no other stack of this user has claimed.
 fn unclaimed(port: u16) -> Result<Reserved, PortError> {
-    let claims = std::env::temp_dir().join(format!("headwater-ports-{}", rustix::process::getuid().as_raw()));
-    std::fs::create_dir_all(&claims).map_err(PortError::Io)?;
-    let claim = File::create(claims.join(port.to_string())).map_err(PortError::Io)?;
-    if flock(&claim, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Err(PortError::Busy { port, wanted_by: "a test".to_owned() });
-    }
-    Ok(Reserved { _claim: Some(claim), ..Reserved::take(port, "a test")? })
+    let claim = Claim::on(port, "a test")?;
+    Ok(Reserved { claim: Some(claim), ..Reserved::take(port, "a test")? })
 }
 
 fn bind(port: u16) -> io::Result<TcpSocket> {

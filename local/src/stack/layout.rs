@@ -10,7 +10,7 @@
 
 use anyhow::{Context as _, ensure};
 
-use crate::ports::{self, Reserved};
+use crate::ports::{self, Claim, Reserved};
 
 /// Which ports a stack takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,29 +71,36 @@ pub(super) struct Plan {
 /// Highest `PORT_BASE` that leaves room for the block.
 const MAX_BASE: u16 = u16::MAX - 21;
 
-/// Decides the ports and makes sure that each is free: the error names the one that is not.
-pub(super) fn plan(ports: &Ports) -> anyhow::Result<Plan> {
-    let mut plan = match *ports {
-        Ports::Default => at(8080, [1935, 1936]),
+/// Decides the ports and makes sure that each is free: the error names the one that is not. They stay the stack's as
+/// long as it keeps the claims.
+pub(super) fn plan(ports: &Ports) -> anyhow::Result<(Plan, Vec<Claim>)> {
+    let (mut plan, mut claims) = match *ports {
+        Ports::Default => (at(8080, [1935, 1936]), Vec::new()),
         Ports::Base(base) => {
             ensure!((1024..=MAX_BASE).contains(&base), "PORT_BASE must be from 1024 to {MAX_BASE}");
-            at(base, [base + 20, base + 21])
+            (at(base, [base + 20, base + 21]), Vec::new())
         }
         Ports::Free => free()?,
     };
+    let is_given = claims.is_empty();
     let all = plan.regions.iter().flat_map(RegionPorts::named).chain([(plan.edge, "the edge")]);
     // Held until the last is known, so that they differ.
-    let _held: Vec<_> = all
-        .map(|(port, wanted_by)| Reserved::take(port, wanted_by))
-        .collect::<Result<_, _>>()
-        .context("set PORT_BASE to move the whole block, for example PORT_BASE=18080")?;
+    let mut held = Vec::new();
+    for (port, wanted_by) in all {
+        let elsewhere = "set PORT_BASE to move the whole block, for example PORT_BASE=18080";
+        held.push(Reserved::take(port, wanted_by).context(elsewhere)?);
+        if is_given {
+            claims.push(Claim::on(port, wanted_by).context(elsewhere)?);
+        }
+    }
     let links = ports::free(6)?;
     let mut numbers = links.iter().map(Reserved::port);
     let mut next = || numbers.next().context("6 ports were asked for");
     for region in &mut plan.regions {
         region.for_peer = PeerPorts { api: next()?, s3: next()?, ecs: next()? };
     }
-    Ok(plan)
+    claims.extend(links.into_iter().filter_map(Reserved::into_claim));
+    Ok((plan, claims))
 }
 
 fn at(base: u16, rtmp: [u16; 2]) -> Plan {
@@ -112,7 +119,7 @@ fn at(base: u16, rtmp: [u16; 2]) -> Plan {
 }
 
 /// Free ports. All are held until all are known, so that they differ.
-fn free() -> anyhow::Result<Plan> {
+fn free() -> anyhow::Result<(Plan, Vec<Claim>)> {
     let held = ports::free(17)?;
     let mut numbers = held.iter().map(Reserved::port);
     let mut next = || numbers.next().context("17 ports were asked for");
@@ -130,7 +137,8 @@ fn free() -> anyhow::Result<Plan> {
         })
     };
     let regions = [region()?, region()?];
-    Ok(Plan { edge: next()?, regions })
+    let plan = Plan { edge: next()?, regions };
+    Ok((plan, held.into_iter().filter_map(Reserved::into_claim).collect()))
 }
 
 #[cfg(test)]

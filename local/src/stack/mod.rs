@@ -35,6 +35,7 @@ pub use secrets::Secrets;
 use crate::credentials::LocalCredentials;
 use crate::dynamodb::Replication;
 use crate::edge::{Edge, EdgeConfig};
+use crate::ports::Claim;
 use crate::process::Spawner;
 
 /// Region A and region B.
@@ -93,6 +94,8 @@ pub struct Stack {
     pub secrets: Secrets,
     data: PathBuf,
     usual: Usual,
+    /// On all its ports, also those whose program does not run now.
+    _claims: Vec<Claim>,
 }
 
 /// What is so unless something is wrong.
@@ -111,7 +114,7 @@ impl Stack {
         let secrets = Secrets::load_or_make(&data.join("secrets.json"))?;
         let spawner = Spawner::new()?;
         let credentials = LocalCredentials::new("HEADWATERLOCAL", secrets.aws_secret_key.clone());
-        let plans = layout::plan(&config.ports)?;
+        let (plans, claims) = layout::plan(&config.ports)?;
         let mut regions = Vec::new();
         for (index, name) in REGIONS.into_iter().enumerate() {
             let setup = region::Setup {
@@ -145,7 +148,7 @@ impl Stack {
         }
         let StackConfig { replication_lag, task_start_delay, .. } = config;
         let usual = Usual { replication_lag, task_start_delay };
-        Ok(Self { regions, edge, replication, secrets, data, usual })
+        Ok(Self { regions, edge, replication, secrets, data, usual, _claims: claims })
     }
 
     /// Ends everything in order: encoders are told, tasks finish their segment, then the rest.
