@@ -11,7 +11,7 @@ use headwater_domain::hooks::{
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult, ReadTimeline};
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::testing::fakes::MemoryTable;
-use headwater_domain::timeline::{resolve, takeover};
+use headwater_domain::timeline::Takeover;
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::watch;
 
@@ -91,9 +91,15 @@ impl FakeHooks {
             Some(_) => None,
             None => {
                 let all = self.table.all(&beat.broadcast).await.unwrap();
-                let below = all.into_iter().filter(|entry| entry.lease < beat.lease).collect();
-                takeover(&resolve(below), &beat.lease.region, Duration::from_secs(1), Timestamp(1))
-                    .map(Box::new)
+                let takeover = Takeover {
+                    lease: &beat.lease,
+                    written: all.into_iter().filter(|entry| entry.lease < beat.lease).collect(),
+                    known: Vec::new(),
+                    seen_in: &beat.lease.region,
+                    began: Timestamp(1),
+                    shortest: Duration::from_secs(1),
+                };
+                takeover.resume(Timestamp(1)).map(Box::new)
             }
         };
         // As the real hooks do: a new token each time.
