@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: drill latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: chaos drill latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -40,6 +40,9 @@ all-tests:
 
 unit: ## Quick tests: beside the code, and of the crates
 	cargo test --workspace --lib --bins
+
+chaos: ## Simulate both regions with trouble drawn from SEEDS seeds (5000); a failing one is told and can be replayed
+	HEADWATER_SEEDS=$(or $(SEEDS),5000) cargo test --workspace --test simulation -- --nocapture
 
 e2e: ## Tests of the running platform: real encoders, both regions, failures
 	@scripts/setup.sh test
@@ -115,9 +118,6 @@ drill: ## Break one part after the other in front of a person, in three minutes 
 soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch the memory
 	cargo build --release --workspace --bins
 	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30)
-
-chaos: ## Simulate both regions through SEEDS (20000) schedules of trouble; a failure prints its seed
-	HEADWATER_SEEDS=$(or $(SEEDS),20000) cargo test --workspace --test simulation -- --nocapture
 
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test

@@ -23,6 +23,8 @@ pub struct Cluster {
 pub struct TaskInfo {
     pub broadcast: BroadcastId,
     pub process: Process,
+    /// When its process began.
+    pub up: u64,
     pub frozen: bool,
     pub stopped: bool,
 }
@@ -51,7 +53,8 @@ impl StartTasks for Cluster {
         }
         let process = executor::process();
         let is_new = world::with(|world| {
-            let info = TaskInfo { broadcast: task.broadcast.clone(), process, frozen: false, stopped: false };
+            let (broadcast, frozen, stopped) = (task.broadcast.clone(), false, false);
+            let info = TaskInfo { broadcast, process, up: u64::MAX, frozen, stopped };
             let is_new = !world.tasks.contains_key(&task.lease);
             world.tasks.entry(task.lease.clone()).or_insert(info);
             is_new
@@ -63,6 +66,7 @@ impl StartTasks for Cluster {
             let (broadcast, lease) = (task.broadcast.clone(), task.lease.clone());
             executor::spawn(process, async move {
                 sleep(delay).await;
+                world::with(|world| world.tasks.get_mut(&lease).unwrap().up = executor::now());
                 let why = transcoder::run(broadcast, lease.clone()).await;
                 stopped(&lease, &why);
             });

@@ -105,6 +105,9 @@ impl Takeover<'_> {
                 point.open.clear();
             }
         }
+        // The other region's bucket may be gone for good with its region: no segment may need anything from it.
+        let own = format!("{}/", self.lease.region);
+        point.inits.retain(|(_, path, _)| path.starts_with(&own));
         Some(point)
     }
 
@@ -119,8 +122,7 @@ impl Takeover<'_> {
     }
 
     /// Behind all that can have been made of the media since `point` of lease number `lease`, each segment behind a break, so that the count of
-    /// breaks does not go back either where those segments are seen. The other region's bucket may be gone for good with
-    /// its region: no segment may need anything from it.
+    /// breaks does not go back either where those segments are seen.
     fn behind(&self, point: &ResumePoint, lease: u32, now: Timestamp) -> ResumePoint {
         let unseen = now.since(point.until).as_millis().div_ceil(self.shortest.as_millis().max(1));
         // A lease between has left as much out, and has then made what its gateway had kept until it was up.
@@ -129,13 +131,7 @@ impl Takeover<'_> {
         let next = point.next.0 + hole;
         // How far back a lease between saw, and so how many breaks it has counted, is not known: not more than numbers.
         let discontinuities = if leases > 1 { next } else { point.discontinuities + hole };
-        ResumePoint {
-            next: SegmentNumber(next),
-            discontinuities,
-            inits: Vec::new(),
-            open: Vec::new(),
-            ..point.clone()
-        }
+        ResumePoint { next: SegmentNumber(next), discontinuities, open: Vec::new(), ..point.clone() }
     }
 
     /// Right behind the last segment; if parts of the next one are out already, it is made anew and goes on behind them.

@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId};
 
+use super::leases;
+use crate::executor;
 use crate::table::entries;
 use crate::world::{self, Side, violated};
 
 thread_local! {
-    static COMMITTED: RefCell<BTreeSet<(BroadcastId, Lease, SegmentNumber)>> = RefCell::default();
+    /// And when.
+    static COMMITTED: RefCell<BTreeMap<(BroadcastId, Lease, SegmentNumber), u64>> = RefCell::default();
 }
 
 pub fn reset() {
@@ -19,15 +22,43 @@ pub fn reset() {
 
 /// A writer was told that its entry is in the timeline.
 pub fn committed(entry: &Entry) {
-    if !entry.open {
-        let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
-        COMMITTED.with_borrow_mut(|all| all.insert(named));
+    if entry.open {
+        return;
+    }
+    check_takeover(entry);
+    let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
+    COMMITTED.with_borrow_mut(|all| {
+        all.entry(named).or_insert_with(executor::now);
+    });
+}
+
+/// A lease goes on behind all that the other region's leases had written when it came up, whether it saw that or not.
+fn check_takeover(entry: &Entry) {
+    if leases::is_forked(&entry.broadcast) {
+        return;
+    }
+    let up = world::with(|world| world.tasks[&entry.lease].up);
+    let covered = COMMITTED.with_borrow(|all| {
+        let mut others = all.iter().filter(|((of, lease, number), at)| {
+            *of == entry.broadcast
+                && *lease < entry.lease
+                && lease.region != entry.lease.region
+                && *number >= entry.number
+                && **at < up
+        });
+        others.next().map(|((_, lease, number), _)| (lease.clone(), number.0))
+    });
+    if let Some((lease, number)) = covered {
+        violated(|| {
+            let (new, at) = (&entry.lease, entry.number.0);
+            format!("{new} writes {at} although {lease} had written {number} when it came up")
+        });
     }
 }
 
 /// Broadcasts that have media.
 pub fn broadcasts() -> BTreeSet<BroadcastId> {
-    COMMITTED.with_borrow(|all| all.iter().map(|(broadcast, ..)| broadcast.clone()).collect())
+    COMMITTED.with_borrow(|all| all.keys().map(|(broadcast, ..)| broadcast.clone()).collect())
 }
 
 /// An entry names only objects of its own region: the other one's bucket may be gone for good.
@@ -45,7 +76,7 @@ pub fn check_kept(side: Side) {
         let written = world::with(|world| entries(world, side, &broadcast, usize::MAX));
         let line = resolve(written.clone());
         let all = COMMITTED.with_borrow(|all| all.clone());
-        for (_, lease, number) in all.into_iter().filter(|(of, ..)| *of == broadcast) {
+        for (_, lease, number) in all.into_keys().filter(|(of, ..)| *of == broadcast) {
             let shown = line.iter().any(|entry| entry.lease == lease && entry.number == number);
             let replaced = written.iter().any(|entry| entry.lease > lease && entry.number <= number);
             if !shown && !replaced {

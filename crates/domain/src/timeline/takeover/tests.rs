@@ -104,7 +104,11 @@ fn it_needs_nothing_from_the_other_regions_bucket() {
         let point = resume(&lease(2, region.clone()), &region, vec![written(7)], &[], Duration::ZERO);
         point.unwrap().inits.len()
     };
-    assert_eq!((inits(a), inits(b)), (2, 0));
+    assert_eq!((inits(a), inits(b.clone())), (2, 0));
+    // Also not if the last whole segment, before one that was only begun here, is the other region's.
+    let begun = Entry { open: true, lease: lease(2, b.clone()), ..written(12) };
+    let point = resume(&lease(3, b.clone()), &b, vec![written(7), begun], &[], Duration::ZERO).unwrap();
+    assert_eq!((point.next.0, point.inits.len()), (13, 0));
 }
 
 #[test]
