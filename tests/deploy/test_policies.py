@@ -165,5 +165,10 @@ def test_transcoder_may_put_entries_and_objects_and_beat(stack):
         1
     ]
     assert statements["Timeline"]["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": [f"{prefix}*"]}
-    assert all(re.fullmatch(rf".*/{stack.region}/media/\*", r) for r in listed(statements["Media"]["Resource"]))
+    objects = listed(statements["Media"]["Resource"])
+    # Parts go to the own bucket only, media to both.
+    (parts,) = [r for r in objects if r.endswith(f"/{stack.region}/parts/*")]
+    media = [r for r in objects if r != parts]
+    assert parts.replace("/parts/", "/media/") in media
+    assert all(re.fullmatch(rf".*/{stack.region}/media/\*", r) for r in media)
     assert all(r.endswith("/$default/POST/hooks/heartbeat") for r in listed(statements["SignsOfLife"]["Resource"]))

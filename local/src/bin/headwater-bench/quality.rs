@@ -74,7 +74,7 @@ async fn vmaf(judge: &Path, source: &Source, made: &Path) -> anyhow::Result<f64>
     let log = made.with_extension("json");
     let (Source { path, width, height }, log_path) = (source, log.display());
     let graph = format!(
-        "[0:v]setpts=N/30/TB,scale={width}:{height}:flags=bicubic[made];[1:v]setpts=N/30/TB[sent];\
+        "[0:v]settb=1/30,setpts=N,scale={width}:{height}:flags=bicubic[made];[1:v]settb=1/30,setpts=N[sent];\
          [made][sent]libvmaf=log_fmt=json:log_path={log_path}:n_threads=2:n_subsample={EVERY}"
     );
     let mut command = Command::new(judge);
