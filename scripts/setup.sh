@@ -57,7 +57,7 @@ case $level in test | bench) node_install tests/browser ;; esac
 # Clones share what cargo has built, and cargo tells by the time of a file whether it has changed: behind another clone's
 # build, older files of this one would pass for what was built there.
 if [ -n "${CARGO_TARGET_DIR:-}" ] && [ "$(cat "$CARGO_TARGET_DIR/.built-in" 2>/dev/null)" != "$PWD" ]; then
-  git ls-files -z -- '*.rs' '*Cargo.toml' '*.json' 2>/dev/null | xargs -0 --no-run-if-empty touch --
+  git ls-files -z -- '*.rs' '*Cargo.toml' functions/openapi.json docs/prices.json 2>/dev/null | xargs -0 --no-run-if-empty touch --
   mkdir -p "$CARGO_TARGET_DIR"
   echo "$PWD" >"$CARGO_TARGET_DIR/.built-in"
 fi
