@@ -24,7 +24,7 @@ pub(super) const SEGMENT_SECONDS: u32 = 2;
 const MIN_SEGMENTS: usize = 6;
 /// Entries read beyond the window: those of a lower lease that a higher one has replaced, and the one that is open.
 const OVERLAP: usize = 7;
-/// Entries beyond which no window reads: a megabyte of them.
+/// Entries beyond which a window is not read anew for the sake of replaced ends: it has many numbers then.
 const MAX_READ: usize = 400;
 /// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
 /// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.

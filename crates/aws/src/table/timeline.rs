@@ -1,5 +1,6 @@
 //! Timelines.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use headwater_domain::BroadcastId;
 use headwater_domain::ports::{Commit, MAX_RECORDED, PortResult, ReadTimeline, Write, WriteTimeline};
@@ -13,23 +14,27 @@ const READ: &str = "read a timeline";
 
 impl ReadTimeline for Table {
     async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
-        let query = self.query(timeline_partition(broadcast)).scan_index_forward(false);
-        let found = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await.map_err(port(READ))?;
-        found.items().iter().map(|item| read(item, READ)).collect()
+        let query = self.query(timeline_partition(broadcast)).limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        newest_of(query, limit).await
     }
 
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let query = self.query(timeline_partition(broadcast)).scan_index_forward(false);
-        let mut pages = query.into_paginator().send();
-        while entries.len() < MAX_RECORDED {
-            let Some(page) = pages.next().await else { break };
-            for item in page.map_err(port(READ))?.items() {
-                entries.push(read(item, READ)?);
-            }
-        }
-        Ok(entries)
+        newest_of(self.query(timeline_partition(broadcast)), MAX_RECORDED).await
     }
+}
+
+/// Page by page: DynamoDB gives a megabyte at once, whatever the limit.
+async fn newest_of(query: QueryFluentBuilder, most: usize) -> PortResult<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut pages = query.scan_index_forward(false).into_paginator().send();
+    while entries.len() < most {
+        let Some(page) = pages.next().await else { break };
+        for item in page.map_err(port(READ))?.items() {
+            entries.push(read(item, READ)?);
+        }
+    }
+    entries.truncate(most);
+    Ok(entries)
 }
 
 impl WriteTimeline for Table {

@@ -198,6 +198,31 @@ pub async fn timeline<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
     assert_eq!(store.commit(&entry(3, 20)).await.expect("commits"), Commit::Committed);
     assert_eq!(store.commit(&open(5)).await.expect("commits"), Commit::Fenced, "closed is closed");
     assert_eq!(store.newest(&broadcast, 1).await.expect("reads"), [entry(3, 20)]);
+    long_window(store, seed).await;
+}
+
+/// A window is read whole, also if it is more than DynamoDB gives at once (a megabyte).
+async fn long_window<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
+    let broadcast = BroadcastId::new(&StreamId::from_random(seed), 2, 2);
+    for number in 0..30 {
+        let mut entry = crate::timeline::Entry { broadcast: broadcast.clone(), ..samples::entry(1, number) };
+        entry.renditions[0].codecs = noise(number, 6_000);
+        store.commit(&entry).await.expect("commits");
+    }
+    assert_eq!(store.newest(&broadcast, 100).await.expect("reads").len(), 30);
+    let newest = store.newest(&broadcast, 28).await.expect("reads");
+    assert_eq!(newest.iter().map(|entry| entry.number.0).min(), Some(2));
+    assert_eq!(newest.len(), 28);
+}
+
+/// Text of so many words that packing does not make much smaller.
+fn noise(seed: u64, words: usize) -> String {
+    let mut state = seed + 1;
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{:016x}", state ^ (state >> 29))
+    };
+    (0..words).map(|_| word()).collect()
 }
 
 /// [`RememberRequests`].
