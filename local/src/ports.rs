@@ -1,11 +1,12 @@
 //! Which loopback ports the stack uses: a fixed block, or free ones for tests. Must not know who listens on them.
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::net::Shutdown;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Waiting connections a listener holds; the kernel's usual default.
 const BACKLOG: u32 = 1024;
@@ -95,8 +96,28 @@ impl Reserved {
     }
 
     /// A listener on the port. Dropping it closes the port again without losing it.
-    pub fn listen(&self) -> io::Result<TcpListener> {
-        bind(self.addr.port())?.listen(BACKLOG)
+    pub fn listen(&self) -> io::Result<Listener> {
+        bind(self.addr.port())?.listen(BACKLOG).map(Listener)
+    }
+}
+
+/// Listens until it is dropped, even if a child that is just being started has a copy of the socket: between fork and
+/// exec it has one of every socket, and closing ours would leave the port busy for that time.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Waits for the next connection.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.0.accept().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Err(error) = rustix::net::shutdown(&self.0, Shutdown::Both) {
+            tracing::warn!(%error, "cannot stop listening");
+        }
     }
 }
 

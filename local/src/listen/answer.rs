@@ -3,6 +3,7 @@
 
 use super::Handler;
 use crate::fault::{Failure, Rate};
+use crate::ports::Listener;
 use crate::random::Dice;
 use axum::body::Body;
 use http::{Request, Response};
@@ -16,7 +17,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -75,7 +75,7 @@ impl Shared {
 
 pub(super) async fn accept(
     shared: Arc<Shared>,
-    listener: TcpListener,
+    listener: Listener,
     cancel: CancellationToken,
     tasks: TaskTracker,
 ) {

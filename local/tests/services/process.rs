@@ -115,3 +115,22 @@ async fn a_busy_port_is_named_and_a_reserved_one_refuses_until_it_listens() {
     first.listen().unwrap();
     assert!(matches!(ports::block(65000, &["x"; 600]), Err(ports::PortError::OutOfRange { .. })));
 }
+
+/// Between fork and exec a child has a copy of every socket of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_is_free_to_listen_again_while_children_are_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("child.log");
+    let spawner = Spawner::new().unwrap();
+    let starting = tokio::spawn(async move {
+        for _ in 0..100 {
+            drop(spawner.spawn(Launch::new("true", &log)).await.unwrap());
+        }
+    });
+    let reserved = ports::free(1).unwrap();
+    while !starting.is_finished() {
+        drop(reserved[0].listen().unwrap());
+        tokio::task::yield_now().await;
+    }
+    starting.await.unwrap();
+}
