@@ -6,11 +6,21 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use headwater_domain::SegmentNumber;
+use headwater_domain::stream::DVR_WINDOW_SECONDS;
 use headwater_domain::timeline::Entry;
 use headwater_hls::{MediaDuration, Segment, WallClock};
 
-use super::media::{MAX_HOLE, SEGMENT_SECONDS, internal, numbers, uri};
+use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use crate::reply::Problem;
+
+/// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
+/// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.
+const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
+
+/// The numbers that anybody wrote.
+pub(super) fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
+    written.iter().map(|entry| entry.number).collect()
+}
 
 /// The live window's first number, and the newest that anybody wrote. It is counted over every number that was ever
 /// written, so that a higher lease that replaces the end of a lower one does not pull the window back: what has left a
@@ -97,4 +107,10 @@ pub(super) fn fill_hole(
         segments.push(segment);
     }
     Ok(())
+}
+
+/// The first entry behind the last hole that is too long to be shown.
+pub(super) fn behind_hole(entries: &[Entry]) -> usize {
+    let too_long = |pair: &[Entry]| pair[1].number.0 - pair[0].number.0 > MAX_HOLE;
+    entries.windows(2).rposition(too_long).map_or(0, |before| before + 1)
 }

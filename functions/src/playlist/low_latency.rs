@@ -14,12 +14,10 @@ use headwater_hls::{
 
 use super::directives::{Directives, refused};
 use super::holes::fill_hole;
-use super::media::{
-    SEGMENT_SECONDS, checked, has_ended, has_init, has_rendition, internal, segments, uri, window,
-    window_from,
-};
+use super::media::{checked, has_ended, has_init, has_rendition, segments, window, window_from};
 use super::output::{Keep, Reply};
 use super::reach::{Verdict, found, judge, last_shown, part_target, shown};
+use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::wait::{PATIENCE, Waited};
 use super::{Attempt, PlaylistFunction};
 use crate::reply::Problem;

@@ -1,34 +1,27 @@
 //! Media playlists: a rendition's window of the timeline.
 
-use std::collections::BTreeSet;
-
 use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
-use headwater_domain::stream::DVR_WINDOW_SECONDS;
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{Entry, resolve};
-use headwater_domain::{BroadcastId, SegmentNumber, Timestamp};
+use headwater_domain::{BroadcastId, Timestamp};
 use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
-use super::holes::{fill_hole, in_window, places};
+use super::holes::{behind_hole, fill_hole, in_window, numbers, places};
 use super::output::{Keep, Reply};
 use super::reach::{found, span_for};
+use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::{PlaylistFunction, not_live, not_recorded, unknown_broadcast};
 use crate::reply::Problem;
 
-/// Length of a segment that the transcoder aims at; the target duration is never below it.
-pub(super) const SEGMENT_SECONDS: u32 = 2;
 /// Fewer segments than this are never a live window (Apple HLS authoring specification 8.11 wants six).
 const MIN_SEGMENTS: usize = 6;
 /// Entries read beyond the window: those of a lower lease that a higher one has replaced, and the one that is open.
 const OVERLAP: usize = 7;
 /// Entries beyond which a window is not read anew for the sake of replaced ends: it has many numbers then.
 const MAX_READ: usize = 400;
-/// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
-/// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.
-pub(super) const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in whole segments.
@@ -126,16 +119,6 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
 pub(super) fn window_segments(situation: &Situation) -> usize {
     let seconds = situation.session().map_or(60, |session| session.settings.dvr_window_seconds);
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
-}
-
-pub(super) fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
-    written.iter().map(|entry| entry.number).collect()
-}
-
-/// The first entry behind the last hole that is too long to be shown.
-fn behind_hole(entries: &[Entry]) -> usize {
-    let too_long = |pair: &[Entry]| pair[1].number.0 - pair[0].number.0 > MAX_HOLE;
-    entries.windows(2).rposition(too_long).map_or(0, |before| before + 1)
 }
 
 /// Whether nothing more comes to a broadcast: another one holds now, or it is the one and is settled.
@@ -240,19 +223,4 @@ fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segm
 /// Whether the initialization sections that an entry names are stored: that of a gap may be missing as well.
 pub(super) fn has_init(entry: &Entry) -> bool {
     if entry.open { entry.parts.iter().any(|part| !part.gap) } else { !entry.gap }
-}
-
-pub(super) fn uri(text: &str) -> Result<Uri, Problem> {
-    text.parse().map_err(internal)
-}
-
-/// What we stored ourselves is not what it must be.
-pub(super) fn internal(error: impl std::error::Error + 'static) -> Problem {
-    tracing::error!(error = &error as &dyn std::error::Error, "a timeline entry cannot be shown");
-    Problem::new(
-        http::StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "Internal error",
-        "this deployment has a fault; its log says more",
-    )
 }

@@ -22,6 +22,7 @@ mod multivariant;
 mod output;
 mod parts;
 mod reach;
+mod vocabulary;
 mod wait;
 
 use std::time::Duration;

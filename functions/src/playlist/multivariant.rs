@@ -10,9 +10,10 @@ use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant};
 
 use super::low_latency::in_parts;
-use super::media::{internal, uri, window_segments};
+use super::media::window_segments;
 use super::output::{Keep, Reply};
 use super::reach::Verdict;
+use super::vocabulary::{internal, uri};
 use super::wait::PATIENCE_TO_START;
 use super::{PlaylistFunction, not_live};
 use crate::reply::Problem;

@@ -3,7 +3,7 @@
 use headwater_domain::ports::FaultKind;
 use serde_json::{Value, json};
 
-use crate::support::{Event, Shim, World};
+use crate::support::{Answer, Event, Shim, World};
 
 const ID: &str = "000000000001";
 
@@ -243,5 +243,17 @@ async fn trouble_of_the_store_is_said_without_its_details() {
         let problem = answer.problem(status, slug);
         assert!(!problem.to_string().contains("as the test wanted"), "{problem}");
         assert_eq!(answer.header("retry-after"), if status == 500 { "" } else { "1" });
+    }
+}
+
+/// The edge asks the other region after a 503, never after a 429.
+#[tokio::test]
+async fn viewers_are_sent_to_the_other_region_when_a_store_throttles() {
+    let world = World::seeded().await;
+    for name in ["playlist-multivariant", "playlist-media"] {
+        let table =
+            Shim::new(&world.table, |action, _| (action == "situation").then_some(FaultKind::Throttled));
+        let answer = Answer::of(world.playlist_over(table, &[]).handle(Event::sample(name).request()).await);
+        assert_eq!(answer.problem(503, "throttled")["status"], 503);
     }
 }
