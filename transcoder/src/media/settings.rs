@@ -2,9 +2,14 @@
 //! Plain values; knows nothing of libav.
 
 use std::io::Read;
+use std::num::NonZero;
 
 use super::governor::Pace;
 use super::time::{GridFrame, MediaTime};
+
+/// On so many the encoders leave nothing for a second decoder thread to win: it costs 5 % of decoding and a picture's
+/// delay.
+const FEW_PROCESSORS: usize = 2;
 
 /// One quality that may be produced; dropped when the source is smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +69,14 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             ladder: None,
             passthrough: Passthrough::ALL,
             segment_duration: MediaTime::from_secs(2),
             part_duration: None,
             audio_bitrate: 128_000,
-            decode_threads: 2,
+            decode_threads: if processors > FEW_PROCESSORS { 2 } else { 1 },
         }
     }
 }
