@@ -45,8 +45,36 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 /// A running platform.
 pub(crate) struct Platform {
     pub(crate) stack: Stack,
-    folder: TempDir,
+    folder: Folder,
     http: Client<HttpConnector, Empty<Bytes>>,
+}
+
+/// Where a platform has its files. If its test fails, the logs are kept among the artifacts.
+struct Folder(TempDir);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+            let to = artifacts().join("failed").join(test);
+            // The test has failed already; it says why.
+            let _ = copy_all(&self.0.path().join("logs"), &to);
+        }
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (entry, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.is_dir() {
+            copy_all(&entry, &to)?;
+        } else {
+            std::fs::copy(entry, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// A created stream.
@@ -74,7 +102,7 @@ impl Platform {
         config.web = Some(root().join("web/dist"));
         change(&mut config);
         let stack = Stack::start(config).await.unwrap();
-        Self { stack, folder, http: Client::builder(TokioExecutor::new()).build_http() }
+        Self { stack, folder: Folder(folder), http: Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Stops everything; the logs are shown if the test has failed before.
@@ -147,7 +175,7 @@ impl Platform {
 
     /// A folder for this test's files.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.folder.0.path()
     }
 
     /// The last lines of all logs, for messages.

@@ -129,9 +129,9 @@ async fn one_that_hangs_is_replaced_and_is_fenced_when_it_wakes() {
     let now = platform.media(&path).await.segments.len();
     let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= now + 2).await;
     platform.nothing_is_lost("180p", &playlist, 1).await;
-    // It may finish what it was at when it fell asleep, under its own key, which nobody reads any more.
+    // Until its next heartbeat is answered it goes on, under its own keys, which nobody reads any more.
     let after = own(&platform.written(0, &broadcast).await, "1.");
-    assert!(after.len() <= before.len() + 2 && after.starts_with(&before), "{before:?} {after:?}");
+    assert!(after.starts_with(&before), "{before:?} {after:?}");
     assert_eq!(ecs.tasks().len(), 1);
     encoder.kill().await;
     platform.stop().await;
