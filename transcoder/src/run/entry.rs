@@ -158,13 +158,13 @@ impl Author {
         point.open.iter().filter_map(|part| part.video.or(part.audio)).map(|span| span_end(&span)).collect()
     }
 
-    /// The open entry with one more part, and its objects; none if the part is out already.
+    /// The open entry with one more part, and its objects; nothing if the part is out already: an entry's parts only grow.
     pub(super) fn write_part(
         &mut self,
         part: &Part,
         session: &SessionId,
         head: RunHead,
-    ) -> (Entry, Vec<Object>) {
+    ) -> Option<(Entry, Vec<Object>)> {
         let number = SegmentNumber(part.number);
         let mut entry = match self.open.take().filter(|open| open.number == number) {
             Some(open) => open,
@@ -202,7 +202,7 @@ impl Author {
             lease: None,
         }));
         self.open = Some(entry.clone());
-        (entry, objects)
+        (!is_out).then_some((entry, objects))
     }
 
     /// The entry and the objects of one segment.

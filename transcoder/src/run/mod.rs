@@ -15,6 +15,7 @@ mod beats;
 mod commit;
 mod engine;
 mod entry;
+mod kept;
 mod ports;
 mod shape;
 mod source;

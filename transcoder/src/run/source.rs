@@ -15,6 +15,8 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::kept::Kept;
+
 /// Chunks on their way to the engine: some tenths of a second. Full means that the gateway waits, and keeps.
 const MAX_CHUNKS: usize = 16;
 /// How long a read waits before the engine may look whether it is to stop.
@@ -70,6 +72,13 @@ pub(super) enum SourceError {
     Silent,
     #[error("the source's address is no URL")]
     Url(#[source] http::Error),
+}
+
+impl SourceError {
+    /// Whether asking again is of no use: the gateway has never heard of the session, or no longer.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(StatusCode::NOT_FOUND))
+    }
 }
 
 impl SourceClient {
@@ -139,13 +148,16 @@ pub(super) struct BodyReader {
     runtime: Handle,
 }
 
-/// Pumps `body` into a reader. The pump ends with the body or with the reader.
-pub(super) fn reader(mut body: Incoming) -> BodyReader {
+/// Pumps `body` into a reader, past `kept`. The pump ends with the body or with the reader.
+pub(super) fn reader(mut body: Incoming, kept: Kept) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
     tokio::spawn(async move {
         while let Some(frame) = body.frame().await {
             let item = match frame.map(http_body::Frame::into_data) {
-                Ok(Ok(data)) => Ok(data),
+                Ok(Ok(data)) => {
+                    kept.push(&data);
+                    Ok(data)
+                }
                 Ok(Err(_trailers)) => continue,
                 Err(error) => Err(io::Error::other(error)),
             };

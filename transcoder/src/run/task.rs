@@ -18,6 +18,7 @@ use super::Ports;
 use super::beats::Beats;
 use super::entry::Author;
 use super::source::{Opened, SourceClient};
+use super::transcode::BrokenRun;
 use super::upload::Uploader;
 use super::vitals::Vitals;
 use crate::metrics::write_until;
@@ -125,6 +126,7 @@ where
             author: Author::new(self.broadcast.clone(), self.lease.clone()),
             last: None,
             finished: None,
+            broken: None,
             drain_until: None,
             failures: 0,
             misses: 0,
@@ -154,6 +156,8 @@ pub(super) struct Worker<H, T, M> {
     last: Option<Work>,
     /// Told to stop: until then what the gateway still has is read.
     pub(super) drain_until: Option<Instant>,
+    /// A run that broke off and was not taken up again.
+    pub(super) broken: Option<BrokenRun>,
     /// The last session that was read to its end.
     pub(super) finished: Option<SessionId>,
     /// Runs in a row that came to nothing.
@@ -173,7 +177,9 @@ where
             if self.task.leave.is_cancelled() {
                 return Ok(Exit::Left);
             }
-            let worked = match self.wanted() {
+            let wanted = self.wanted();
+            let worked = match wanted {
+                _ if self.turns_away(&wanted) => self.finish_broken().await?,
                 Wanted::Exit(exit) => Worked::Exit(exit),
                 Wanted::Read(work) if !self.is_finished(&work.source) => {
                     self.author.begin(work.resume.clone());
@@ -261,6 +267,22 @@ where
         self.last.clone().filter(|work| !self.is_finished(&work.source))
     }
 
+    /// Whether the run that broke off will not be taken up again.
+    fn turns_away(&self, wanted: &Wanted) -> bool {
+        self.broken.as_ref().is_some_and(|broken| match wanted {
+            Wanted::Read(work) => work.source.session != broken.source.session,
+            Wanted::Exit(exit) => *exit == Exit::Over,
+            Wanted::Nothing => true,
+        })
+    }
+
+    async fn finish_broken(&mut self) -> Result<Worked, TaskError> {
+        match self.broken.take() {
+            Some(broken) => self.finish(broken).await,
+            None => Ok(Worked::Again),
+        }
+    }
+
     /// Whether the newest order leaves `source` to be read.
     fn goes_on(&mut self, source: &Source) -> bool {
         match self.newest_order() {
@@ -302,10 +324,12 @@ where
                             Some(format!("{} source messages were lost before they were read", head.lost))
                     });
                 }
-                self.transcode(source, settings, head, body).await
+                self.broken = None;
+                self.read_run(source, settings, head, body).await
             }
             Ok(Opened::Gone) => {
                 tracing::info!(session = %source.session, "the session has ended");
+                self.broken = None;
                 self.finished = Some(source.session.clone());
                 self.vitals.source_lost(&source.session, None);
                 Ok(Worked::Done)
@@ -313,6 +337,16 @@ where
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the source cannot be read");
                 self.vitals.source_lost(&source.session, Some(error.to_string()));
+                let ordered = matches!(
+                    &*self.orders.borrow(),
+                    Some(TranscoderOrder::Transcode { source: next, .. }) if next.session == source.session
+                );
+                // While it is ordered its gateway may only be out of reach.
+                if (error.is_final() || !ordered)
+                    && let exit @ Worked::Exit(_) = self.finish_broken().await?
+                {
+                    return Ok(exit);
+                }
                 Ok(Worked::Later)
             }
         }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
 use super::engine;
+use super::kept::Kept;
 use super::source::{RunHead, reader};
 use super::task::{Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
 use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
@@ -21,20 +22,80 @@ use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd,
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
 const MAX_FAILURES: u32 = 5;
 
+/// A run that broke off, and what was read of it.
+pub(super) struct BrokenRun {
+    pub(super) source: Source,
+    settings: TranscodeSettings,
+    head: RunHead,
+    kept: Kept,
+}
+
 impl<H, T, M> Worker<H, T, M>
 where
     H: Hooks + 'static,
     T: WriteTimeline + 'static,
     M: PutMedia + 'static,
 {
-    /// Has the engine work on one run, commits what it makes.
-    pub(super) async fn transcode(
+    /// Reads one run, as the gateway sends it.
+    pub(super) async fn read_run(
         &mut self,
         source: &Source,
         settings: &TranscodeSettings,
         head: RunHead,
         body: Incoming,
     ) -> Result<Worked, TaskError> {
+        let before = self.author.after(&source.session);
+        let kept = Kept::new(head.first_cursor, before);
+        let input = RunInput {
+            reader: Box::new(reader(body, kept.clone())),
+            first_cursor: head.first_cursor,
+            pace: Some(Box::new(engine::WallPace::new(head))),
+        };
+        Ok(match self.transcode(source, settings, head, input, &kept).await? {
+            ControlFlow::Break(exit) => Worked::Exit(exit),
+            ControlFlow::Continue(ended) => {
+                if matches!(ended, Ok(RunEnd { reason: EndReason::Abrupt(_), .. })) {
+                    self.broken =
+                        Some(BrokenRun { source: source.clone(), settings: settings.clone(), head, kept });
+                }
+                self.after_run(&source.session, head, before, ended)
+            }
+        })
+    }
+
+    /// The gateway that has the rest of a run is gone: the end is what was read of it.
+    pub(super) async fn finish(&mut self, run: BrokenRun) -> Result<Worked, TaskError> {
+        let BrokenRun { source, settings, head, kept } = run;
+        let Some((first_cursor, rest)) = kept.rest() else { return Ok(Worked::Again) };
+        tracing::info!(session = %source.session, "its gateway is gone; what was read of it is finished");
+        let head = RunHead { first_cursor, lost: 0, ..head };
+        let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
+        let transcoded = self.transcode(&source, &settings, head, input, &kept).await?;
+        // If the gateway turns up again, its media does not continue what ends anywhere in a GOP.
+        self.author.do_not_copy(&source.session, head.run);
+        self.author.break_here(true);
+        Ok(match transcoded {
+            ControlFlow::Break(exit) => Worked::Exit(exit),
+            ControlFlow::Continue(Ok(end)) => {
+                tracing::info!(reason = ?end.reason, stats = ?end.stats, "it is finished");
+                Worked::Again
+            }
+            ControlFlow::Continue(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "it cannot be finished");
+                Worked::Again
+            }
+        })
+    }
+
+    /// Has the engine work on one run, commits what it makes; breaks if the task is to leave.
+    async fn transcode(
+        &mut self,
+        source: &Source,
+        settings: &TranscodeSettings,
+        head: RunHead,
+        input: RunInput,
+        kept: &Kept,
+    ) -> Result<ControlFlow<Exit, Result<RunEnd, MediaError>>, TaskError> {
         let (queue, pending) = mpsc::channel::<Pending>(MAX_PENDING);
         let abort = CancellationToken::new();
         let (access, newest) = watch::channel(source.clone());
@@ -54,21 +115,20 @@ where
                 Passthrough::AlwaysEncode => media::Passthrough::NONE,
             };
             let start = author.start(&session, head);
-            let input = RunInput {
-                reader: Box::new(reader(body)),
-                first_cursor: head.first_cursor,
-                pace: Some(Box::new(engine::WallPace::new(head))),
-            };
             let engine_settings = engine::settings(settings, copy);
+            let kept = kept.clone();
             tokio::task::spawn_blocking(move || {
                 let sink = |made| {
                     let (entry, objects, effort) = match &made {
                         Made::Part(part) => {
-                            let (entry, objects) = author.write_part(part, &session, head);
+                            let Some((entry, objects)) = author.write_part(part, &session, head) else {
+                                return ControlFlow::Continue(());
+                            };
                             (entry, objects, part.effort)
                         }
                         Made::Segment(segment) => {
                             let (entry, objects) = author.write(segment, &session, head);
+                            kept.written(segment.cursor);
                             (entry, objects, segment.effort)
                         }
                     };
@@ -128,21 +188,20 @@ where
                 }
             }
         };
-        let before = self.author.after(&source.session);
         let made_media = author.position() != self.author.position();
         self.author = author;
         match stopped {
             Stopped::Failed => return Err(TaskError::Timeline),
-            Stopped::Fenced => return Ok(Worked::Exit(Exit::Fenced)),
+            Stopped::Fenced => return Ok(ControlFlow::Break(Exit::Fenced)),
             Stopped::Drained => {}
         }
         if let Some(exit) = exit {
-            return Ok(Worked::Exit(exit));
+            return Ok(ControlFlow::Break(exit));
         }
         if made_media {
             self.failures = 0;
         }
-        Ok(self.after_run(&source.session, head, before, ended))
+        Ok(ControlFlow::Continue(ended))
     }
 
     /// What follows from how a run has ended; before it, the session had been read up to `before`.

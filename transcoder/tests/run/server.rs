@@ -91,6 +91,8 @@ pub(crate) struct Session {
     pub(crate) runs: Vec<Run>,
     /// Whether the encoder is gone: what is read is all.
     pub(crate) ended: bool,
+    /// Whether it is not heard of any more, as by the gateway that takes a dead one's place. Who reads it reads on.
+    forgotten: bool,
 }
 
 /// What was asked, in order.
@@ -133,7 +135,7 @@ impl FakeSource {
     }
 
     pub(crate) fn put(&self, session: &SessionId, runs: Vec<Run>, ended: bool) {
-        self.change(session, |there| *there = Session { runs, ended });
+        self.change(session, |there| *there = Session { runs, ended, forgotten: false });
     }
 
     /// The rest of its first run is there, and all of the session.
@@ -141,6 +143,14 @@ impl FakeSource {
         self.change(session, |session| {
             session.runs[0].until = u32::MAX;
             session.ended = true;
+        });
+    }
+
+    /// Its gateway is gone, at the latest with what is there of its first run until `millis`.
+    pub(crate) fn dies(&self, session: &SessionId, millis: u32) {
+        self.change(session, |session| {
+            session.forgotten = true;
+            session.runs[0].until = millis;
         });
     }
 
@@ -195,6 +205,9 @@ async fn read(
         let Some(session) = sessions.borrow_and_update().get(&id).cloned() else {
             return StatusCode::NOT_FOUND.into_response();
         };
+        if session.forgotten {
+            return StatusCode::NOT_FOUND.into_response();
+        }
         if let Some(at) = session.runs.iter().position(newer) {
             break (at, session.runs[at].clone());
         }
@@ -248,6 +261,8 @@ fn body(
                     return Some((Ok(news), (sessions, sent, false)));
                 }
                 if breaks_at.is_some_and(|at| there >= at) {
+                    // What was sent is on its way before the connection breaks.
+                    tokio::task::yield_now().await;
                     let broken = io::Error::from(io::ErrorKind::ConnectionReset);
                     return Some((Err(broken), (sessions, sent, true)));
                 }

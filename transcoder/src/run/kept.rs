@@ -1,0 +1,180 @@
+//! What was read of a run and may not be in the timeline yet. If the gateway that has it is gone, it is read once more,
+//! from here. Knows FLV tags and their cursors (ARCHITECTURE.md, "The source link"), nothing of HTTP or the engine.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN};
+use headwater_rtmp::message::type_id;
+
+/// Most that is kept of a run, bytes: ten seconds of 50 Mbit/s, the most that a gateway takes. Usually it is two
+/// segments. Beyond it nothing is kept: what begins without its beginning cannot be decoded.
+const MAX_KEPT: usize = 64 << 20;
+/// A tag's stream id has so many bits of its message's cursor.
+const CURSOR_BITS: u64 = 0xff_ffff;
+
+/// Filled by whoever reads, trimmed by whoever writes the timeline.
+#[derive(Debug, Clone)]
+pub(super) struct Kept(Arc<Mutex<Store>>);
+
+impl Kept {
+    /// Of a run whose first message has the cursor `first`; up to `written` the timeline has everything.
+    pub(super) fn new(first: u64, written: u64) -> Self {
+        Self(Arc::new(Mutex::new(Store { first, written, ..Store::default() })))
+    }
+
+    /// The next bytes, as they came.
+    pub(super) fn push(&self, bytes: &[u8]) {
+        self.lock().push(bytes);
+    }
+
+    /// The timeline has everything up to `cursor`.
+    pub(super) fn written(&self, cursor: u64) {
+        self.lock().written(cursor);
+    }
+
+    /// What the timeline does not have, with what must be decoded before it, and the cursor of the first message.
+    pub(super) fn rest(&self) -> Option<(u64, Rest)> {
+        let store = self.lock();
+        let first = store.tags.front()?.cursor;
+        let pieces = store.head.iter().chain(store.tags.iter().map(|tag| &tag.bytes)).cloned().collect();
+        (store.last? > store.written).then_some((first, Rest(pieces)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run as the gateway would send it, to its clean end.
+#[derive(Debug)]
+pub(super) struct Rest(VecDeque<Bytes>);
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(piece) = self.0.front_mut() else { return Ok(0) };
+        let read = piece.split_to(piece.len().min(buffer.len()));
+        buffer[..read.len()].copy_from_slice(&read);
+        if piece.is_empty() {
+            self.0.pop_front();
+        }
+        Ok(read.len())
+    }
+}
+
+#[derive(Debug)]
+struct Tag {
+    cursor: u64,
+    entry: Option<Entry>,
+    bytes: Bytes,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    /// Cursor of the run's first message.
+    first: u64,
+    /// That of the newest.
+    last: Option<u64>,
+    written: u64,
+    /// Of a tag that has not come whole.
+    partial: BytesMut,
+    /// File header, metadata and sequence headers.
+    head: Vec<Bytes>,
+    tags: VecDeque<Tag>,
+    inspector: Inspector,
+    has_video: bool,
+    size: usize,
+    /// Too much came, or what is no FLV.
+    given_up: bool,
+}
+
+impl Store {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.given_up {
+            return;
+        }
+        self.size += bytes.len();
+        self.partial.extend_from_slice(bytes);
+        while let Some(whole) = self.whole() {
+            let bytes = self.partial.split_to(whole).freeze();
+            self.take(bytes);
+        }
+        if self.size > MAX_KEPT {
+            self.give_up();
+        }
+    }
+
+    /// Length of what comes next, if it is there.
+    fn whole(&self) -> Option<usize> {
+        let length = if self.head.is_empty() {
+            FILE_HEADER_LEN
+        } else {
+            let [_, high, middle, low, ..] = *self.partial else { return None };
+            TAG_HEADER_LEN + u32::from_be_bytes([0, high, middle, low]) as usize + TAG_TRAILER_LEN
+        };
+        (self.partial.len() >= length).then_some(length)
+    }
+
+    fn take(&mut self, bytes: Bytes) {
+        if self.head.is_empty() {
+            self.head.push(bytes);
+            return;
+        }
+        let body = &bytes[TAG_HEADER_LEN..bytes.len() - TAG_TRAILER_LEN];
+        let class = match (bytes[0], MediaKind::from_type_id(bytes[0])) {
+            (_, Some(kind)) => self.inspector.inspect(kind, body).ok().map(|info| info.class),
+            (type_id::DATA_AMF0, None) => Some(MediaClass::SequenceHeader),
+            _ => return self.give_up(),
+        };
+        let low = u64::from(u32::from_be_bytes([0, bytes[8], bytes[9], bytes[10]]));
+        let is_header = low != self.first & CURSOR_BITS || class == Some(MediaClass::SequenceHeader);
+        if self.last.is_none() && is_header {
+            self.head.push(bytes);
+            return;
+        }
+        self.has_video |= bytes[0] == type_id::VIDEO;
+        let cursor = self.last.map_or(self.first, |last| last + (low.wrapping_sub(last) & CURSOR_BITS));
+        self.last = Some(cursor);
+        let entry = match class {
+            Some(MediaClass::RandomAccess(entry)) => Some(entry),
+            _ => None,
+        };
+        self.tags.push_back(Tag { cursor, entry, bytes });
+    }
+
+    fn written(&mut self, cursor: u64) {
+        self.written = self.written.max(cursor);
+        for _ in 0..self.needless() {
+            if let Some(tag) = self.tags.pop_front() {
+                self.size -= tag.bytes.len();
+            }
+        }
+    }
+
+    /// How many tags nothing depends on that is still to be written. As where the gateway begins: of open entries the
+    /// last may have leading pictures that were not written, those of the one before it were.
+    fn needless(&self) -> usize {
+        let written = self.tags.partition_point(|tag| tag.cursor <= self.written);
+        if !self.has_video {
+            return written;
+        }
+        let mut passed_open = false;
+        let entry = self.tags.range(..written).rposition(|tag| match tag.entry {
+            Some(Entry::Clean) => true,
+            Some(Entry::Open) => std::mem::replace(&mut passed_open, true),
+            None => false,
+        });
+        entry.unwrap_or(0)
+    }
+
+    fn give_up(&mut self) {
+        *self = Self { given_up: true, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests;
