@@ -115,9 +115,10 @@ drill: ## Break one part after the other in front of a person, in three minutes 
 	@cargo build --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
 
-soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch the memory
+soak: ## 1080p to four rungs for MINUTES (30), the encoder comes back 20 times: nothing may grow (ARGS="--reconnects 5")
+	@scripts/setup.sh run
 	cargo build --release --workspace --bins
-	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30)
+	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30) $(ARGS)
 
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test
