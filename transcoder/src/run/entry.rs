@@ -342,3 +342,6 @@ impl Author {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
