@@ -8,7 +8,7 @@
 //! | what is live | `LIVE#<stream>` / `SEAT#<region>`, `BEAT#<region>` | Query, PutItem | version; lease and boot | hooks, lifecycle, api, playlist |
 //! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
-//! | a timeline | `TIMELINE#<broadcast>` / `<lease, sortable>#<number>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
+//! | a timeline | `TIMELINE#<broadcast>` / `<number>#<lease, sortable>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
 //! | repeated requests | `REQUEST#<fingerprint>` / `REQUEST` | PutItem, GetItem | not there or expired | api |
 //!
 //! Every item has `PK`, `SK`, its document as JSON in `doc` (gzip of it for entries of timelines); some have `v` (version or order, for conditions) and `ttl`
@@ -80,7 +80,7 @@ impl Key<'_> {
                 (broadcasts_partition(&broadcast.stream()), format!("{broadcast}#{region}#END"))
             }
             Self::Entry(broadcast, lease, number) => {
-                (timeline_partition(broadcast), format!("{}#{:012}", lease_order(lease), number.0))
+                (timeline_partition(broadcast), format!("{:012}#{}", number.0, lease_order(lease)))
             }
             Self::Request(fingerprint) => (format!("REQUEST#{fingerprint}"), "REQUEST".into()),
         }

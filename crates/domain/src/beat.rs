@@ -1,5 +1,6 @@
 //! A transcoder's sign of life and how it fares, as stored.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use crate::time::Timestamp;
 pub const BEAT_EVERY: Duration = Duration::from_secs(2);
 /// Without a sign of life for so long a transcoder counts as dead: 7 beats, so that one slow hook is no death.
 pub const DEAD_AFTER: Duration = Duration::from_secs(15);
+/// Breaks that a transcoder tells of: that of a connection just lost, and some of the minutes before.
+pub const MAX_BREAKS_TOLD: usize = 4;
 
 /// What a transcoder does just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,40 @@ pub enum Activity {
     Transcoding,
     /// Was told to leave (SIGTERM) and finishes what it has.
     Leaving,
+}
+
+/// A segment before which the count of discontinuities rose, and that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Break {
+    /// The segment.
+    pub segment: SegmentNumber,
+    /// Discontinuities in the broadcast up to and including it.
+    pub discontinuities: u64,
+}
+
+/// How far leases have come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Their last segment.
+    pub segment: SegmentNumber,
+    /// Their last breaks, oldest first.
+    pub breaks: Vec<Break>,
+}
+
+impl Reach {
+    /// Discontinuities up to the last segment.
+    pub fn discontinuities(&self) -> u64 {
+        self.breaks.last().map_or(0, |last| last.discontinuities)
+    }
+
+    /// Discontinuities before segment `number`, at least: each segment has one at most.
+    pub fn discontinuities_before(&self, number: SegmentNumber) -> u64 {
+        let counted = |one: &Break| match one.segment.0.checked_sub(number.0) {
+            Some(ahead) => one.discontinuities.saturating_sub(ahead + 1),
+            None => one.discontinuities,
+        };
+        self.breaks.iter().map(counted).max().unwrap_or(0)
+    }
 }
 
 /// How a transcoder fares; rides on its heartbeats.
@@ -38,6 +75,9 @@ pub struct Health {
     /// The last segment it committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentNumber>,
+    /// The last breaks it committed, oldest first; the first segment counts as one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<Break>,
     /// Wall-clock time up to which media is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_until: Option<Timestamp>,
@@ -66,6 +106,7 @@ impl Health {
             session: None,
             source_lost_since: None,
             segment: None,
+            breaks: Vec::new(),
             media_until: None,
             decode_errors: 0,
             mirror_lag: 0,
@@ -73,6 +114,24 @@ impl Health {
             renditions_dropped: 0,
             problem: None,
         }
+    }
+
+    /// `segment` is committed; whether it stands behind a break that is to be told at once.
+    pub fn committed(&mut self, segment: SegmentNumber, discontinuities: u64) -> bool {
+        self.segment = Some(segment);
+        if self.breaks.last().is_some_and(|last| last.discontinuities >= discontinuities) {
+            return false;
+        }
+        if self.breaks.len() == MAX_BREAKS_TOLD {
+            self.breaks.remove(0);
+        }
+        self.breaks.push(Break { segment, discontinuities });
+        true
+    }
+
+    /// How far it has come, if it has committed anything.
+    pub fn reach(&self) -> Option<Reach> {
+        Some(Reach { segment: self.segment?, breaks: self.breaks.clone() })
     }
 }
 
@@ -93,4 +152,24 @@ pub struct Beat {
     pub at: Timestamp,
     /// How the transcoder fares.
     pub health: Health,
+    /// How far each region's leases had come before this one, as far as their beats were taken here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<Region, Reach>,
+}
+
+impl Beat {
+    /// How far leases have come that this region has heard of, and of which region they are.
+    pub fn reaches(&self) -> impl Iterator<Item = (&Region, Reach)> {
+        let own = self.health.reach().map(|reach| (&self.lease.region, reach));
+        own.into_iter().chain(self.before.iter().map(|(region, reach)| (region, reach.clone())))
+    }
+
+    /// What of it the beat of another lease that takes its place must keep.
+    pub fn kept_for(&self, next: &Lease) -> BTreeMap<Region, Reach> {
+        let mut before = self.before.clone();
+        if self.lease != *next {
+            before.extend(self.health.reach().map(|reach| (self.lease.region.clone(), reach)));
+        }
+        before
+    }
 }

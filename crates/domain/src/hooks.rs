@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::beat::Health;
-use crate::ids::{BroadcastId, Lease, Region, SessionId, StreamId};
+use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId, StreamId};
 use crate::stream::TranscodeSettings;
 use crate::time::Timestamp;
 use crate::timeline::ResumePoint;
@@ -214,6 +214,16 @@ pub struct Source {
     pub token: Secret,
 }
 
+/// What a lease must go on behind, although it has gone on elsewhere: the other region's leases, of which it knew nothing,
+/// have written so far, and viewers have seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The next segment has a higher number,
+    pub segment: SegmentNumber,
+    /// and counts no fewer discontinuities.
+    pub discontinuities: u64,
+}
+
 /// What a transcoder is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -228,6 +238,9 @@ pub enum TranscoderOrder {
         resume: Option<Box<ResumePoint>>,
         /// When the broadcast began.
         started_at: Timestamp,
+        /// What the other region has written beyond this lease's last segment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        behind: Option<Behind>,
     },
     /// No publisher now: stay and ask again.
     Wait,

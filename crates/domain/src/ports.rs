@@ -208,7 +208,7 @@ pub const MAX_RECORDED: usize = 43_200;
 
 /// Reads timelines.
 pub trait ReadTimeline: Send + Sync {
-    /// The newest `limit` entries by (lease, number), in no promised order; resolve them.
+    /// The newest `limit` entries by (number, lease), in no promised order; resolve them.
     fn newest(
         &self,
         broadcast: &BroadcastId,

@@ -1,7 +1,7 @@
 //! The timeline of a broadcast: which media exists, in order. Playlists are rendered from it.
 //!
-//! Entries are immutable and keyed by their lease; each is written after all its objects are stored. Leases are totally
-//! ordered, and an entry of a higher lease replaces every entry of a lower one from its own number on.
+//! Entries are immutable and keyed by their number and lease; each is written after all its objects are stored. Leases
+//! are totally ordered, and of a number's entries the highest lease's is shown.
 //! Invariant: two regions that hold the same entries compute the same timeline.
 
 use serde::{Deserialize, Serialize};
@@ -193,18 +193,36 @@ pub fn playlist_path(region: &Region, broadcast: &BroadcastId, rendition: &str) 
     format!("{region}/playlists/{broadcast}/{rendition}.m3u8")
 }
 
-/// Puts entries of several leases into the one order that viewers see, oldest first: from each number on, the highest
-/// lease that wrote at or before it wins.
-pub fn resolve(mut entries: Vec<Entry>) -> Vec<Entry> {
+/// Entries that have not been replaced within their own region, by number, the highest lease first: a lease goes on right
+/// behind those of its region, so what they write there later, it has made itself.
+pub fn in_force(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|a, b| (&b.lease, b.number).cmp(&(&a.lease, a.number)));
-    let mut line: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        // Descending by lease, then number: `line` ends with the lowest number taken so far.
-        if line.last().is_none_or(|lowest| entry.number < lowest.number) {
-            line.push(entry);
-        }
+    // Descending by lease, then number: what each region's higher leases have begun with.
+    let mut begun: Vec<(Region, SegmentNumber)> = Vec::with_capacity(2);
+    entries.retain(|entry| {
+        let Some((_, from)) = begun.iter_mut().find(|(region, _)| *region == entry.lease.region) else {
+            begun.push((entry.lease.region.clone(), entry.number));
+            return true;
+        };
+        let is_before = entry.number < *from;
+        *from = entry.number.min(*from);
+        is_before
+    });
+    entries.sort_by_key(|entry| entry.number);
+    entries
+}
+
+/// Puts entries of several leases into the one order that viewers see, oldest first: each number is the highest lease's
+/// that wrote it. Two regions that knew nothing of each other have both written, so what the lower lease wrote beyond the
+/// higher one's end is shown until that one goes on behind it; nothing that was shown is taken back.
+pub fn resolve(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut line = in_force(entries);
+    line.dedup_by_key(|entry| entry.number);
+    for index in 1..line.len() {
+        // It goes on with its own lease's media, not with what is shown before it.
+        let goes_on_elsewhere = line[index].lease < line[index - 1].lease;
+        line[index].discontinuity |= goes_on_elsewhere;
     }
-    line.reverse();
     line
 }
 
@@ -220,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_higher_lease_replaces_all_from_its_first_number_on() {
+    fn in_one_region_a_higher_lease_replaces_all_from_its_first_number_on() {
         let entries = vec![
             samples::entry(1, 0),
             samples::entry(1, 1),
@@ -230,6 +248,19 @@ mod tests {
             samples::entry(3, 4),
         ];
         assert_eq!(numbers(&resolve(entries)), [(1, 0), (1, 1), (2, 2), (3, 4)]);
+    }
+
+    #[test]
+    fn what_the_other_region_wrote_beyond_it_stays_behind_a_break() {
+        let of_b = |number| {
+            let entry = samples::entry(2, number);
+            Entry { lease: Lease { region: samples::region_b(), ..entry.lease.clone() }, ..entry }
+        };
+        let entries = vec![samples::entry(1, 0), of_b(3), of_b(4), of_b(5), samples::entry(3, 1), samples::entry(3, 3)];
+        let line = resolve(entries);
+        assert_eq!(numbers(&line), [(1, 0), (3, 1), (3, 3), (2, 4), (2, 5)]);
+        let breaks: Vec<_> = line.iter().map(|entry| entry.discontinuity).collect();
+        assert_eq!(breaks, [false, false, false, true, false]);
     }
 
     proptest! {

@@ -59,9 +59,10 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         let situation = self.table.situation(&beat.stream).await?;
         let boot = self.signing.boot_fingerprint(&beat.boot);
         let outcome = decide::beat(&situation, beat, &boot, now);
-        if outcome != BeatOutcome::Fenced {
-            // Also that of a task that is to stop: while it beats it may have media yet to write.
-            let record = decide::record_beat(&self.context.region, beat, boot, now);
+        // Also that of a task that is to stop: while it beats it may have media yet to write. And that of one that has
+        // lost: what it has written was seen.
+        if outcome != BeatOutcome::Fenced || beat.health.segment.is_some() {
+            let record = decide::record_beat(&self.context.region, &situation, beat, boot, now);
             let written = self.table.put_beat(&record).await?;
             if written == Write::Lost && !matches!(outcome, BeatOutcome::Stop(_)) {
                 return Ok(TranscoderOrder::Fenced);
@@ -93,6 +94,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             settings: Box::new(session.settings.transcode()),
             resume: resume.map(Box::new),
             started_at: session.started_at,
+            behind: decide::behind(situation, beat),
         })
     }
 

@@ -22,6 +22,12 @@ pub(super) fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
     written.iter().map(|entry| entry.number).collect()
 }
 
+/// Discontinuities before an entry. One that is shown behind another lease's entry stands behind a break that its own lease
+/// has not counted.
+pub(super) fn breaks_before(entry: &Entry) -> u64 {
+    entry.discontinuities.saturating_sub(entry.discontinuity.into())
+}
+
 /// The live window's first number, and the newest that anybody wrote. It is counted over every number that was ever
 /// written, so that a higher lease that replaces the end of a lower one does not pull the window back: what has left a
 /// playlist never returns to it (RFC 8216bis §6.2.2). The newest number counts once somebody has closed it; until then
@@ -46,7 +52,7 @@ pub(super) fn in_window(mut line: Vec<Entry>, window: RangeInclusive<SegmentNumb
     line.drain(..shown);
     match line.first() {
         Some(first) if first.number > oldest => {
-            let before_it = first.discontinuities - u64::from(first.discontinuity);
+            let before_it = breaks_before(first);
             // As many breaks as are known of before the window; what is between has had the others.
             let known = breaks.or((oldest.0 == 0).then_some(0)).unwrap_or(before_it);
             let breaks = before_it.saturating_sub(known);
@@ -88,7 +94,7 @@ pub(super) fn fill_hole(
     after: &Entry,
     rendition: &str,
 ) -> Result<(), Problem> {
-    let counted = after.discontinuities - u64::from(after.discontinuity);
+    let counted = breaks_before(after);
     let breaks = counted.saturating_sub(before.discontinuities);
     let (from, time) = (before.until(), after.program_date_time.since(before.until()));
     // A hole in a recording can be as long as somebody likes; in a live window none is longer.

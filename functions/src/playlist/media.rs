@@ -3,13 +3,14 @@
 use headwater_domain::live::Situation;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
-use headwater_domain::timeline::{Entry, resolve};
+use headwater_domain::timeline::{Entry, in_force, resolve};
 use headwater_domain::{BroadcastId, Timestamp};
 use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
-use super::holes::{behind_hole, fill_hole, in_window, numbers, places};
+use super::counts::Counts;
+use super::holes::{behind_hole, breaks_before, fill_hole, in_window, numbers, places};
 use super::output::{Keep, Reply};
 use super::reach::{found, span_for};
 use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
@@ -20,7 +21,7 @@ use crate::reply::Problem;
 const MIN_SEGMENTS: usize = 6;
 /// Entries read beyond the window: those of a lower lease that a higher one has replaced, and the one that is open.
 const OVERLAP: usize = 7;
-/// Entries beyond which a window is not read anew for the sake of replaced ends: it has many numbers then.
+/// Entries beyond which a window is not read anew for the sake of replaced ones: it has many numbers then.
 const MAX_READ: usize = 400;
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
@@ -81,14 +82,19 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let segments = window_segments(situation);
         let (written, is_all) = self.window_of(broadcast, segments).await?;
         let window = places(&written, is_all, segments);
+        let written = in_force(written);
+        let counts = Counts::of(&written, situation.reaches(broadcast));
         let mut entries = in_window(resolve(written), window);
         entries.drain(..behind_hole(&entries));
+        if let Some(first) = entries.first_mut() {
+            let before = counts.before(first.number);
+            first.discontinuities = first.discontinuities.max(before + u64::from(first.discontinuity));
+        }
         Ok(entries)
     }
 
-    /// The newest entries, of more numbers than the window has if there are as many, and whether that is all: entries
-    /// come lease by lease, so the last few that are read need not be the highest numbers that are left. One query,
-    /// unless many leases have replaced each other's ends.
+    /// The newest entries, of more numbers than the window has if there are as many, and whether that is all. One query,
+    /// unless many leases have written the same numbers.
     async fn window_of(
         &self,
         broadcast: &BroadcastId,
@@ -171,7 +177,7 @@ pub(super) fn window_from(
     Window {
         target_duration: fitting.max(shortest),
         media_sequence: first.number.0,
-        discontinuity_sequence: first.discontinuities.saturating_sub(first.discontinuity.into()),
+        discontinuity_sequence: breaks_before(first),
         playlist_type,
         ended,
         independent_segments: true,

@@ -13,6 +13,7 @@
 //! CloudFront asks two origins; each request carries which try it is (DESIGN §6): try 1 answers 503 when this region
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
+mod counts;
 mod directives;
 mod holes;
 mod listing;

@@ -94,13 +94,13 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
     let world = World::seeded().await;
     let session = world.allowed(1).await;
     let order = world.beat(&session, &world.lease().await, "boot", Health::starting()).await;
-    let TranscoderOrder::Transcode { source, settings, resume, started_at } = order else {
+    let TranscoderOrder::Transcode { source, settings, resume, started_at, behind } = order else {
         panic!("{order:?}")
     };
     assert_eq!(source.session, session.session);
     assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", session.session), "one slash");
     assert_eq!(*settings, samples::stream().settings.transcode());
-    assert_eq!((resume, started_at.0), (None, crate::support::T0));
+    assert_eq!((resume, started_at.0, behind), (None, crate::support::T0, None));
     let token: &Secret = &source.token;
     assert!(signing().opens_source(token.expose(), &session.session, now()));
     let other = headwater_domain::SessionId::from_random(2);

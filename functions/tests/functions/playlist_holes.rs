@@ -50,7 +50,7 @@ async fn entries_that_are_replicated_out_of_order_do_not_pull_the_window_back() 
 async fn a_window_whose_end_is_only_begun_is_still_a_playlist() {
     let world = live().await;
     for number in 0..20 {
-        put(&world, &other_lease(2), number, |_| ()).await;
+        put(&world, &samples::lease(2), number, |_| ()).await;
     }
     let before = media(&world).await.0.media_sequence;
     // The first thing that is seen of the lease that has replaced the end.
@@ -71,7 +71,7 @@ async fn a_lease_that_is_not_as_far_as_the_one_it_replaced_does_not_pull_the_win
     }
     let before = media(&world).await.0.media_sequence;
     for number in 4..8 {
-        put(&world, &other_lease(2), number, |_| ()).await;
+        put(&world, &samples::lease(2), number, |_| ()).await;
         assert_eq!(media(&world).await.0.media_sequence, before);
     }
     assert_eq!(media(&world).await.1, "xx", "and what there is of it is shown");

@@ -108,10 +108,12 @@ impl Writer {
     }
 
     fn next_lease(&mut self, other_region: bool) {
-        self.lease = samples::lease(self.lease.number.0 + 1);
-        if other_region {
-            self.lease.region = samples::region_b();
-        }
+        let (a, b) = (samples::region_a(), samples::region_b());
+        let region = match (self.lease.region == a, other_region) {
+            (true, false) | (false, true) => a,
+            _ => b,
+        };
+        self.lease = Lease { region, ..samples::lease(self.lease.number.0 + 1) };
     }
 }
 

@@ -116,19 +116,15 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         let outcome = self.put_entry(&entry).await?;
         if outcome == Commit::Committed {
             let (number, until) = (entry.number, entry.until());
-            let first = self.vitals.read().media_until.is_none();
-            let change = |health: &mut headwater_domain::beat::Health| {
-                if !entry.open {
-                    health.segment = Some(number);
-                }
-                health.media_until = Some(until);
+            let is_news = self.vitals.update(|health| {
+                let is_first = health.media_until.replace(until).is_none();
                 health.renditions_dropped = effort.dropped;
                 health.fast_preset = effort.fast;
-            };
-            if first {
-                self.vitals.announce(change)
-            } else {
-                self.vitals.update(change)
+                // Whoever counts on when this task is gone must know of its breaks.
+                is_first | (!entry.open && health.committed(number, entry.discontinuities))
+            });
+            if is_news {
+                self.vitals.announce();
             }
             let age_ms = entry.committed_at.since(until).as_millis();
             tracing::info!(

@@ -1,9 +1,11 @@
 //! Writes timeline entries for segments: names objects, keeps count of discontinuities, knows where the next run starts.
 
+use headwater_domain::hooks::Behind;
 use headwater_domain::timeline::{
     EPOCH, Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
 };
 use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId, Timestamp};
+use tokio::sync::watch;
 
 use super::shape::{
     Shape, content_type, differs, fingerprint, is_audio, joined, span_end, spans, ticks, wall_time,
@@ -33,10 +35,18 @@ pub(super) struct Author {
     open: Option<Entry>,
     /// The source's pictures are not fit to be copied, as far as its run is concerned.
     unfit: Option<(SessionId, u32)>,
+    /// What the next segment must come behind, by the newest order.
+    behind: watch::Receiver<Option<Behind>>,
+    /// By how much numbers are ahead of those that the engine counts in this run.
+    ahead: u64,
 }
 
 impl Author {
-    pub(super) fn new(broadcast: BroadcastId, lease: Lease) -> Self {
+    pub(super) fn new(
+        broadcast: BroadcastId,
+        lease: Lease,
+        behind: watch::Receiver<Option<Behind>>,
+    ) -> Self {
         Self {
             broadcast,
             lease,
@@ -47,6 +57,8 @@ impl Author {
             read: None,
             open: None,
             unfit: None,
+            behind,
+            ahead: 0,
         }
     }
 
@@ -113,6 +125,8 @@ impl Author {
 
     /// Where the engine starts for this run. A run that goes on is placed exactly; a new one is put behind all there is.
     pub(super) fn start(&mut self, session: &SessionId, head: RunHead) -> StartPoint {
+        self.go_behind();
+        self.ahead = 0;
         let Some(point) = &self.point else {
             let begun = u64::from(self.open.take().is_some());
             return StartPoint::aligned(ticks(EPOCH), begun);
@@ -143,6 +157,20 @@ impl Author {
         }
     }
 
+    /// Leaves out the numbers that viewers know from the other region, which knew nothing of this lease. What stands there
+    /// is not continued.
+    fn go_behind(&mut self) {
+        let (Some(point), Some(behind)) = (&mut self.point, *self.behind.borrow()) else { return };
+        point.discontinuities = point.discontinuities.max(behind.discontinuities);
+        if point.next <= behind.segment {
+            let next = behind.segment.next();
+            self.ahead += next.0 - point.next.0;
+            point.next = next;
+            point.open.clear();
+            self.broken = true;
+        }
+    }
+
     /// Ends of the parts of the next segment that viewers have seen. If it is abandoned, the one behind it is next: what
     /// has been out is never replaced by something else.
     fn parts_out(&mut self, abandoned: bool) -> Vec<Ticks> {
@@ -165,11 +193,8 @@ impl Author {
         session: &SessionId,
         head: RunHead,
     ) -> Option<(Entry, Vec<Object>)> {
-        let number = SegmentNumber(part.number);
-        let mut entry = match self.open.take().filter(|open| open.number == number) {
-            Some(open) => open,
-            None => self.begin_entry(&Shape::of_part(part), session, head),
-        };
+        let mut entry = self.entry(&Shape::of_part(part), session, head);
+        let number = entry.number;
         let index = part.index as usize;
         let out = self
             .point
@@ -212,9 +237,8 @@ impl Author {
         session: &SessionId,
         head: RunHead,
     ) -> (Entry, Vec<Object>) {
-        let number = SegmentNumber(segment.number);
-        let open = self.open.take().filter(|open| open.number == number);
-        let mut entry = open.unwrap_or_else(|| self.begin_entry(&Shape::of_segment(segment), session, head));
+        let mut entry = self.entry(&Shape::of_segment(segment), session, head);
+        let number = entry.number;
         self.broken = false;
         // Not before there is a segment: a run that breaks off earlier is placed anew once more.
         self.lost_time = false;
@@ -232,6 +256,18 @@ impl Author {
         (entry, objects)
     }
 
+    /// The open entry of this segment, or a new one.
+    fn entry(&mut self, shape: &Shape<'_>, session: &SessionId, head: RunHead) -> Entry {
+        let number = SegmentNumber(shape.number + self.ahead);
+        match self.open.take().filter(|open| open.number == number) {
+            Some(open) => open,
+            None => {
+                self.go_behind();
+                self.begin_entry(shape, session, head)
+            }
+        }
+    }
+
     /// An entry of which nothing is there yet.
     fn begin_entry(&self, shape: &Shape<'_>, session: &SessionId, head: RunHead) -> Entry {
         let discontinuity =
@@ -243,7 +279,7 @@ impl Author {
         Entry {
             broadcast: self.broadcast.clone(),
             lease: self.lease.clone(),
-            number: SegmentNumber(shape.number),
+            number: SegmentNumber(shape.number + self.ahead),
             committed_at: Timestamp::default(),
             program_date_time: wall_time(head, offset, shape.start.ticks()).max(not_before),
             discontinuity,
@@ -306,3 +342,6 @@ impl Author {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

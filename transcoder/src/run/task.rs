@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use headwater_domain::beat::Activity;
-use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
+use headwater_domain::hooks::{Behind, Secret, Source, TranscoderOrder};
 use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::TranscodeSettings;
@@ -118,12 +118,14 @@ where
         };
         let beating = tokio::spawn(beats.run(order_in, done.clone()));
         let measuring = tokio::spawn(write_until(self.metrics.clone(), vitals.figures(), done.clone()));
+        let (behind, told) = watch::channel(None);
         let mut worker = Worker {
             orders,
             client: SourceClient::new(),
             uploader: Uploader::new(self.ports.media.clone(), vitals.clone()),
             vitals,
-            author: Author::new(self.broadcast.clone(), self.lease.clone()),
+            author: Author::new(self.broadcast.clone(), self.lease.clone(), told),
+            behind,
             last: None,
             finished: None,
             broken: None,
@@ -152,6 +154,8 @@ pub(super) struct Worker<H, T, M> {
     pub(super) uploader: Uploader<M>,
     client: SourceClient,
     pub(super) author: Author,
+    /// Tells the author, which may be at work in a run, what it must go on behind.
+    behind: watch::Sender<Option<Behind>>,
     /// The source that was ordered last.
     last: Option<Work>,
     /// Told to stop: until then what the gateway still has is read.
@@ -220,8 +224,11 @@ where
             }
             TranscoderOrder::Stop { .. } | TranscoderOrder::Fenced => {}
             TranscoderOrder::Wait => self.drain_until = None,
-            TranscoderOrder::Transcode { source, settings, resume, .. } => {
+            TranscoderOrder::Transcode { source, settings, resume, behind, .. } => {
                 self.drain_until = None;
+                if behind.is_some() {
+                    self.behind.send_if_modified(|told| std::mem::replace(told, *behind) != *behind);
+                }
                 if self.last.as_ref().is_none_or(|last| last.source.session != source.session) {
                     self.failures = 0;
                 }

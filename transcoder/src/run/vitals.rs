@@ -25,13 +25,12 @@ impl Vitals {
     }
 
     /// Changes the health; the next heartbeat tells it.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Health)) {
-        change(&mut self.lock());
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut Health) -> R) -> R {
+        change(&mut self.lock())
     }
 
-    /// Changes the health and has it told at once.
-    pub(super) fn announce(&self, change: impl FnOnce(&mut Health)) {
-        self.update(change);
+    /// Has it told at once.
+    pub(super) fn announce(&self) {
         self.bell.notify_one();
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use headwater_domain::hooks::{
-    GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, Source, TranscoderBeat,
+    Behind, GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, Source, TranscoderBeat,
     TranscoderOrder, UnpublishRequest,
 };
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult, ReadTimeline};
@@ -37,6 +37,7 @@ pub(crate) struct FakeHooks {
     base: String,
     say: Mutex<Say>,
     settings: Mutex<TranscodeSettings>,
+    behind: Mutex<Option<Behind>>,
     issued: AtomicU64,
     beats: watch::Sender<Vec<TranscoderBeat>>,
 }
@@ -48,6 +49,7 @@ impl FakeHooks {
             base,
             say: Mutex::new(say),
             settings: Mutex::new(settings()),
+            behind: Mutex::default(),
             issued: AtomicU64::new(0),
             beats: watch::Sender::default(),
         }
@@ -59,6 +61,11 @@ impl FakeHooks {
 
     pub(crate) fn change_settings(&self, change: impl FnOnce(&mut TranscodeSettings)) {
         change(&mut self.settings.lock().unwrap());
+    }
+
+    /// From now on orders say that the other region has written so much.
+    pub(crate) fn tell_behind(&self, behind: Behind) {
+        *self.behind.lock().unwrap() = Some(behind);
     }
 
     /// Number of the newest token.
@@ -110,6 +117,7 @@ impl FakeHooks {
             settings: Box::new(self.settings.lock().unwrap().clone()),
             resume,
             started_at: Timestamp(1),
+            behind: *self.behind.lock().unwrap(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! One lease after another, two tasks with one lease, and losing it.
 
+use headwater_domain::SegmentNumber;
 use headwater_domain::beat::Activity;
+use headwater_domain::hooks::Behind;
 use headwater_domain::ports::Bucket;
 use headwater_domain::stream::Rung;
 use headwater_transcoder::run::Exit;
@@ -52,6 +54,29 @@ async fn a_successor_with_another_ladder_says_so() {
     let changed: Vec<_> = line.iter().filter(|entry| entry.discontinuity).collect();
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0].lease.number.0, changed[0].renditions[0].name.as_str()), (2, "72p"));
+}
+
+#[tokio::test]
+async fn one_that_has_missed_what_the_other_region_wrote_goes_on_behind_it() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![Run::of(source()).until(5_000)], false);
+    let running = rig.start(1);
+    rig.timeline.committed(&running.lease, 1).await;
+    rig.hooks.tell_behind(Behind { segment: SegmentNumber(40), discontinuities: 7 });
+    // The answer to the first of them has come.
+    rig.hooks.more(3).await;
+    rig.source.release(&session(1));
+    rig.read_out(running, &session(1)).await.unwrap();
+    let line = rig.timeline.entries(&rig.broadcast()).await;
+    let moved = line.iter().position(|entry| entry.number == SegmentNumber(41)).unwrap();
+    assert!(moved > 0 && line[moved].discontinuity);
+    assert_eq!(line[moved].discontinuities, 8);
+    assert_eq!(line[moved].video.unwrap().start, line[moved - 1].video.unwrap().end(), "its media goes on");
+    assert_eq!(rig.pictures(&line).iter().map(Vec::len).sum::<usize>(), FRAMES, "all of it");
+    let health = rig.hooks.beats().last().unwrap().health.clone();
+    assert_eq!(health.segment, line.last().map(|entry| entry.number));
+    let told: Vec<_> = health.breaks.iter().map(|one| (one.segment.0, one.discontinuities)).collect();
+    assert_eq!(told, [(0, 0), (41, 8)]);
 }
 
 #[tokio::test]

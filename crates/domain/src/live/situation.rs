@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::seat::{End, Kick, LeaseSeat, Seat, SessionSeat};
-use crate::beat::{Activity, Beat, DEAD_AFTER};
-use crate::ids::{BroadcastId, Lease, SessionId};
+use crate::beat::{Activity, Beat, DEAD_AFTER, Reach};
+use crate::ids::{BroadcastId, Lease, Region, SessionId};
 use crate::time::Timestamp;
 
 /// A task may take so long from RunTask to its first heartbeat (Fargate: 20–70 s) before it counts as failed.
@@ -82,6 +82,11 @@ impl Situation {
         let heard =
             self.beats.iter().filter(move |beat| beat.broadcast == *broadcast).map(|beat| &beat.lease);
         granted.chain(heard)
+    }
+
+    /// How far leases of `broadcast` have come, by region, as far as heartbeats tell.
+    pub fn reaches<'a>(&'a self, broadcast: &'a BroadcastId) -> impl Iterator<Item = (&'a Region, Reach)> {
+        self.beats.iter().filter(move |beat| beat.broadcast == *broadcast).flat_map(Beat::reaches)
     }
 
     /// The newest heartbeat of `lease`.

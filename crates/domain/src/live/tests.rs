@@ -92,7 +92,7 @@ impl World {
         };
         let outcome = decide::beat(&self.situation, &beat, boot, self.now);
         if outcome != BeatOutcome::Fenced {
-            let stored = decide::record_beat(&region_a(), &beat, boot.into(), self.now);
+            let stored = decide::record_beat(&region_a(), &self.situation, &beat, boot.into(), self.now);
             self.situation.beats.retain(|old| old.region != stored.region);
             self.situation.beats.push(stored);
         }

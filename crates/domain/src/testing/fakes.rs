@@ -30,7 +30,7 @@ struct Items {
     active: BTreeMap<(Region, StreamId), ()>,
     starts: BTreeMap<BroadcastId, Timestamp>,
     ends: BTreeMap<BroadcastId, End>,
-    entries: BTreeMap<(BroadcastId, Lease, SegmentNumber), Entry>,
+    entries: BTreeMap<(BroadcastId, SegmentNumber, Lease), Entry>,
     requests: BTreeMap<String, (Remembered, Timestamp)>,
 }
 
@@ -238,7 +238,7 @@ impl ReadTimeline for MemoryTable {
 impl WriteTimeline for MemoryTable {
     async fn commit(&self, entry: &Entry) -> PortResult<Commit> {
         let mut items = self.items();
-        let key = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
+        let key = (entry.broadcast.clone(), entry.number, entry.lease.clone());
         let there = items.entries.entry(key).or_insert_with(|| entry.clone());
         if there.progress() < entry.progress() {
             *there = entry.clone();

@@ -101,10 +101,13 @@ impl Takeover<'_> {
             let replaced = self.written.iter().filter(|entry| entry.lease != last.lease);
             if let Some(beyond) = replaced.map(|entry| entry.number).max().filter(|it| *it >= point.next) {
                 point.next = beyond.next();
-                point.discontinuities = self.written.iter().map(|entry| entry.discontinuities).max()?;
                 point.open.clear();
             }
         }
+        // Also what regions that knew nothing of each other have counted apart.
+        let counted = self.written.iter().filter(|entry| entry.number < point.next);
+        let counted = counted.map(|entry| entry.discontinuities).max().unwrap_or(0);
+        point.discontinuities = point.discontinuities.max(counted);
         // The other region's bucket may be gone for good with its region: no segment may need anything from it.
         let own = format!("{}/", self.lease.region);
         point.inits.retain(|(_, path, _)| path.starts_with(&own));

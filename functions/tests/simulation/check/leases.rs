@@ -1,10 +1,7 @@
 //! A region grants the next lease only when the one before cannot serve any more.
-//!
-//! And which broadcasts are *forked*: both regions have granted leases of them without knowing of each other's. What
-//! such a broadcast's playlists may do when the regions find together is not decided yet (docs/adr/0013).
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use headwater_domain::beat::Activity;
 use headwater_domain::live::{Seat, Situation};
@@ -22,28 +19,23 @@ const MEANWHILE: u64 = 1_000;
 const LATE: u64 = 120_000;
 
 thread_local! {
-    static GRANTED: RefCell<BTreeSet<(BroadcastId, Lease)>> = RefCell::default();
-    static FORKED: RefCell<BTreeSet<BroadcastId>> = RefCell::default();
+    /// The highest lease that was known of when a lease was granted.
+    static KNOWN: RefCell<BTreeMap<(BroadcastId, Lease), Option<Lease>>> = RefCell::default();
 }
 
 pub fn reset() {
-    GRANTED.take();
-    FORKED.take();
+    KNOWN.take();
 }
 
-/// Whether both regions have granted leases of it without knowing of each other's.
-pub fn is_forked(broadcast: &BroadcastId) -> bool {
-    FORKED.with_borrow(|forked| forked.contains(broadcast))
+/// Whether the region that granted `lease` knew of `other`, or of a higher one, then.
+pub fn knew(broadcast: &BroadcastId, lease: &Lease, other: &Lease) -> bool {
+    let granted = (broadcast.clone(), lease.clone());
+    KNOWN.with_borrow(|known| known.get(&granted).is_some_and(|known| known.as_ref() >= Some(other)))
 }
 
 fn note(there: &Situation, broadcast: &BroadcastId, new: &Lease) {
-    let is_known = |lease: &Lease| there.leases_of(broadcast).any(|known| known >= lease);
-    let others = GRANTED.with_borrow(|granted| granted.clone());
-    let mut others = others.iter().filter(|(of, lease)| of == broadcast && lease.region != new.region);
-    if others.any(|(_, lease)| !is_known(lease)) {
-        FORKED.with_borrow_mut(|forked| forked.insert(broadcast.clone()));
-    }
-    GRANTED.with_borrow_mut(|granted| granted.insert((broadcast.clone(), new.clone())));
+    let known = there.leases_of(broadcast).max().cloned();
+    KNOWN.with_borrow_mut(|all| all.insert((broadcast.clone(), new.clone()), known));
 }
 
 /// `seat` is about to take the place of `before` in a region's replica.

@@ -32,11 +32,9 @@ pub fn committed(entry: &Entry) {
     });
 }
 
-/// A lease goes on behind all that the other region's leases had written when it came up, whether it saw that or not.
+/// A lease goes on behind all that the other region's leases had written when it came up, whether it saw that or not; if it
+/// could know of those leases at all.
 fn check_takeover(entry: &Entry) {
-    if leases::is_forked(&entry.broadcast) {
-        return;
-    }
     let up = world::with(|world| world.tasks[&entry.lease].up);
     let covered = COMMITTED.with_borrow(|all| {
         let mut others = all.iter().filter(|((of, lease, number), at)| {
@@ -45,6 +43,7 @@ fn check_takeover(entry: &Entry) {
                 && lease.region != entry.lease.region
                 && *number >= entry.number
                 && **at < up
+                && leases::knew(of, &entry.lease, lease)
         });
         others.next().map(|((_, lease, number), _)| (lease.clone(), number.0))
     });

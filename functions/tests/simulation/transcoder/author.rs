@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use headwater_domain::hooks::Behind;
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{
     EPOCH, Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
@@ -22,6 +23,7 @@ pub(super) struct Author {
     broken: bool,
     read: Option<(SessionId, u64)>,
     open: Option<Entry>,
+    behind: Option<Behind>,
     stored: BTreeSet<String>,
 }
 
@@ -37,14 +39,29 @@ pub(super) struct Stretch<'a> {
 
 impl Author {
     pub(super) fn new(broadcast: BroadcastId, lease: Lease) -> Self {
-        let (point, read, open, stored) = (None, None, None, BTreeSet::new());
-        Self { broadcast, lease, point, begun: false, broken: false, read, open, stored }
+        let (point, read, open, behind, stored) = (None, None, None, None, BTreeSet::new());
+        Self { broadcast, lease, point, begun: false, broken: false, read, open, behind, stored }
     }
 
     pub(super) fn begin(&mut self, resume: Option<ResumePoint>) {
         if !self.begun {
             self.begun = true;
             self.point = resume;
+        }
+    }
+
+    /// What the next segment must come behind, by the newest order.
+    pub(super) fn told(&mut self, behind: Behind) {
+        self.behind = Some(behind);
+    }
+
+    fn go_behind(&mut self) {
+        let (Some(point), Some(behind)) = (&mut self.point, self.behind) else { return };
+        point.discontinuities = point.discontinuities.max(behind.discontinuities);
+        if point.next <= behind.segment {
+            point.next = behind.segment.next();
+            point.open.clear();
+            self.broken = true;
         }
     }
 
@@ -58,6 +75,7 @@ impl Author {
     /// A run begins: of the same session it goes on, of another one it is placed behind a break.
     pub(super) fn start(&mut self, session: &SessionId, lost: bool) {
         let open = self.open.take();
+        self.go_behind();
         let Some(point) = &mut self.point else { return };
         self.broken |= lost || point.source.session != *session;
         if let Some(open) = open {
@@ -77,7 +95,7 @@ impl Author {
 
     /// The open entry with one more part, and the objects it needs.
     pub(super) fn part(&mut self, stretch: &Stretch<'_>) -> (Entry, Vec<String>) {
-        let mut entry = self.open.take().unwrap_or_else(|| self.begin_entry(stretch));
+        let mut entry = self.entry(stretch);
         let index = entry.parts.len();
         let known = self.point.as_ref().and_then(|point| point.open.get(index)).cloned();
         let mut objects = Vec::new();
@@ -101,7 +119,7 @@ impl Author {
 
     /// The entry of a whole segment, and the objects it needs.
     pub(super) fn close(&mut self, stretch: &Stretch<'_>) -> (Entry, Vec<String>) {
-        let mut entry = self.open.take().unwrap_or_else(|| self.begin_entry(stretch));
+        let mut entry = self.entry(stretch);
         self.broken = false;
         let start = entry.video.map_or_else(|| self.position(), |span| span.start);
         entry.video = Some(Span { start, duration: ticks(stretch.to - stretch.from) });
@@ -134,6 +152,14 @@ impl Author {
         if init.starts_with(&media_prefix(&self.broadcast, &self.lease)) && !self.stored.contains(init) {
             objects.push(init.clone());
         }
+    }
+
+    fn entry(&mut self, stretch: &Stretch<'_>) -> Entry {
+        if let Some(open) = self.open.take() {
+            return open;
+        }
+        self.go_behind();
+        self.begin_entry(stretch)
     }
 
     fn begin_entry(&self, stretch: &Stretch<'_>) -> Entry {

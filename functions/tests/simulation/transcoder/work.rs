@@ -114,8 +114,9 @@ impl Worker {
             }
             TranscoderOrder::Wait => self.drain_until = None,
             TranscoderOrder::Fenced => {}
-            TranscoderOrder::Transcode { source, settings, resume, .. } => {
+            TranscoderOrder::Transcode { source, settings, resume, behind, .. } => {
                 self.drain_until = None;
+                behind.iter().for_each(|behind| self.author.told(*behind));
                 self.last = Some(Order {
                     source: source.clone(),
                     low: settings.latency == Latency::Low,
@@ -271,7 +272,7 @@ impl Worker {
         state.rung |= state.health.media_until.is_none();
         state.health.media_until = Some(until);
         if !entry.open {
-            state.health.segment = Some(number);
+            state.rung |= state.health.committed(number, entry.discontinuities);
             if !dice::chance(5) {
                 let (id, cursor) = (&entry.source.session, entry.source.cursor);
                 let note = |session: &mut gateway::Session| session.committed = cursor.max(session.committed);

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::beat::Beat;
-use crate::hooks::TranscoderBeat;
-use crate::ids::Region;
+use crate::hooks::{Behind, TranscoderBeat};
+use crate::ids::{Region, SegmentNumber};
 use crate::live::{START_PATIENCE, SessionSeat, Situation};
 use crate::time::Timestamp;
 
@@ -63,8 +63,33 @@ pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Times
     }
 }
 
-/// What stored beat follows from an accepted heartbeat.
-pub fn record_beat(region: &Region, beat: &TranscoderBeat, boot: String, now: Timestamp) -> Beat {
+/// Segments that are left out behind what the other region is known to have written: one that was under way when it was
+/// told, and the next, so that a task that does not know yet that it has lost stays behind.
+const MARGIN: u64 = 2;
+
+/// What an accepted heartbeat's lease must go on behind: leases of the other region, which knew nothing of it or it of
+/// them, have written further or counted more breaks. `None` in every ordinary broadcast.
+pub fn behind(situation: &Situation, beat: &TranscoderBeat) -> Option<Behind> {
+    // One that has written nothing yet learns where the timeline stands.
+    let own = beat.health.reach()?;
+    let others = situation.reaches(&beat.broadcast).filter(|(region, _)| **region != beat.lease.region);
+    let (segment, discontinuities) = others
+        .map(|(_, reach)| (reach.segment, reach.discontinuities()))
+        .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))?;
+    let is_passed = segment > own.segment || discontinuities > own.discontinuities();
+    is_passed.then_some(Behind { segment: SegmentNumber(segment.0 + MARGIN), discontinuities })
+}
+
+/// What stored beat follows from a heartbeat.
+pub fn record_beat(
+    region: &Region,
+    situation: &Situation,
+    beat: &TranscoderBeat,
+    boot: String,
+    now: Timestamp,
+) -> Beat {
+    let there = situation.beats.iter().find(|there| there.region == *region);
+    let there = there.filter(|there| there.broadcast == beat.broadcast);
     Beat {
         stream: beat.stream.clone(),
         region: region.clone(),
@@ -73,5 +98,6 @@ pub fn record_beat(region: &Region, beat: &TranscoderBeat, boot: String, now: Ti
         boot,
         at: now,
         health: beat.health.clone(),
+        before: there.map(|there| there.kept_for(&beat.lease)).unwrap_or_default(),
     }
 }
