@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: chaos drill latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: chaos drill latency outages soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -114,6 +114,12 @@ drill: ## Break one part after the other in front of a person, in three minutes 
 	@scripts/setup.sh run
 	@cargo build --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
+
+outages: ## Slow task starts, buckets and a table that are gone for SECONDS (60): what is lost, and what memory it costs
+	@scripts/setup.sh test
+	cargo test --workspace --no-run
+	HEADWATER_OUTAGE_SECONDS=$(or $(SECONDS),60) cargo test --workspace --test e2e -- --nocapture --test-threads 1 \
+	  stores::without tasks::after_a_start_that_takes_long
 
 soak: ## 1080p to four rungs for MINUTES (30), the encoder comes back 20 times: nothing may grow (ARGS="--reconnects 5")
 	@scripts/setup.sh run

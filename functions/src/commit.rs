@@ -56,8 +56,8 @@ pub(crate) async fn tend(
 ) -> PortResult<bool> {
     let Some(start) = tend_once(live, stream, context, &occasion).await? else { return Ok(false) };
     let Some(task) = start else { return Ok(true) };
-    if let Err(reason) = start_task(tasks, &task).await {
-        tend_once(live, stream, context, &Occasion::StartFailed { lease: task.lease, reason }).await?;
+    if let Err(NotStarted { reason, .. }) = start_task(tasks, &task).await {
+        note_not_started(live, task, reason, context).await?;
     }
     Ok(true)
 }
@@ -75,8 +75,29 @@ async fn tend_once(
     .await
 }
 
-/// Starts a task; why it cannot be started is a reason that people will read.
-pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Result<(), String> {
+/// Why a task was not started.
+#[derive(Debug)]
+pub(crate) struct NotStarted {
+    /// What people will read.
+    pub(crate) reason: String,
+    /// Whether it passes by itself, so that the sweep's next try is worth waiting for.
+    pub(crate) passes: bool,
+}
+
+/// Notes that the task of a lease was not started: the next sweep tries again, so often that it is given up at last.
+pub(crate) async fn note_not_started(
+    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+    task: StartTask,
+    reason: String,
+    context: &Context,
+) -> PortResult<()> {
+    let occasion = Occasion::StartFailed { lease: task.lease, reason };
+    tend_once(live, &task.stream, context, &occasion).await.map(|_| ())
+}
+
+/// Starts a task.
+pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Result<(), NotStarted> {
+    let not_started = |reason: String, passes| NotStarted { reason, passes };
     match tasks.start(task).await {
         Ok(TaskStart::Started) => {
             tracing::info!(stream = %task.stream, broadcast = %task.broadcast, lease = %task.lease, "started a task");
@@ -84,11 +105,15 @@ pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Res
         }
         Ok(TaskStart::Failed(reason)) => {
             tracing::error!(stream = %task.stream, lease = %task.lease, reason, "a task could not be started");
-            Err(reason)
+            Err(not_started(reason, false))
+        }
+        Ok(TaskStart::Throttled(reason)) => {
+            tracing::warn!(stream = %task.stream, lease = %task.lease, reason, "too many tasks are started at once");
+            Err(not_started(reason, true))
         }
         Err(error) => {
             tracing::error!(stream = %task.stream, lease = %task.lease, error = &error as &dyn std::error::Error, "a task could not be started");
-            Err(format!("{:?} while starting a task", error.kind))
+            Err(not_started(format!("{:?} while starting a task", error.kind), false))
         }
     }
 }

@@ -9,6 +9,7 @@ mod e2e {
     mod conformance;
     mod counted;
     mod ctl;
+    mod drains;
     mod drill;
     mod events;
     mod failures;
@@ -17,6 +18,7 @@ mod e2e {
     mod ingest;
     mod low_latency;
     mod media;
+    mod outages;
     mod parts;
     mod playback;
     mod publishers;

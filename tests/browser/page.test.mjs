@@ -91,6 +91,21 @@ test('an outage shorter than patience is survived without a reload', async () =>
   assert.equal(report.reloads, 0);
 });
 
+test('gaps that stand behind a break each, as a lost region leaves them, are passed over', async () => {
+  // So that they do not leave the playlist before the test is over.
+  edge.window = 60;
+  edge.goLive();
+  await inBrowser(async (page) => {
+    await openStream(page, edge.url, ID, 60_000);
+    edge.freeze();
+    await state(page, 'buffering');
+    edge.takeOver();
+    await page.waitForFunction(() => window.testSampler.jumps.length > 0, null, LONG);
+    await watchSeconds(page, 3, 60_000);
+    await state(page, 'playing');
+  });
+});
+
 test('play.mjs says what is wrong, and exits with 1', async () => {
   const { code, said, report } = await playCli('--url', edge.url, '--stream', ID, '--start-timeout', '3');
   assert.equal(code, 1);

@@ -40,7 +40,8 @@ where
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> FaultKind {
+/// What the error means for who called.
+pub(crate) fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> FaultKind {
     match error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();

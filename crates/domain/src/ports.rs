@@ -241,6 +241,8 @@ pub enum TaskStart {
     Started,
     /// It cannot be started now; the reason is ECS's.
     Failed(String),
+    /// Too many were started at once; the same can be asked again in a while. In ECS's words, too.
+    Throttled(String),
 }
 
 /// Starts transcoder tasks.

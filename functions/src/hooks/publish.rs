@@ -8,7 +8,7 @@ use headwater_domain::stream::StreamDocument;
 use headwater_domain::{KeyId, StreamId, Timestamp};
 
 use super::{HookTable, HooksFunction};
-use crate::commit::{start_task, write_seat};
+use crate::commit::{NotStarted, note_not_started, start_task, write_seat};
 
 /// What came of the decision, once written.
 enum Granted {
@@ -61,11 +61,17 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             tracing::info!(stream = %stream.id, %broadcast, session = %request.session, address = request.address, key = ?key, opened, "publish allowed");
         }
         if let Some(task) = start
-            && let Err(reason) = start_task(&self.tasks, &task).await
+            && let Err(NotStarted { reason, passes }) = start_task(&self.tasks, &task).await
         {
-            self.withdraw(request, &task, &reason).await?;
-            // Why is for the operator, in the log and the broadcast's history: it names accounts and roles.
-            return Ok(deny(DenyKind::NoCapacity, "no transcoder can be started now; try again in a moment"));
+            if passes {
+                // The gateway keeps for three minutes what comes meanwhile, and many an encoder does not come again.
+                note_not_started(&self.table, task, reason, &self.context).await?;
+            } else {
+                self.withdraw(request, &task, &reason).await?;
+                // Why is for the operator, in the log and the broadcast's history: it names accounts and roles.
+                let told = "no transcoder can be started now; try again in a moment";
+                return Ok(deny(DenyKind::NoCapacity, told));
+            }
         }
         // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
         let Err(denied) = self.admit(key).await? else { return Ok(answer) };

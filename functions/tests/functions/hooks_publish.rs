@@ -158,6 +158,42 @@ async fn without_capacity_a_publish_is_denied_and_works_once_there_is() {
 }
 
 #[tokio::test]
+async fn a_throttled_start_is_made_up_for_by_the_sweep() {
+    let world = World::seeded().await;
+    world.cluster.throttle("ThrottlingException: Rate exceeded");
+    let session = world.allowed(1).await;
+    assert_eq!(world.state().await, Some(State::Starting));
+    // A gateway that did not hear the answer asks again, with the same outcome.
+    let again = world.publish(1).await;
+    assert!(matches!(again, PublishAnswer::Allow { .. }), "{again:?}");
+    world.sweep().await;
+    assert!(world.cluster.started().is_empty());
+    assert_eq!(world.order(&session).await, SessionOrder::Continue);
+
+    world.cluster.fail(None);
+    world.sweep().await;
+    assert_eq!(world.cluster.started().len(), 1);
+    assert_eq!(world.cluster.started()[0].lease, world.lease().await);
+    assert!(matches!(world.beat_live(&session).await, TranscoderOrder::Transcode { .. }));
+    assert_eq!(world.state().await, Some(State::Live));
+}
+
+#[tokio::test]
+async fn a_start_that_stays_throttled_fails_the_broadcast_with_the_reason() {
+    let world = World::seeded().await;
+    world.cluster.throttle("ThrottlingException: Rate exceeded");
+    let session = world.allowed(1).await;
+    let mut sweeps = 0;
+    while world.state().await == Some(State::Starting) {
+        world.sweep().await;
+        sweeps += 1;
+    }
+    assert_eq!((world.state().await, sweeps), (Some(State::Failed), 4));
+    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    assert!(reason.ends_with("ThrottlingException: Rate exceeded"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_request_repeated_after_its_refusal_is_not_allowed_into_nothing() {
     let world = World::seeded().await;
     world.cluster.fail(Some("RESOURCE:CPU"));

@@ -48,8 +48,12 @@ impl StartTasks for Cluster {
             return Err(fault(FaultKind::Unavailable, ACTION));
         }
         if no_capacity {
-            tell(|| format!("RunTask fails for {}", task.lease));
-            return Ok(TaskStart::Failed("RESOURCE:FARGATE".into()));
+            let throttled = dice::chance(50);
+            tell(|| format!("RunTask fails for {}, throttled: {throttled}", task.lease));
+            return Ok(match throttled {
+                true => TaskStart::Throttled("ThrottlingException: Rate exceeded".into()),
+                false => TaskStart::Failed("RESOURCE:FARGATE".into()),
+            });
         }
         let process = executor::process();
         let is_new = world::with(|world| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use crate::ports::{self, Claim, PortError};
 use crate::process::{Exit, Launch, ProcessError, Running, Signal, Spawner};
 
 /// One that is asked to leave may take so long: encoders are told, media is read to its end.
@@ -21,6 +22,9 @@ pub enum GatewayError {
     /// It cannot be started.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// There is no port for it.
+    #[error(transparent)]
+    Port(#[from] PortError),
     /// It ended at once.
     #[error("the gateway ended ({exit}); see {}", log.display())]
     Ended {
@@ -41,11 +45,13 @@ pub struct Gateway {
     launch: Launch,
     spawner: Spawner,
     process: Mutex<Option<Running>>,
+    /// Ports of replacements.
+    claims: Mutex<Vec<Claim>>,
 }
 
 impl Gateway {
     pub(super) fn new(rtmp: u16, launch: Launch, spawner: Spawner) -> Self {
-        Self { rtmp, launch, spawner, process: Mutex::new(None) }
+        Self { rtmp, launch, spawner, process: Mutex::new(None), claims: Mutex::default() }
     }
 
     /// What encoders connect to.
@@ -59,20 +65,54 @@ impl Gateway {
         if process.as_ref().is_some_and(|running| running.ended().is_none()) {
             return Ok(());
         }
-        let running = self.spawner.spawn(self.launch.clone()).await?;
+        *process = Some(self.started(self.launch.clone()).await?);
+        Ok(())
+    }
+
+    async fn started(&self, launch: Launch) -> Result<Running, GatewayError> {
+        let log = launch.log.clone();
+        let running = self.spawner.spawn(launch).await?;
         let listens = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", self.rtmp)).await.is_err() {
+            while !self.takes_encoders().await {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        let log = || self.launch.log.clone();
         tokio::select! {
-            () = listens => {}
-            exit = running.wait() => return Err(GatewayError::Ended { exit, log: log() }),
-            () = tokio::time::sleep(START_WITHIN) => return Err(GatewayError::Deaf(log())),
+            () = listens => Ok(running),
+            exit = running.wait() => Err(GatewayError::Ended { exit, log }),
+            () = tokio::time::sleep(START_WITHIN) => Err(GatewayError::Deaf(log)),
         }
-        *process = Some(running);
-        Ok(())
+    }
+
+    /// Puts a new one in its place, as a deployment does behind a load balancer: encoders that come from now on reach the
+    /// new one, under the same address. The old one, which is returned, is asked to leave and goes on serving
+    /// transcoders until they have all of it. Not to be followed by a stop and a start before that one has left.
+    pub async fn replace(&self) -> Result<Option<Running>, GatewayError> {
+        let old = self.process.lock().await.take().filter(|running| running.ended().is_none());
+        if let Some(old) = &old {
+            old.signal(Signal::TERM).await;
+            // It closes its port to encoders first of all.
+            while old.ended().is_none() && self.takes_encoders().await {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        let source = ports::free(1)?.remove(0);
+        let address = source.addr();
+        let claim = source.into_claim();
+        let spool = self.launch.env.get("SPOOL_DIR").map(|folder| format!("{folder}-{}", address.port()));
+        let launch = self.launch.clone().env([
+            ("SOURCE_LISTEN", address.to_string()),
+            ("SOURCE_URL", format!("http://{address}")),
+            ("SPOOL_DIR", spool.unwrap_or_default()),
+        ]);
+        let new = self.started(launch).await?;
+        self.claims.lock().await.extend(claim);
+        *self.process.lock().await = Some(new);
+        Ok(old)
+    }
+
+    async fn takes_encoders(&self) -> bool {
+        tokio::net::TcpStream::connect(("127.0.0.1", self.rtmp)).await.is_ok()
     }
 
     /// Asks it to leave (as a deployment does) and waits for it.

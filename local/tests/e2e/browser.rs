@@ -1,8 +1,12 @@
 //! A person's browser: headless Chromium with hls.js plays the page at the edge.
 
+use std::time::SystemTime;
+
+use headwater_local::stack::RegionId;
 use serde_json::{Value, json};
 
-use super::support::{Picture, Platform, Running, Stream, artifacts, root};
+use super::hls::renditions;
+use super::support::{Picture, Platform, Running, Stream, artifacts, eventually, root};
 
 /// Three qualities that two busy cores can encode and play at once.
 fn switchable() -> Value {
@@ -42,6 +46,44 @@ async fn chromium_plays_and_switches_renditions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn chromium_goes_on_after_a_whole_region_has_died() {
+    let platform = Platform::start().await;
+    let stream = platform.create(switchable()).await;
+    let encoder = Picture { size: "320x180", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
+    platform.plays(&stream).await;
+    let (ready, done) = (platform.folder().join("playing"), platform.folder().join("done"));
+    let files =
+        ["--ready-file", ready.to_str().unwrap(), "--until-file", done.to_str().unwrap(), "--max-5xx", "0"];
+    let playing = browser(&platform, &stream, "whole-region-lost", &files);
+    eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+    let path = renditions(&platform.plays(&stream).await)[0].path.clone();
+    platform.stack.stop_region(RegionId::A).await;
+    let lost = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    assert!(!encoder.end().await.0, "it is cut off");
+    let encoder = Picture { size: "320x180", ..Picture::default() }.publish(&platform.rtmp(1, &stream.key));
+    platform
+        .media_until(&path, |playlist| {
+            playlist.segments.iter().filter(|segment| segment.uri.contains(".eu-west-1.")).count() >= 8
+        })
+        .await;
+    std::fs::write(&done, "").unwrap();
+    // Its own verdict: it was not reloaded, no error, no 5xx, and it plays at the end.
+    let (ok, said) = playing.end().await;
+    let (.., playlist) = platform.get(&path).await;
+    let playlist = String::from_utf8_lossy(&playlist);
+    assert!(ok, "{said}\n{}\n{playlist}\n{}", report("whole-region-lost"), platform.logs());
+    let report: Value = serde_json::from_str(&report("whole-region-lost")).unwrap();
+    let failed = |state: &Value| state["state"] == "failed" || state["state"] == "ended";
+    assert!(!report["states"].as_array().unwrap().iter().any(failed), "{report}");
+    assert_eq!(report["reloads"], 0);
+    let shown = u128::from(report["shownFrom"].as_u64().unwrap());
+    assert!(shown > lost, "what is shown was captured {} ms before the loss", lost - shown);
+    println!("{said}shown: captured {} ms after the loss", shown - lost);
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chromium_plays_on_while_region_a_loses_api_and_s3() {
     let platform = Platform::start().await;
     let stream = platform.create(switchable()).await;
@@ -51,10 +93,10 @@ async fn chromium_plays_on_while_region_a_loses_api_and_s3() {
     let files =
         ["--ready-file", ready.to_str().unwrap(), "--until-file", done.to_str().unwrap(), "--max-5xx", "0"];
     let playing = browser(&platform, &stream, "region-lost", &files);
-    super::support::eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+    eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
     platform.stack.regions[0].api.stop().await;
     platform.stack.regions[0].s3.stop().await;
-    let path = super::hls::renditions(&platform.plays(&stream).await)[0].path.clone();
+    let path = renditions(&platform.plays(&stream).await)[0].path.clone();
     let before = platform.media(&path).await;
     let seen = before.media_sequence + before.segments.len() as u64;
     platform.media_until(&path, |now| now.media_sequence + now.segments.len() as u64 >= seen + 6).await;

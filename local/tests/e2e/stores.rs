@@ -1,7 +1,7 @@
 //! Tables and buckets fail, and the playlist still never names what is not there.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headwater_local::fault::{Failure, Fault, Rate};
 use headwater_local::stack::{Part, RegionId};
@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::counted;
 use super::hls::{is_gap, renditions};
-use super::support::{Platform, Running, Stream, eventually, small};
+use super::outages::{self, Memory};
+use super::support::{LOOK, Platform, Running, Stream, eventually, small};
 
 /// A viewer of all renditions who loads all that is new, and whom nothing may go wrong for.
 struct Viewer<'a> {
@@ -50,7 +51,7 @@ impl<'a> Viewer<'a> {
     }
 
     async fn until(&mut self, wanted: impl Fn(&MediaPlaylist) -> bool) -> MediaPlaylist {
-        let deadline = tokio::time::Instant::now() + super::support::PATIENCE;
+        let deadline = tokio::time::Instant::now() + super::support::patience();
         loop {
             let playlist = self.look().await;
             if wanted(&playlist) {
@@ -109,8 +110,16 @@ async fn without_its_bucket_a_region_goes_on_through_the_mirror() {
     let mut viewer = Viewer::new(&platform, &stream).await;
     viewer.sees(2).await;
     platform.stack.apply(RegionId::A, Part::S3, Fault::Stopped).await.unwrap();
+    let (lost, length, mut memory) = (Instant::now(), outages::length(5), Memory::default());
     viewer.sees(5).await;
+    while lost.elapsed() < length {
+        viewer.look().await;
+        memory.look(&platform).await;
+        tokio::time::sleep(LOOK).await;
+    }
     platform.stack.clear(RegionId::A, Part::S3).await.unwrap();
+    memory.look(&platform).await;
+    memory.is_bounded();
     let playlist = viewer.sees(3).await;
     platform.nothing_is_lost("180p", &playlist, 0).await;
     // The mirror alone is enough, also for what was written before.
@@ -134,12 +143,15 @@ async fn without_both_buckets_media_wait_and_nothing_is_named_that_is_not_there(
             platform.stack.apply(region, link, Fault::always(Failure::Unavailable)).await.unwrap();
         }
     }
-    // How long it lasts.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    let (length, mut memory) = (outages::length(6), Memory::default());
+    memory.watch(&platform, length).await;
     platform.stack.clear_all().await.unwrap();
     let playlist = viewer.sees(8).await;
+    memory.look(&platform).await;
+    memory.is_bounded();
     let given_up = playlist.segments.iter().filter(|segment| is_gap(segment)).count();
-    assert!(given_up <= 6, "only what fell into the outage: {given_up}");
+    println!("{given_up} segments were given up in {} s", length.as_secs());
+    assert!(given_up <= outages::segments(6), "only what fell into the outage: {given_up}");
     if given_up == 0 {
         platform.nothing_is_lost("180p", &playlist, 0).await;
     }
@@ -155,14 +167,18 @@ async fn without_its_table_a_region_loses_nothing() {
     platform.media_until(&path, |playlist| playlist.segments.len() >= 2).await;
     platform.stack.apply(RegionId::A, Part::Dynamodb, Fault::Stopped).await.unwrap();
     let before = platform.media(&path).await.segments.len();
-    // How long it lasts; viewers are served what the other region knows.
-    for _ in 0..16 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    let (lost, length, mut memory) = (Instant::now(), outages::length(8), Memory::default());
+    // Viewers are served what the other region knows.
+    while lost.elapsed() < length {
+        memory.watch(&platform, Duration::from_millis(500)).await;
         assert_eq!(platform.get(&path).await.0, StatusCode::OK);
         assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
     }
     platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
-    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= before + 12).await;
+    let all = before + outages::segments(8) + 4;
+    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= all).await;
+    memory.look(&platform).await;
+    memory.is_bounded();
     platform.nothing_is_lost("180p", &playlist, 1).await;
     eventually("one writer", || async { (platform.stack.regions[0].ecs.tasks().len() == 1).then_some(()) })
         .await;

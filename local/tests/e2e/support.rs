@@ -21,10 +21,17 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::outages;
+
 /// The longest anything is waited for; on a busy machine things take their time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// How often is looked.
-const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
+
+/// [`PATIENCE`], and longer if what is injected lasts longer than usual.
+pub(crate) fn patience() -> Duration {
+    PATIENCE + outages::more_patience()
+}
 
 /// Waits until `look` finds something.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
@@ -39,7 +46,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    tokio::time::timeout(patience(), waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// A running platform.

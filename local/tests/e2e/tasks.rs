@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use headwater_domain::timeline::Entry;
-use headwater_local::fault::Fault;
+use headwater_local::fault::{Failure, Fault};
 use headwater_local::stack::{Part, RegionId};
+use http::Method;
 use m3u8_rs::MediaPlaylist;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::counted;
 use super::hls::{breaks, renditions};
+use super::outages::{self, Memory};
 use super::support::{Platform, Running, Stream, eventually, small};
 
 /// Where in a segment a transcoder dies.
@@ -164,6 +166,57 @@ async fn without_capacity_the_encoder_is_told_and_may_try_again() {
     platform.stop().await;
 }
 
+/// Every RunTask is answered with ThrottlingException from now on.
+async fn throttle(platform: &Platform) {
+    platform.stack.apply(RegionId::A, Part::Ecs, Fault::always(Failure::Throttle)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_start_is_tried_again_while_the_encoder_stays() {
+    let platform = Platform::start().await;
+    throttle(&platform).await;
+    let stream = platform.create(kept("auto", "standard")).await;
+    let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
+    // The first try, and one by the sweep.
+    eventually(&format!("a second try\n{}", platform.logs()), || async {
+        let shown = platform.show(0, &stream).await;
+        let lease = shown["broadcast"]["lease"].as_str().unwrap_or_default();
+        (shown["status"] == "starting" && lease.starts_with("2.")).then_some(())
+    })
+    .await;
+    platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+    let path = path_of(&platform, &stream).await;
+    platform.status(&stream, "live").await;
+    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= 6).await;
+    assert_eq!(platform.numbers("180p", &playlist).await[0], 0, "from the first picture on");
+    platform.nothing_is_lost("180p", &playlist, 0).await;
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_stays_throttled_fails_the_broadcast_where_one_sees_it() {
+    let platform = Platform::start().await;
+    throttle(&platform).await;
+    let stream = platform.create(kept("auto", "standard")).await;
+    let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
+    let shown = platform.status(&stream, "failed").await;
+    let reason = shown["broadcast"]["reason"].as_str().unwrap();
+    for part in ["no transcoder could be kept running", "ThrottlingException: Rate exceeded"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let (ok, said) = encoder.end().await;
+    assert!(!ok, "the encoder is told by being cut off: {said}");
+    let history = format!("/v1/streams/{}/broadcasts", stream.id);
+    let (_, history) = platform.api(0).call(Method::GET, &history, None).await.unwrap();
+    assert_eq!(history["broadcasts"][0]["reason"], reason, "{history}");
+    platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+    let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
+    platform.status(&stream, "live").await;
+    encoder.kill().await;
+    platform.stop().await;
+}
+
 /// A live stream whose task has died when no other one can be started.
 async fn cannot_be_replaced(platform: &Platform) -> (Stream, Running, String) {
     let stream = platform.create(kept("auto", "standard")).await;
@@ -245,14 +298,21 @@ async fn a_gateway_that_dies_leaves_what_was_seen_and_the_encoder_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_start_that_takes_long_everything_is_there() {
     let platform = Platform::start().await;
-    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Slow(Duration::from_secs(12))).await.unwrap();
+    let delay = outages::length(12);
+    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Slow(delay)).await.unwrap();
     let stream = platform.create(kept("auto", "standard")).await;
     let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
     platform.status(&stream, "starting").await;
     let path = path_of(&platform, &stream).await;
     platform.status(&stream, "live").await;
-    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= 12).await;
-    assert_eq!(platform.numbers("180p", &playlist).await[0], 0, "from the first picture on");
+    let all = outages::segments(12) + 4;
+    let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= all).await;
+    let mut memory = Memory::default();
+    memory.look(&platform).await;
+    memory.is_bounded();
+    let numbers = platform.numbers("180p", &playlist).await;
+    assert_eq!(numbers[0], 0, "from the first picture on");
+    println!("{} pictures after a start of {} s", numbers.len(), delay.as_secs());
     platform.nothing_is_lost("180p", &playlist, 0).await;
     encoder.kill().await;
     platform.stop().await;

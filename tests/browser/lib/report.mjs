@@ -1,6 +1,6 @@
 // Turns what was seen into figures, and figures into a verdict. Pure.
 
-export function summarize({ sampler, player, frames, currentTime, videoHeight }, journal, playingMark) {
+export function summarize({ sampler, player, frames, currentTime, now, buffered, videoHeight }, journal, playingMark) {
   const stalls = [...sampler.stalls.map((s) => s.seconds), ...(sampler.openStallSeconds ? [sampler.openStallSeconds] : [])];
   const sorted = sampler.latencies.toSorted((a, b) => a - b);
   return {
@@ -9,6 +9,9 @@ export function summarize({ sampler, player, frames, currentTime, videoHeight },
     startSeconds: sampler.startedMs === null ? null : sampler.startedMs / 1_000,
     playedSeconds: sampler.playedSeconds,
     currentTime,
+    buffered,
+    /** When what is shown was captured (unix ms). */
+    shownFrom: player.latency === null ? null : Math.round(now - player.latency * 1_000),
     videoHeight,
     quality: player.current?.name ?? null,
     stalls: { count: stalls.length, longestSeconds: Math.max(0, ...stalls), totalSeconds: stalls.reduce((a, b) => a + b, 0), all: sampler.stalls },

@@ -83,6 +83,8 @@ export function observe(page) {
       player: window.headwater.player,
       frames: { total: totalVideoFrames, dropped: droppedVideoFrames },
       currentTime: video.currentTime,
+      now: Date.now(),
+      buffered: Array.from({ length: video.buffered.length }, (_, n) => [video.buffered.start(n), video.buffered.end(n)]),
       videoHeight: video.videoHeight,
     };
   });

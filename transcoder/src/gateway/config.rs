@@ -12,6 +12,12 @@ use headwater_domain::tokens::SigningKey;
 use super::codecs::Codecs;
 use super::protection::Protection;
 
+/// Bytes of one session that wait in memory for a disk that does not take them: 85 s at 3 Mbit/s, 10 s at 25. Its
+/// transcoder commits every two seconds, so one that keeps up needs three or four.
+const MAX_SESSION_HELD_BYTES: u64 = 32 * 1024 * 1024;
+/// The same, of all sessions: a quarter of the smallest task's memory, of which 500 sessions need half.
+const MAX_TOTAL_HELD_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Settings of a gateway. Ports may be 0: [`super::Gateway`] tells which were taken.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -79,6 +85,10 @@ pub struct Limits {
     pub session_buffer_bytes: u64,
     /// Bytes that all sessions may hold: a Fargate task has 20 GiB of disk without paying for more.
     pub total_buffer_bytes: u64,
+    /// Bytes that one session may hold in memory while the disk does not take them; the oldest go first.
+    pub session_held_bytes: u64,
+    /// The same, of all sessions.
+    pub total_held_bytes: u64,
     /// Seconds of media that a session holds at most, and that an ended one is kept for. A transcoder that is started
     /// late or again needs 20 to 70 s of it.
     pub buffer_seconds: u64,
@@ -109,6 +119,8 @@ impl Default for Limits {
             bitrate_window: Duration::from_secs(10),
             session_buffer_bytes: 450 * 1024 * 1024,
             total_buffer_bytes: 12 * 1024 * 1024 * 1024,
+            session_held_bytes: MAX_SESSION_HELD_BYTES,
+            total_held_bytes: MAX_TOTAL_HELD_BYTES,
             buffer_seconds: 180,
             handshake_timeout: Duration::from_secs(10),
             hook_timeout: Duration::from_secs(8),

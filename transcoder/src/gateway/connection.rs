@@ -260,7 +260,8 @@ impl<H: Hooks + 'static> Drop for Publication<'_, H> {
     fn drop(&mut self) {
         let reason = self.end.as_ref().map_or_else(|| "gateway failed".to_owned(), End::to_string);
         self.session.end();
-        tracing::info!(session = %self.session.id(), lost = self.session.spool.lost(), "ended: {reason}");
+        let spool = &self.session.spool;
+        tracing::info!(session = %self.session.id(), messages = spool.taken(), lost = spool.lost(), "ended: {reason}");
         self.context.say_farewell(self.session.names.clone(), reason);
     }
 }

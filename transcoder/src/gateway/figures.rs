@@ -25,12 +25,13 @@ pub struct Figures {
     notices: Arc<Notices>,
     before: HashMap<SessionId, Counted>,
     refusals: u64,
+    disk_errors: u64,
 }
 
 impl Figures {
     /// From nothing on.
     pub fn new(registry: Arc<Registry>, notices: Arc<Notices>) -> Self {
-        Self { registry, notices, before: HashMap::new(), refusals: 0 }
+        Self { registry, notices, before: HashMap::new(), refusals: 0, disk_errors: 0 }
     }
 
     /// The figures now.
@@ -48,12 +49,15 @@ impl Figures {
         self.before = counts;
         let refusals = self.notices.refusals();
         let refused = refusals - std::mem::replace(&mut self.refusals, refusals);
+        let disk_errors = self.registry.disk().errors();
+        let failed = disk_errors - std::mem::replace(&mut self.disk_errors, disk_errors);
         vec![
             Metric::count("Sessions", live),
             Metric::bytes("IngestBytes", fresh.received),
             Metric::bytes("BufferedBytes", self.registry.held()),
             Metric::count("LostMessages", fresh.lost),
             Metric::count("Refusals", refused),
+            Metric::count("DiskErrors", failed),
         ]
     }
 }
@@ -84,7 +88,8 @@ mod tests {
             let (sessions, ingest) =
                 (Metric::count("Sessions", sessions), Metric::bytes("IngestBytes", ingest));
             let refusals = Metric::count("Refusals", refusals);
-            [sessions, ingest, Metric::bytes("BufferedBytes", 0), Metric::count("LostMessages", 0), refusals]
+            let (buffered, lost) = (Metric::bytes("BufferedBytes", 0), Metric::count("LostMessages", 0));
+            [sessions, ingest, buffered, lost, refusals, Metric::count("DiskErrors", 0)]
         };
         assert_eq!(figures.take(), expected(0, 0, 0));
         let (first, second) = (open(1), open(2));

@@ -37,7 +37,7 @@ pub enum IntakeError {
     /// See [`TooManyRuns`].
     #[error(transparent)]
     Runs(#[from] TooManyRuns),
-    /// The media cannot be stored: the gateway's own trouble, or a message beyond what FLV can say.
+    /// A message beyond what FLV can say.
     #[error(transparent)]
     Spool(#[from] SpoolError),
 }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Limits;
 use super::session::Session;
-use super::spool::budget::Budget;
-use super::spool::{Spool, SpoolError, SpoolLimits};
+use super::spool::disk::Disk;
+use super::spool::{Shared, Spool, SpoolLimits};
 
 /// How often the total is looked at. All sessions together exceed it by at most what comes in meanwhile.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
@@ -28,16 +28,13 @@ pub enum OpenError {
     /// There is one with this id.
     #[error("session id is taken")]
     Taken,
-    /// Its spool cannot be made.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Registry {
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
-    budget: Budget,
+    shared: Shared,
     folder: PathBuf,
     limits: Limits,
 }
@@ -45,7 +42,7 @@ pub struct Registry {
 impl Registry {
     /// An empty one, with spools in `folder`.
     pub fn new(folder: PathBuf, limits: Limits) -> Self {
-        Self { sessions: Mutex::default(), budget: Budget::default(), folder, limits }
+        Self { sessions: Mutex::default(), shared: Shared::default(), folder, limits }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {
@@ -61,8 +58,13 @@ impl Registry {
         if sessions.contains_key(&names.session) {
             return Err(OpenError::Taken);
         }
-        let limits = SpoolLimits { bytes: self.limits.session_buffer_bytes, age: self.limits.buffer_time() };
-        let spool = Spool::create(self.folder.join(names.session.as_str()), limits, &self.budget)?;
+        let limits = SpoolLimits {
+            bytes: self.limits.session_buffer_bytes,
+            age: self.limits.buffer_time(),
+            held: self.limits.session_held_bytes,
+            total_held: self.limits.total_held_bytes,
+        };
+        let spool = Spool::new(self.folder.join(names.session.as_str()), limits, &self.shared);
         let session = Arc::new(Session::new(names, spool));
         sessions.insert(session.id().clone(), session.clone());
         Ok(session)
@@ -85,7 +87,17 @@ impl Registry {
 
     /// Bytes that all sessions hold.
     pub fn held(&self) -> u64 {
-        self.budget.held()
+        self.shared.all.held()
+    }
+
+    /// Bytes that they hold in memory because the disk did not take them.
+    pub fn held_in_memory(&self) -> u64 {
+        self.shared.held.held()
+    }
+
+    /// The disk they write to.
+    pub fn disk(&self) -> &Disk {
+        &self.shared.disk
     }
 
     /// Forgets everything and deletes the files.
@@ -95,7 +107,8 @@ impl Registry {
         }
     }
 
-    /// Forgets sessions that ended long ago, and makes the largest give way while there is too much in all.
+    /// Forgets sessions that ended long ago, offers what is in memory to the disk again, and makes the largest session
+    /// give way while there is too much in all.
     pub fn keep_house(&self) {
         let over = |session: &Session| {
             session.ended().is_some_and(|ended| ended.elapsed() > self.limits.buffer_time())
@@ -107,7 +120,11 @@ impl Registry {
             }
             session.spool.clear();
         }
-        while self.budget.held() > self.limits.total_buffer_bytes {
+        self.disk().look_after();
+        if self.held_in_memory() > 0 {
+            self.all().iter().for_each(|session| session.spool.keep_house());
+        }
+        while self.held() > self.limits.total_buffer_bytes {
             let largest = self.all().into_iter().max_by_key(|session| session.spool.held());
             let Some(session) = largest.filter(|session| session.spool.drop_oldest()) else { break };
             tracing::debug!(session = %session.id(), "too much media in all: its oldest is dropped");

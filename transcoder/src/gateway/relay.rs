@@ -14,7 +14,6 @@ use super::config::Limits;
 use super::intake::{Intake, IntakeError};
 use super::rate::Meter;
 use super::session::{Session, StopReason, Wish};
-use super::spool::SpoolError;
 use super::wire::{Wire, WireError};
 
 /// How a publication ended. The text is for people, here and at the control plane.
@@ -48,7 +47,6 @@ impl End {
             Self::Unpublished | Self::Wire(_) => return None,
             Self::Silent(_) | Self::Stopped(StopReason::Leaving) => RejectCode::Closed,
             Self::TooFast(_) => RejectCode::Rejected,
-            Self::Intake(IntakeError::Spool(SpoolError::Disk(_))) => RejectCode::Failed,
             Self::Intake(_) => RejectCode::Rejected,
             Self::Stopped(StopReason::Ordered(_)) => RejectCode::Denied,
         };

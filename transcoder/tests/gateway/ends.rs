@@ -128,23 +128,3 @@ async fn a_dead_encoder_is_a_closed_connection() {
     );
     rig.leave().await;
 }
-
-#[tokio::test]
-async fn a_disk_that_fails_ends_its_session_only() {
-    let rig = rig().await;
-    let mut broken = Publisher::start(rig.gateway.rtmp_addr()).await;
-    let mut whole = Publisher::start(rig.gateway.rtmp_addr()).await;
-    let session = rig.hooks.session(0).await;
-    std::fs::remove_dir_all(rig.dir.path().join("spool").join(session.as_str())).unwrap();
-    broken.headers().await;
-    broken.gops(0, 1, 300_000).await;
-    let heard = broken.closed().await;
-    assert!(heard.contains("NetStream.Failed") && heard.contains("the gateway's disk failed"), "{heard}");
-    assert_eq!(rig.hooks.unpublish(0).await.reason, "the gateway's disk failed");
-    whole.headers().await;
-    whole.gops(0, 1, 300_000).await;
-    whole.finish().await;
-    let other = rig.hooks.unpublish(1).await.session.session;
-    assert_eq!(rig.read(&other, 0).await.cursors().len(), 6);
-    rig.leave().await;
-}

@@ -142,6 +142,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
         "BufferedBytes": null,
         "LostMessages": 0,
         "Refusals": 0,
+        "DiskErrors": 0,
         "_aws": {
             "Timestamp": null,
             "CloudWatchMetrics": [{
@@ -153,6 +154,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
                     metric("BufferedBytes", "Bytes"),
                     metric("LostMessages", "Count"),
                     metric("Refusals", "Count"),
+                    metric("DiskErrors", "Count"),
                 ],
             }],
         },

@@ -259,7 +259,7 @@ impl RememberRequests for MemoryTable {
 
 /// A cluster that notes what it was asked to start; it can be told to fail.
 #[derive(Debug, Clone, Default)]
-pub struct FakeCluster(Arc<Mutex<(Vec<StartTask>, Option<String>)>>);
+pub struct FakeCluster(Arc<Mutex<(Vec<StartTask>, Option<TaskStart>)>>);
 
 impl FakeCluster {
     /// What was started so far.
@@ -269,15 +269,22 @@ impl FakeCluster {
 
     /// From now on tasks fail for this reason, or start again.
     pub fn fail(&self, reason: Option<&str>) {
-        self.0.lock().expect("no test panics while it holds this").1 = reason.map(str::to_owned);
+        self.0.lock().expect("no test panics while it holds this").1 =
+            reason.map(|reason| TaskStart::Failed(reason.to_owned()));
+    }
+
+    /// From now on too many tasks are started, until [`FakeCluster::fail`] says otherwise.
+    pub fn throttle(&self, reason: &str) {
+        let throttled = TaskStart::Throttled(reason.to_owned());
+        self.0.lock().expect("no test panics while it holds this").1 = Some(throttled);
     }
 }
 
 impl StartTasks for FakeCluster {
     async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
         let mut state = self.0.lock().expect("no test panics while it holds this");
-        if let Some(reason) = state.1.clone() {
-            return Ok(TaskStart::Failed(reason));
+        if let Some(outcome) = state.1.clone() {
+            return Ok(outcome);
         }
         if !state.0.contains(task) {
             state.0.push(task.clone());

@@ -15,6 +15,12 @@ pub struct Health {
     pub(super) connections: usize,
     pub(super) buffered_bytes: u64,
     pub(super) lost_messages: u64,
+    /// Bytes that the disk did not take.
+    pub(super) held_in_memory_bytes: u64,
+    /// Writes that it has refused so far.
+    pub(super) disk_errors: u64,
+    /// Since when it refuses all. The gateway goes on as long as media can be kept: a new one would have lost it.
+    pub(super) disk_failing_seconds: Option<u64>,
 }
 
 impl Health {
@@ -27,11 +33,18 @@ impl Health {
 
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, connections, buffered_bytes, lost_messages, .. } = self;
+        let Self { sessions, connections, buffered_bytes, lost_messages, held_in_memory_bytes, .. } = self;
         write!(
             f,
             "{sessions} sessions, {connections} connections, {buffered_bytes} bytes kept, \
              {lost_messages} messages lost"
-        )
+        )?;
+        if let Some(seconds) = self.disk_failing_seconds {
+            write!(
+                f,
+                "; for {seconds} s the disk takes nothing, {held_in_memory_bytes} bytes are in memory"
+            )?;
+        }
+        Ok(())
     }
 }

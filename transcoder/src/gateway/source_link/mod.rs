@@ -85,6 +85,9 @@ async fn health(State(link): State<SourceLink>) -> Json<Health> {
         connections: link.guests.count(),
         buffered_bytes: link.registry.held(),
         lost_messages: sessions.iter().map(|session| session.spool.lost()).sum(),
+        held_in_memory_bytes: link.registry.held_in_memory(),
+        disk_errors: link.registry.disk().errors(),
+        disk_failing_seconds: link.registry.disk().failing_since().map(|since| since.elapsed().as_secs()),
     })
 }
 

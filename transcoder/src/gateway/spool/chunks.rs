@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -33,10 +33,9 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// An empty store in the new folder `folder`.
-    pub fn create(folder: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&folder)?;
-        Ok(Self { folder, files: VecDeque::new(), open: None })
+    /// An empty store in `folder`, which is made when it is needed: a disk that takes nothing now may do so later.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, files: VecDeque::new(), open: None }
     }
 
     /// Its folder.
@@ -44,23 +43,26 @@ impl Chunks {
         &self.folder
     }
 
-    /// Appends whole tags that begin at `offset`.
+    /// Appends whole tags that begin at `offset`: all or nothing, so that what fails can be tried again.
     pub fn append(&mut self, offset: u64, tags: &[u8]) -> io::Result<()> {
-        let full = self.files.back().is_none_or(|last| last.end - last.start >= CHUNK_BYTES);
-        let file = match &mut self.open {
-            Some(file) if !full => file,
-            open => {
-                let path = self.folder.join(format!("{offset:020}.flv"));
-                let file = open.insert(File::create_new(&path)?);
-                self.files.push_back(Extent { path, start: offset, end: offset });
-                file
-            }
+        let goes_on = |last: &&mut Extent| last.end == offset && last.end - last.start < CHUNK_BYTES;
+        let (file, extent) = match (&self.open, self.files.back_mut().filter(goes_on)) {
+            (Some(file), Some(extent)) => (file, extent),
+            _ => self.begin(offset)?,
         };
-        file.write_all(tags)?;
-        if let Some(last) = self.files.back_mut() {
-            last.end += tags.len() as u64;
-        }
+        // At its place, not at the file's end: a write that failed may have left a part there.
+        file.write_all_at(tags, extent.end - extent.start)?;
+        extent.end += tags.len() as u64;
         Ok(())
+    }
+
+    fn begin(&mut self, offset: u64) -> io::Result<(&File, &mut Extent)> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.folder.join(format!("{offset:020}.flv"));
+        let file = File::create(&path)?;
+        self.files.push_back(Extent { path, start: offset, end: offset });
+        let last = self.files.len() - 1;
+        Ok((self.open.insert(file), &mut self.files[last]))
     }
 
     /// Offset of the oldest byte on disk.
@@ -80,8 +82,9 @@ impl Chunks {
         File::open(&extent.path)?.read_exact_at(bytes, offset - extent.start)
     }
 
-    /// Deletes files that end at or before `offset`.
-    pub fn drop_before(&mut self, offset: u64) {
+    /// Deletes files that end at or before `offset`; whether there was one.
+    pub fn drop_before(&mut self, offset: u64) -> bool {
+        let before = self.files.len();
         while let Some(file) = self.files.front().filter(|file| file.end <= offset) {
             if let Err(error) = fs::remove_file(&file.path) {
                 tracing::warn!(path = %file.path.display(), %error, "cannot delete a spool file");
@@ -91,12 +94,15 @@ impl Chunks {
         if self.files.is_empty() {
             self.open = None;
         }
+        self.files.len() < before
     }
 }
 
 impl Drop for Chunks {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
+        if let Err(error) = fs::remove_dir_all(&self.folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!(path = %self.folder.display(), %error, "cannot delete a spool folder");
         }
     }

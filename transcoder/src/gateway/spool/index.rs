@@ -226,6 +226,13 @@ impl Index {
         true
     }
 
+    /// Drops all there is. What comes next is at best read from its next entry on.
+    pub fn drop_all(&mut self) {
+        let uncommitted_from = self.first.cursor.max(self.committed + 1);
+        self.lost += self.next.cursor.saturating_sub(uncommitted_from);
+        self.forget_before(self.next);
+    }
+
     /// How long ago the oldest media came.
     pub fn age(&self, now: Duration) -> Duration {
         self.points.front().map_or(Duration::ZERO, |point| now.saturating_sub(point.at))

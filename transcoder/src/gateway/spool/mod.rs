@@ -2,19 +2,23 @@
 //!
 //! New media is visible to readers at once; it goes to disk in larger pieces, so a following reader is served from
 //! memory and a stream costs a handful of writes a second. Appending writes to the page cache on the caller's thread:
-//! that takes some 40 µs, less than handing it to another thread would. It knows nothing of RTMP or HTTP.
+//! that takes some 40 µs, less than handing it to another thread would. What a disk in trouble does not take stays in
+//! memory, within bounds, until it does. It knows nothing of RTMP or HTTP.
 
 pub mod budget;
 pub mod chunks;
+pub mod disk;
+pub mod held;
 pub mod index;
 pub mod reader;
+pub mod store;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use headwater_rtmp::MediaKind;
 use headwater_rtmp::codec::Entry;
 use headwater_rtmp::flv::{self, TagKind};
@@ -22,14 +26,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use self::budget::{Budget, Share};
-use self::chunks::{Chunks, Extent};
+use self::chunks::Extent;
+use self::disk::Disk;
 use self::index::{Index, Start};
+use self::store::{Found, Store};
 use super::runs::Placed;
 
-/// Memory in front of the disk. Larger saves writes, smaller saves memory: 1,000 sessions hold 128 MiB.
-const TAIL_BYTES: usize = 128 * 1024;
-/// What a tail keeps allocated after a message larger than itself.
-const MAX_IDLE_TAIL: usize = 2 * TAIL_BYTES;
 /// Most bytes handed to a reader at once.
 const MAX_PIECE: usize = 128 * 1024;
 
@@ -40,14 +42,26 @@ pub struct SpoolLimits {
     pub bytes: u64,
     /// Age of the oldest media.
     pub age: Duration,
+    /// Bytes in memory that the disk did not take.
+    pub held: u64,
+    /// The same, of all sessions together.
+    pub total_held: u64,
 }
 
-/// The spool cannot take media.
+/// What all spools of a gateway share.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// Bytes that they hold, on disk and in memory.
+    pub all: Budget,
+    /// Bytes that they hold in memory because the disk did not take them.
+    pub held: Budget,
+    /// It.
+    pub disk: Disk,
+}
+
+/// The spool cannot take a message.
 #[derive(Debug, Error)]
 pub enum SpoolError {
-    /// The disk failed or is full.
-    #[error("the gateway's disk failed")]
-    Disk(#[from] io::Error),
     /// Larger than FLV can say.
     #[error(transparent)]
     Message(#[from] flv::BodyTooLong),
@@ -82,11 +96,11 @@ pub enum Located {
 #[derive(Debug)]
 struct Inner {
     index: Index,
-    chunks: Option<Chunks>,
-    tail: BytesMut,
-    tail_start: u64,
+    /// `None` when it is cleared.
+    store: Option<Store>,
     metadata: Option<Bytes>,
     share: Share,
+    total_held: Budget,
     ended: bool,
 }
 
@@ -101,18 +115,17 @@ pub struct Spool {
 
 impl Spool {
     /// An empty one that will write to `folder`.
-    pub fn create(folder: PathBuf, limits: SpoolLimits, budget: &Budget) -> Result<Self, SpoolError> {
+    pub fn new(folder: PathBuf, limits: SpoolLimits, shared: &Shared) -> Self {
         let inner = Inner {
             index: Index::default(),
-            chunks: Some(Chunks::create(folder)?),
-            tail: BytesMut::with_capacity(TAIL_BYTES),
-            tail_start: 0,
+            store: Some(Store::new(folder, shared.held.share(), shared.disk.clone())),
             metadata: None,
-            share: budget.share(),
+            share: shared.all.share(),
+            total_held: shared.held.clone(),
             ended: false,
         };
         let changed = watch::Sender::new(());
-        Ok(Self { inner: Mutex::new(inner), changed, began: Instant::now(), limits })
+        Self { inner: Mutex::new(inner), changed, began: Instant::now(), limits }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -151,14 +164,14 @@ impl Spool {
         if let Some(start) = placed.opens {
             inner.index.open(start, inner.metadata.clone());
         }
-        let before = inner.tail.len();
+        let Some(store) = &mut inner.store else { return Ok(inner.index.next().cursor) };
+        let tail = store.tail();
+        let before = tail.len();
         // The tag's 24 bits of stream id carry the cursor's low bits.
         let low_bits = (inner.index.next().cursor & 0xff_ffff) as u32;
-        flv::write_tag(&mut inner.tail, TagKind::Media(kind), placed.time, low_bits, body)?;
-        let cursor = inner.index.push(kind, entry, inner.tail.len() - before, at);
-        if inner.tail.len() >= TAIL_BYTES {
-            inner.spill().inspect_err(|error| tracing::error!(%error, "cannot write to the spool folder"))?;
-        }
+        flv::write_tag(tail, TagKind::Media(kind), placed.time, low_bits, body)?;
+        let cursor = inner.index.push(kind, entry, tail.len() - before, at);
+        store.spill_if_long();
         inner.enforce(self.limits, at);
         inner.count();
         Ok(cursor)
@@ -196,9 +209,7 @@ impl Spool {
         let mut inner = self.lock();
         inner.ended = true;
         inner.index.commit(u64::MAX, true);
-        inner.release();
-        inner.chunks = None;
-        inner.tail = BytesMut::new();
+        inner.store = None;
         inner.count();
         drop(inner);
         self.announce();
@@ -213,9 +224,25 @@ impl Spool {
         dropped
     }
 
+    /// What has to be done without media coming in: what the disk did not take is offered to it again, and what all
+    /// sessions may hold may have become less.
+    pub fn keep_house(&self) {
+        let mut inner = self.lock();
+        if let Some(store) = &mut inner.store {
+            store.flush();
+        }
+        inner.enforce_held(self.limits);
+        inner.count();
+    }
+
     /// Bytes held.
     pub fn held(&self) -> u64 {
         self.lock().share.held()
+    }
+
+    /// Messages taken so far; the newest has this cursor.
+    pub fn taken(&self) -> u64 {
+        self.lock().index.next().cursor - 1
     }
 
     /// Messages dropped before they were committed.
@@ -252,28 +279,15 @@ impl Spool {
         if position >= end {
             return if run_end.is_some() || inner.ended { Piece::Over } else { Piece::Wait };
         }
-        if let Some(extent) = inner.chunks.as_ref().and_then(|chunks| chunks.find(position)) {
-            return Piece::Disk(Extent { end: extent.end.min(end), ..extent.clone() });
+        let Some(store) = &inner.store else { return Piece::Dropped };
+        match store.find(position, MAX_PIECE.min((end - position) as usize)) {
+            Found::Disk(extent) => Piece::Disk(Extent { end: extent.end.min(end), ..extent }),
+            Found::Memory(bytes) => Piece::Memory(bytes),
         }
-        let from = (position - inner.tail_start) as usize;
-        let to = ((end - inner.tail_start) as usize).min(from + MAX_PIECE);
-        Piece::Memory(Bytes::copy_from_slice(&inner.tail[from..to]))
     }
 }
 
 impl Inner {
-    /// Moves the tail to disk.
-    fn spill(&mut self) -> io::Result<()> {
-        let chunks = self.chunks.as_mut().ok_or(io::ErrorKind::NotFound)?;
-        chunks.append(self.tail_start, &self.tail)?;
-        self.tail_start += self.tail.len() as u64;
-        self.tail.clear();
-        if self.tail.capacity() > MAX_IDLE_TAIL {
-            self.tail = BytesMut::with_capacity(TAIL_BYTES);
-        }
-        Ok(())
-    }
-
     fn enforce(&mut self, limits: SpoolLimits, now: Duration) {
         let lost = self.index.lost();
         while self.index.age(now) > limits.age || self.kept() > limits.bytes {
@@ -282,9 +296,29 @@ impl Inner {
             }
             self.release();
         }
+        self.enforce_held(limits);
         if lost == 0 && self.index.lost() > 0 {
-            let folder = self.chunks.as_ref().map(Chunks::folder);
+            let folder = self.store.as_ref().map(Store::folder);
             tracing::warn!(?folder, "media is not committed fast enough: the oldest is dropped");
+        }
+    }
+
+    /// Drops the oldest media until what the disk does not take fits in memory.
+    ///
+    /// A session may hold as much as is left for all others: however many want more, each gets the same, none of them
+    /// all, and the total is never exceeded (Choudhury and Hahne's dynamic thresholds for shared buffers).
+    fn enforce_held(&mut self, limits: SpoolLimits) {
+        while let Some(store) = &mut self.store {
+            let left = limits.total_held.saturating_sub(self.total_held.held());
+            if store.held() <= limits.held.min(left) {
+                return;
+            }
+            if !self.index.drop_oldest() {
+                self.index.drop_all();
+            }
+            store.drop_before(self.index.first().offset);
+            // A full disk has room again if a file has gone.
+            store.flush();
         }
     }
 
@@ -293,39 +327,23 @@ impl Inner {
         self.index.next().offset - self.index.first().offset
     }
 
-    /// Bytes on disk and in memory: more than is kept by what shares a file with it.
-    fn stored(&self) -> u64 {
-        self.index.next().offset - self.first_offset()
-    }
-
-    fn first_offset(&self) -> u64 {
-        self.chunks.as_ref().and_then(Chunks::first_offset).unwrap_or(self.tail_start)
-    }
-
-    /// Frees files before the oldest media.
+    /// Frees what is before the oldest media.
     fn release(&mut self) {
-        let first = self.index.first().offset;
-        if let Some(chunks) = &mut self.chunks {
-            chunks.drop_before(first);
+        if let Some(store) = &mut self.store {
+            store.drop_before(self.index.first().offset);
         }
     }
 
+    /// Counts bytes on disk and in memory: more than is kept by what shares a file with it.
     fn count(&mut self) {
-        let held = if self.chunks.is_some() { self.stored() } else { 0 };
-        self.share.set(held);
+        let stored = |store: &Store| self.index.next().offset - store.first_offset();
+        self.share.set(self.store.as_ref().map_or(0, stored));
     }
 
     /// Length of the tag at `offset`, header and trailer included.
     fn tag_len(&self, offset: u64) -> io::Result<u64> {
         let mut header = [0; flv::TAG_HEADER_LEN];
-        match offset.checked_sub(self.tail_start) {
-            Some(from) => {
-                let from = from as usize;
-                let tag = self.tail.get(from..from + header.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-                header.copy_from_slice(tag);
-            }
-            None => self.chunks.as_ref().ok_or(io::ErrorKind::NotFound)?.read_at(offset, &mut header)?,
-        }
+        self.store.as_ref().ok_or(io::ErrorKind::NotFound)?.read_at(offset, &mut header)?;
         let body = u32::from_be_bytes([0, header[1], header[2], header[3]]);
         Ok(u64::from(body) + (flv::TAG_HEADER_LEN + flv::TAG_TRAILER_LEN) as u64)
     }

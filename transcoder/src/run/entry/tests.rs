@@ -77,7 +77,7 @@ impl Run {
             cursor: 0,
             effort: Default::default(),
         };
-        self.author.write_part(&part, &session(), HEAD).0.number.0
+        self.author.write_part(&part, &session(), HEAD).expect("a new part").0.number.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program, a control plane that knows one key, and what both have seen.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -87,12 +88,17 @@ pub(crate) struct House {
     log: Arc<Mutex<Vec<String>>>,
     http: Client<HttpConnector, Full<Bytes>>,
     began: Instant,
-    _spool: TempDir,
+    spool: TempDir,
 }
 
 impl House {
     /// Open, and with its strangers' wrong keys answered at once.
     pub(crate) async fn open() -> Self {
+        Self::open_with(program).await
+    }
+
+    /// The same, of a program that is started in another way.
+    pub(crate) async fn open_with(start: impl FnOnce(SocketAddr, &Path) -> Command) -> Self {
         let plane = Plane { seen: watch::Sender::default(), answers: watch::Sender::new(true) };
         let router = Router::new()
             .route("/hooks/publish", post(publish))
@@ -104,7 +110,7 @@ impl House {
         tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
 
         let spool = tempfile::tempdir().unwrap();
-        let mut command = program(surroundings, spool.path());
+        let mut command = start(surroundings, spool.path());
         command.env("SOURCE_URL", "http://192.0.2.3:8936").env_remove("LOG_FORMAT");
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -128,7 +134,12 @@ impl House {
             }
         });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { rtmp, source, child, plane, log, http, began: Instant::now(), _spool: spool }
+        Self { rtmp, source, child, plane, log, http, began: Instant::now(), spool }
+    }
+
+    /// Where the program sees its spool folder, and its id.
+    pub(crate) fn spool(&self) -> (&Path, u32) {
+        (self.spool.path(), self.child.id().expect("it runs"))
     }
 
     /// Wrong keys are answered, or not yet.
@@ -253,14 +264,23 @@ impl House {
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
     }
 
-    /// Waits until it has so many connections.
-    pub(crate) async fn until_connections(&self, count: u64) {
+    /// Waits until its health is as wanted.
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
-            while self.health().await["connections"] != count {
+            loop {
+                let health = self.health().await;
+                if wanted(&health) {
+                    return health;
+                }
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, waiting).await.expect("connections end");
+        timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}: {:#?}", self.log()))
+    }
+
+    /// Waits until it has so many connections.
+    pub(crate) async fn until_connections(&self, count: u64) {
+        self.until("connections end", |health| health["connections"] == count).await;
     }
 
     /// It still runs. (How it leaves is shown elsewhere; it would wait for readers of what the strangers sent.)

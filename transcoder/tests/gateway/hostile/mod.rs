@@ -8,10 +8,10 @@
 
 mod floods;
 mod guessing;
-mod house;
+pub(crate) mod house;
 mod injection;
 mod messages;
 mod slow;
 mod sources;
 mod strangers;
-mod witness;
+pub(crate) mod witness;

@@ -55,7 +55,8 @@ pub fn publish(
             let reason = format!("this connection was given up ({}); connect again", gone.reason);
             return Publish::Deny(PublishAnswer::Deny { kind: DenyKind::NoCapacity, reason });
         }
-        let unstarted = situation.lease().filter(|seat| situation.beat_of(&seat.lease).is_none());
+        let waits = |lease| situation.beat_of(lease).is_none() && !situation.is_over(lease);
+        let unstarted = situation.lease().filter(|seat| waits(&seat.lease));
         return Publish::Allow {
             broadcast: session.broadcast.clone(),
             order: session.order,
