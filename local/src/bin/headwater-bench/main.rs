@@ -15,6 +15,7 @@ mod first_segment;
 mod functions;
 mod gateway;
 mod latency;
+mod load;
 mod measure;
 mod methods;
 mod nginx;
