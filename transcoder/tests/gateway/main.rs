@@ -8,6 +8,7 @@ mod enhanced;
 mod health;
 mod hooks;
 mod hostile;
+mod load;
 #[path = "../media_support/mod.rs"]
 mod media_support;
 mod program;
