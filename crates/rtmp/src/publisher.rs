@@ -130,7 +130,9 @@ mod tests {
         let mut publisher = Publisher::default();
         session.receive(&publisher.ask("rtmp://host/live", "key", vec![])).unwrap();
         let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
-        let [Event::Connected(_), Event::PublishRequested(request)] = &events[..] else { panic!("{events:?}") };
+        let [Event::Connected(_), Event::PublishRequested(request)] = &events[..] else {
+            panic!("{events:?}")
+        };
         assert_eq!(request.key.reveal(), "key");
         assert!(session.accept_publish(request.id));
         let body = Bytes::from(vec![9; 10_000]);

@@ -106,7 +106,10 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
             out,
             "proxy_cache_path {folder}/cache-{node} keys_zone={zone}:10m max_size=1g inactive=10m use_temp_path=off;"
         )?;
-        writeln!(out, "server {{ listen 127.0.0.1:{port} backlog={BACKLOG}; access_log {folder}/access.log edge;")?;
+        writeln!(
+            out,
+            "server {{ listen 127.0.0.1:{port} backlog={BACKLOG}; access_log {folder}/access.log edge;"
+        )?;
         writeln!(out, "location = {GENERATION_PATH} {{ return 200 \"{}\"; }}", layout.generation)?;
         for (index, behavior) in distribution.behaviors.iter().enumerate() {
             let node = Node { number: node, folder: &folder, collapse: layout.collapse };

@@ -56,8 +56,7 @@ impl Viewer {
             let body = body.collect().await.unwrap().to_bytes();
             let text = String::from_utf8_lossy(&body);
             assert_eq!(head.status, StatusCode::OK, "{path}: {text}");
-            let (newest, next) =
-                (live.part(self.rendition, 6, part), live.part(self.rendition, 6, part + 1));
+            let (newest, next) = (live.part(self.rendition, 6, part), live.part(self.rendition, 6, part + 1));
             assert!(text.contains(&format!("URI=\"{newest}\"")), "{path}: {text}");
             assert!(!text.contains(&format!("#EXT-X-PART:URI=\"{next}\"")), "{path}: {text}");
             assert_eq!(head.headers["cache-control"], "max-age=6, stale-if-error=0");
@@ -103,8 +102,7 @@ async fn two_thousand_viewers_who_wait_are_one_question_for_each_part_rendition_
             let gathered = until(WRITTEN_AFTER, || platform.stack.edge.waiting() == viewers).await;
             let waiting = platform.stack.edge.waiting();
             live.write(6, part as u64 + 1).await;
-            let served =
-                until(PATIENCE, || answered.load(Ordering::Relaxed) == (turn + 1) * viewers).await;
+            let served = until(PATIENCE, || answered.load(Ordering::Relaxed) == (turn + 1) * viewers).await;
             println!(
                 "part {part}: {waiting} of {viewers} waited after {gathered:.0?}; after the commit all had it within {served:.0?}"
             );

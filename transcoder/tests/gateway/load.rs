@@ -81,8 +81,7 @@ async fn read(source: SocketAddr, session: &SessionId) -> Flv {
 
 fn is_as_sent(read: &Flv, publisher: u32) {
     let got: Vec<_> = read.media().into_iter().map(|tag| (tag.kind, tag.time, tag.body.clone())).collect();
-    let sent: Vec<_> =
-        messages(publisher).map(|(kind, time, body)| (kind.type_id(), time, body)).collect();
+    let sent: Vec<_> = messages(publisher).map(|(kind, time, body)| (kind.type_id(), time, body)).collect();
     assert_eq!(got.len(), sent.len(), "publisher {publisher}");
     let wrong = got.iter().zip(&sent).position(|(got, sent)| got != sent);
     assert_eq!(wrong, None, "publisher {publisher}: not as it was sent");
@@ -105,7 +104,8 @@ async fn forty_publishers_at_once_lose_nothing() {
     });
     let connected = join_all(connected).await;
     let sessions: Vec<_> = (0..PUBLISHERS).map(|number| session(&asked, number)).collect();
-    let sending: Vec<_> = (0..PUBLISHERS).zip(connected).map(|(n, one)| tokio::spawn(publish(one, n))).collect();
+    let sending: Vec<_> =
+        (0..PUBLISHERS).zip(connected).map(|(n, one)| tokio::spawn(publish(one, n))).collect();
     let (early, late): (Vec<u32>, Vec<u32>) = (0..PUBLISHERS).partition(|number| number % 2 == 0);
     let reads = async |number: u32| is_as_sent(&read(source, &sessions[number as usize]).await, number);
     join_all(early.into_iter().map(reads)).await;

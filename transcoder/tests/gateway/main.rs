@@ -2,7 +2,6 @@
 //! plane that records what it is asked.
 #![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
 
-mod cost;
 mod ends;
 mod enhanced;
 mod health;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
+use rustix::fs::statvfs;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -24,8 +25,8 @@ const KBPS: u32 = 2_872;
 const STAGGER: Duration = Duration::from_secs(2);
 /// Before it is measured: all publish then.
 const WARM_UP: Duration = Duration::from_secs(10);
-/// It is measured for so long.
-const MEASURED: Duration = Duration::from_secs(60);
+/// What is kept of a second, with what files and page cache take beside it.
+const DISK_PER_SECOND: u64 = STREAMS as u64 * 450_000;
 
 /// What a server needed while it was measured.
 struct Cost {
@@ -38,11 +39,20 @@ struct Sending {
     started: Instant,
     sent: Arc<AtomicU64>,
     sessions: Vec<JoinHandle<anyhow::Result<()>>>,
+    measured: Duration,
 }
 
 pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
+    let measured = Duration::from_secs(bench.load_seconds.into());
+    let length = WARM_UP + measured + STAGGER;
+    let (needed, disk) = (DISK_PER_SECOND * length.as_secs(), statvfs(bench.folder())?);
+    ensure!(
+        disk.f_bavail * disk.f_frsize > needed,
+        "the gateway will keep {} MB in {}, where there is less room; set TMPDIR, or measure for fewer --load-seconds",
+        needed / 1_000_000,
+        bench.folder().display()
+    );
     let file = bench.sources.flv(720, KBPS).await?;
-    let length = WARM_UP + MEASURED + STAGGER;
     let script = Arc::new(Script::new(std::fs::read(file)?.into(), sources::SECONDS, length)?);
     let (alone, kept) = keeping(bench.folder(), &script).await?;
     let (read, followed) = followed(bench.folder(), &script).await?;
@@ -140,7 +150,8 @@ impl Sending {
             tokio::spawn(publication.send(script.clone(), begin(started, number), sent.clone()))
         });
         let sessions = sessions.collect();
-        Self { started, sent, sessions }
+        let measured = script.length - WARM_UP - STAGGER;
+        Self { started, sent, sessions, measured }
     }
 
     /// Of process `pid`, which had so much memory before.
@@ -152,7 +163,7 @@ impl Sending {
         let from = self.started + WARM_UP;
         sleep_until(from).await;
         let before = look()?;
-        sleep_until(from + MEASURED).await;
+        sleep_until(from + self.measured).await;
         let after = look()?;
         let busy = resident(pid).context("memory")?;
         Ok(Cost {

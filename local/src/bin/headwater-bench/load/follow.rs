@@ -100,11 +100,7 @@ impl Link {
             .body(Full::from(body))?)
     }
 
-    async fn commit(
-        &self,
-        http: &Client<HttpConnector, Full<Bytes>>,
-        cursor: u64,
-    ) -> anyhow::Result<()> {
+    async fn commit(&self, http: &Client<HttpConnector, Full<Bytes>>, cursor: u64) -> anyhow::Result<()> {
         let body = Bytes::from(format!("{{\"cursor\":{cursor}}}"));
         let answer = http.request(self.request("PUT", "/committed", body)?).await?;
         ensure!(answer.status() == StatusCode::NO_CONTENT, "the commit was answered {}", answer.status());

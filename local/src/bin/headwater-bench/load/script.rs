@@ -26,6 +26,8 @@ pub(crate) struct Message {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Script {
+    /// Of all messages together.
+    pub(crate) length: Duration,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -44,7 +46,7 @@ impl Script {
                 let time = tag.time + turn * seconds * 1_000;
                 let due = Duration::from_millis(time.saturating_sub(first).into());
                 if due >= length {
-                    return Ok(Self { messages });
+                    return Ok(Self { length, messages });
                 }
                 if header && turn > 0 {
                     continue;
@@ -54,10 +56,10 @@ impl Script {
                 messages.push(Message { due, chunks, media });
             }
         }
-        Ok(Self { messages })
+        Ok(Self { length, messages })
     }
 
-    /// How many of the messages are media.
+    /// The messages that are media.
     pub(crate) fn media(&self) -> impl Iterator<Item = (Duration, &(u8, u32, Bytes))> {
         self.messages.iter().filter_map(|message| Some((message.due, message.media.as_ref()?)))
     }
