@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// Waiting connections a listener holds; the kernel's usual default.
-const BACKLOG: u32 = 1024;
+/// Waiting connections a listener holds: the kernel's usual limit (somaxconn).
+const BACKLOG: u32 = 4_096;
 
 /// Where [`free`] looks. Linux's `ip_local_port_range` begins at 32768.
 const FREE: std::ops::Range<u16> = 12_000..32_000;

@@ -28,4 +28,5 @@ mod e2e {
     mod support;
     mod table;
     mod tasks;
+    mod waiters;
 }

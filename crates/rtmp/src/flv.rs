@@ -62,6 +62,39 @@ pub fn tag_frame(
     Ok(([kind, l2, l1, l0, t2, t1, t0, t3, s2, s1, s0], trailer))
 }
 
+/// A tag's header, read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagHead {
+    /// 8 audio, 9 video, 18 script data.
+    pub type_id: u8,
+    /// Milliseconds.
+    pub timestamp_ms: u32,
+    /// See [`tag_frame`].
+    pub stream_id: u32,
+    /// Bytes of the body, which the back pointer follows.
+    pub body_len: usize,
+}
+
+impl TagHead {
+    /// The header at the front of `bytes`; `None` while it is cut short.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let [type_id, l2, l1, l0, t2, t1, t0, t3, s2, s1, s0] = *bytes.first_chunk::<TAG_HEADER_LEN>()?;
+        Some(Self {
+            type_id,
+            timestamp_ms: u32::from_be_bytes([t3, t2, t1, t0]),
+            stream_id: u32::from_be_bytes([0, s2, s1, s0]),
+            body_len: u32::from_be_bytes([0, l2, l1, l0]) as usize,
+        })
+    }
+
+    /// Bytes of the whole tag.
+    #[must_use]
+    pub fn tag_len(&self) -> usize {
+        TAG_HEADER_LEN + self.body_len + TAG_TRAILER_LEN
+    }
+}
+
 /// Appends a whole tag.
 ///
 /// # Errors

@@ -20,7 +20,8 @@
 //!
 //! Layers, each its own module that knows only those before it: [`amf`] (values), [`handshake`], [`chunk`] (chunk
 //! stream to messages), [`message`] (message types), [`session`] (commands and state). Beside them stand [`codec`]
-//! (what is in an audio or video message) and [`flv`] (FLV files and tags from messages).
+//! (what is in an audio or video message), [`flv`] (FLV files and tags from messages) and [`publisher`] (what an encoder
+//! says, for tests).
 //!
 //! Specifications: Adobe RTMP 1.0 (cited as "RTMP §"), AMF0, AMF3, Adobe FLV 10.1, Enhanced RTMP v2 ("E-RTMP").
 
@@ -30,6 +31,7 @@ pub mod codec;
 pub mod flv;
 pub mod handshake;
 pub mod message;
+pub mod publisher;
 pub mod session;
 
 pub use message::MediaKind;

@@ -26,9 +26,8 @@ impl Counts {
 
     /// Discontinuities before segment `number`, at least: no segment has more than one.
     pub(super) fn before(&self, number: SegmentNumber) -> u64 {
-        let ahead = |(of, count): &(SegmentNumber, u64)| {
-            Some(count.saturating_sub(of.0.checked_sub(number.0)?))
-        };
+        let ahead =
+            |(of, count): &(SegmentNumber, u64)| Some(count.saturating_sub(of.0.checked_sub(number.0)?));
         let read = self.entries.iter().filter_map(ahead).max().unwrap_or(0);
         let told = self.told.iter().map(|reach| reach.discontinuities_before(number)).max().unwrap_or(0);
         read.max(told)

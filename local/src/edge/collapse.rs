@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
@@ -56,6 +57,23 @@ enum Trouble {
 pub(super) struct Collapse {
     socket: PathBuf,
     flights: Flights,
+    waiting: AtomicUsize,
+}
+
+/// A request that waits for its answer.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Handler for Collapse {
@@ -64,6 +82,7 @@ impl Handler for Collapse {
             let (mut parts, _) = request.into_parts();
             let node = parts.headers.remove(NODE_HEADER);
             let request = Request::from_parts(parts, Empty::<Bytes>::new());
+            let _waiting = Waiting::begin(&self.waiting);
             let answer = if request.method() == Method::GET {
                 self.flight(node.as_ref(), request).await
             } else {
@@ -79,7 +98,12 @@ impl Handler for Collapse {
 impl Collapse {
     /// `socket` is where the group listens.
     pub(super) fn new(socket: PathBuf) -> Self {
-        Self { socket, flights: Flights::default() }
+        Self { socket, flights: Flights::default(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Requests that have come and are not answered yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// The answer under way to an equal request, or one that is now.

@@ -22,6 +22,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use render::{GENERATION_PATH, Layout, render, socket};
+use rustix::process::{Resource, getrlimit, getuid};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +82,8 @@ pub enum EdgeError {
 pub struct Edge {
     folder: PathBuf,
     ports: Vec<Reserved>,
-    collapse: Server,
+    collapse: Arc<Collapse>,
+    collapsing: Server,
     spawner: Spawner,
     state: Mutex<State>,
 }
@@ -105,9 +107,9 @@ impl Edge {
         let ports =
             config.nodes.iter().map(|port| Reserved::take(*port, "edge")).collect::<Result<Vec<_>, _>>()?;
         let state = State { distribution: config.distribution, generation: 0, nginx: None };
-        let collapse = Collapse::new(socket(&folder.to_string_lossy()).into());
-        let collapse = Server::start("edge", 0, Arc::new(collapse))?;
-        let edge = Self { folder, ports, collapse, spawner, state: Mutex::new(state) };
+        let collapse = Arc::new(Collapse::new(socket(&folder.to_string_lossy()).into()));
+        let collapsing = Server::start("edge", 0, collapse.clone())?;
+        let edge = Self { folder, ports, collapse, collapsing, spawner, state: Mutex::new(state) };
         edge.resume().await?;
         Ok(edge)
     }
@@ -120,6 +122,11 @@ impl Edge {
     /// Where the first node listens.
     pub fn addr(&self) -> SocketAddr {
         self.ports.first().map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)), Reserved::addr)
+    }
+
+    /// Requests of prompt behaviours, at all nodes, that wait at this moment for the answer to one of them.
+    pub fn waiting(&self) -> usize {
+        self.collapse.waiting()
     }
 
     /// Ends nginx; all nodes refuse connections. [`resume`](Self::resume) undoes it.
@@ -155,9 +162,14 @@ impl Edge {
     async fn write(&self, state: &mut State) -> Result<(), EdgeError> {
         let ports: Vec<_> = self.ports.iter().map(Reserved::port).collect();
         let generation = state.generation + 1;
-        let root = rustix::process::getuid().is_root();
-        let layout =
-            Layout { folder: &self.folder, ports: &ports, collapse: self.collapse.addr(), generation, root };
+        let layout = Layout {
+            folder: &self.folder,
+            ports: &ports,
+            collapse: self.collapsing.addr(),
+            generation,
+            files: getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
+            root: getuid().is_root(),
+        };
         let text = render(&layout, &state.distribution)?;
         let candidate = self.folder.join("candidate.conf");
         let folder_error = |source| EdgeError::Folder { folder: self.folder.clone(), source };

@@ -41,12 +41,21 @@ pub(super) struct Layout<'a> {
     pub(super) collapse: SocketAddr,
     /// Answered at [`GENERATION_PATH`], so that a start can be seen to be done.
     pub(super) generation: u64,
+    /// Descriptors that we may have at most.
+    pub(super) files: u64,
     /// Whether we are root; nginx would otherwise turn its worker into `nobody`, who cannot read our folder.
     pub(super) root: bool,
 }
 
 /// Path under which a node tells its configuration's generation.
 pub(super) const GENERATION_PATH: &str = "/.edge/generation";
+
+/// Connections of all nodes together. A viewer who waits is two, his own and that to whom he waits for; one costs some
+/// 400 bytes, used or not.
+const MAX_CONNECTIONS: u64 = 16_384;
+/// Connections that a node has not taken yet: viewers of one stream come at once. The kernel's limit (somaxconn) is this
+/// by default.
+const BACKLOG: u16 = 4_096;
 
 /// The kinds of files a static folder has.
 const TYPES: &str = "types { text/html html; text/css css; text/javascript js mjs; application/json json map; \
@@ -64,7 +73,8 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
         out,
         "daemon off;\nworker_processes 1;\nerror_log {folder}/error.log warn;\npid {folder}/nginx.pid;"
     )?;
-    writeln!(out, "events {{ worker_connections 4096; }}\nhttp {{")?;
+    writeln!(out, "worker_rlimit_nofile {};", layout.files.min(MAX_CONNECTIONS))?;
+    writeln!(out, "events {{ worker_connections {MAX_CONNECTIONS}; }}\nhttp {{")?;
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(out, "{kind}_temp_path {folder}/temp-{kind};")?;
     }
@@ -96,7 +106,10 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
             out,
             "proxy_cache_path {folder}/cache-{node} keys_zone={zone}:10m max_size=1g inactive=10m use_temp_path=off;"
         )?;
-        writeln!(out, "server {{ listen 127.0.0.1:{port}; access_log {folder}/access.log edge;")?;
+        writeln!(
+            out,
+            "server {{ listen 127.0.0.1:{port} backlog={BACKLOG}; access_log {folder}/access.log edge;"
+        )?;
         writeln!(out, "location = {GENERATION_PATH} {{ return 200 \"{}\"; }}", layout.generation)?;
         for (index, behavior) in distribution.behaviors.iter().enumerate() {
             let node = Node { number: node, folder: &folder, collapse: layout.collapse };

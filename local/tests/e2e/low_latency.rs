@@ -73,7 +73,7 @@ impl Seeded {
     }
 
     /// A sign of life, so that the first region asked does not take itself for out of date.
-    async fn beat(&self) {
+    pub(crate) async fn beat(&self) {
         let health = Health {
             activity: Activity::Transcoding,
             session: Some(SessionId::from_random(1)),
@@ -108,16 +108,16 @@ impl Seeded {
         assert_eq!(self.table.commit(&entry).await.unwrap(), Commit::Committed);
     }
 
-    async fn close(&self, number: u64) {
+    pub(crate) async fn close(&self, number: u64) {
         let entry = self.entry(closed_entry(&self.lease, number));
         assert_eq!(self.table.commit(&entry).await.unwrap(), Commit::Committed);
     }
 
-    fn part(&self, rendition: &str, number: u64, part: usize) -> String {
+    pub(crate) fn part(&self, rendition: &str, number: u64, part: usize) -> String {
         format!("/{}", self.entry(open_entry(&self.lease, number, 1)).part_path(rendition, part))
     }
 
-    fn playlist(&self, rendition: &str, query: &str) -> String {
+    pub(crate) fn playlist(&self, rendition: &str, query: &str) -> String {
         format!("/{}{query}", low_latency_path(&self.region, &self.broadcast, rendition))
     }
 
@@ -136,7 +136,8 @@ impl Seeded {
     }
 }
 
-fn asked(platform: &Platform) -> u64 {
+/// Requests that the functions for playlists and parts have had, in both regions.
+pub(crate) fn asked(platform: &Platform) -> u64 {
     platform
         .stack
         .regions

@@ -19,6 +19,7 @@ use super::context::Context;
 use super::notices::{Notice, Notices};
 use super::relay::{self, End};
 use super::session::{Session, StopReason};
+use super::socket::Pace;
 use super::wire::{Wire, WireError};
 
 /// Characters of an encoder's name for itself that go to the log.
@@ -33,7 +34,7 @@ const WITHDRAWN: &str = "encoder took its publish request back";
 pub async fn serve<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)
 where
     H: Hooks + 'static,
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
     let mut random = [0; 1_528];
     rand::fill(&mut random);
@@ -239,7 +240,7 @@ fn open<H: Hooks + 'static>(
 async fn publish<H, S>(wire: &mut Wire<S>, session: Arc<Session>, context: &Context<H>)
 where
     H: Hooks + 'static,
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
     let mut publication = Publication { session, context, end: None };
     let end = relay::run(wire, &publication.session, &context.codecs, &context.limits).await;

@@ -15,6 +15,7 @@ use super::connection;
 use super::context::Context;
 use super::error::GatewayError;
 use super::notices::Notice;
+use super::socket::{Socket, Ticks};
 
 /// Pause when the system has no descriptor or memory for another connection; it will not have one at once.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -55,6 +56,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 pub async fn take_encoders<H: Hooks + 'static>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    ticks: Ticks,
     context: Arc<Context<H>>,
 ) {
     while let Some((socket, peer)) = accept(&listener, &context.leaving).await {
@@ -68,6 +70,7 @@ pub async fn take_encoders<H: Hooks + 'static>(
             }
         };
         let (tls, context) = (tls.clone(), context.clone());
+        let socket = Socket::new(socket, ticks);
         let tracker = context.connections.clone();
         tracker.spawn(async move {
             let deadline = Instant::now() + context.limits.handshake_timeout;

@@ -14,6 +14,7 @@ use super::config::Limits;
 use super::intake::{Intake, IntakeError};
 use super::rate::Meter;
 use super::session::{Session, StopReason, Wish};
+use super::socket::Pace;
 use super::wire::{Wire, WireError};
 
 /// How a publication ended. The text is for people, here and at the control plane.
@@ -57,7 +58,7 @@ impl End {
 /// Relays until the end.
 pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, codecs: &Codecs, limits: &Limits) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
     let intake = Intake::new(session.clone(), codecs.clone());
     let Err(end) = relay(wire, session, intake, limits).await;
@@ -74,8 +75,9 @@ async fn relay<S>(
     limits: &Limits,
 ) -> Result<Never, End>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
+    wire.pace().map_err(WireError::from)?;
     let began = Instant::now();
     let mut meter = Meter::new(limits.max_bitrate, limits.bitrate_window);
     let mut wishes = session.wishes();

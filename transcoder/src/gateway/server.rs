@@ -25,6 +25,7 @@ use super::notices::Notices;
 use super::protection::protect_until;
 use super::registry::Registry;
 use super::session::{StopReason, Wish};
+use super::socket::Ticks;
 use super::source_link::SourceLink;
 use super::source_link::serve::serve_until;
 use super::spool::chunks::clear_leftovers;
@@ -75,13 +76,14 @@ impl Gateway {
 
         let done = CancellationToken::new();
         let mut loops = JoinSet::new();
-        loops.spawn(take_encoders(rtmp_listener, None, context.clone()));
+        let ticks = Ticks::begin();
+        loops.spawn(take_encoders(rtmp_listener, None, ticks, context.clone()));
         let mut rtmps = None;
         if let Some(config) = &config.rtmps {
             let tls = tls::acceptor(config)?;
             let (listener, address) = bind(config.listen).await?;
             rtmps = Some(address);
-            loops.spawn(take_encoders(listener, Some(tls), context.clone()));
+            loops.spawn(take_encoders(listener, Some(tls), ticks, context.clone()));
         }
         let link = SourceLink { registry: registry.clone(), guests, key: config.signing_key };
         loops.spawn(serve_until(source_listener, link.router(), done.clone()));

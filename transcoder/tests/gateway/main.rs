@@ -2,13 +2,13 @@
 //! plane that records what it is asked.
 #![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
 
-mod cost;
 mod disk;
 mod ends;
 mod enhanced;
 mod health;
 mod hooks;
 mod hostile;
+mod load;
 #[path = "../media_support/mod.rs"]
 mod media_support;
 mod program;

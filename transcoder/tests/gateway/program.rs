@@ -24,10 +24,10 @@ use crate::hooks::stream;
 use crate::rtmp_client::Publisher;
 use crate::support::{PATIENCE, output};
 
-type Asked = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// Task metadata and control plane.
-async fn surroundings() -> (SocketAddr, Asked) {
+pub(crate) async fn surroundings() -> (SocketAddr, Asked) {
     let asked = Asked::default();
     // As the developer guide shows it for Fargate, without what does not matter.
     let metadata = json!({
@@ -70,7 +70,7 @@ pub(crate) fn program(surroundings: SocketAddr, spool: &std::path::Path) -> Comm
 }
 
 /// Where the program listens for encoders and for transcoders, from its log.
-async fn listens(child: &mut Child) -> (SocketAddr, SocketAddr) {
+pub(crate) async fn listens(child: &mut Child) -> (SocketAddr, SocketAddr) {
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let found = async {
         while let Some(line) = log.next_line().await.unwrap() {

@@ -3,11 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use headwater_rtmp::MediaKind::{self, Audio, Video};
-use headwater_rtmp::amf::{self, Properties, Value};
-use headwater_rtmp::chunk::write_message;
-use headwater_rtmp::message::{Message, type_id};
+use headwater_rtmp::amf::Properties;
+use headwater_rtmp::publisher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -39,7 +38,7 @@ pub(crate) fn sound() -> Bytes {
 pub(crate) struct Publisher {
     socket: TcpStream,
     heard: Vec<u8>,
-    chunk_size: u32,
+    says: publisher::Publisher,
 }
 
 impl Publisher {
@@ -59,58 +58,25 @@ impl Publisher {
     /// Asks to publish with another key. Properties that come twice replace ours.
     pub(crate) async fn ask_over(mut socket: TcpStream, more: Properties, key: &str) -> io::Result<Self> {
         let address = socket.peer_addr()?;
-        let mut hello = vec![3];
-        hello.resize(1 + 1_536, 0);
-        socket.write_all(&hello).await?;
-        let mut answer = vec![0; 1 + 2 * 1_536];
+        socket.write_all(&publisher::hello()).await?;
+        let mut answer = [0; publisher::SERVER_HELLO_LEN];
         socket.read_exact(&mut answer).await?;
-        socket.write_all(&answer[1..=1_536]).await?;
-        let mut publisher = Self { socket, heard: Vec::new(), chunk_size: 128 };
-        let mut properties = vec![
-            ("app".to_owned(), Value::from("live")),
-            ("tcUrl".to_owned(), Value::from(format!("rtmp://{address}/live").as_str())),
-        ];
-        properties.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
-        properties.extend(more);
-        publisher.command(0, &[Value::from("connect"), Value::Number(1.0), Value::Object(properties)]).await;
-        publisher.command(0, &[Value::from("createStream"), Value::Number(2.0), Value::Null]).await;
-        let publish =
-            [Value::from("publish"), Value::Number(3.0), Value::Null, Value::from(key), Value::from("live")];
-        publisher.command(1, &publish).await;
+        socket.write_all(publisher::answer(&answer)).await?;
+        let mut publisher = Self { socket, heard: Vec::new(), says: publisher::Publisher::default() };
+        let asks = publisher.says.ask(&format!("rtmp://{address}/live"), key, more);
+        publisher.send_raw(&asks).await;
         Ok(publisher)
-    }
-
-    async fn command(&mut self, stream_id: u32, values: &[Value]) {
-        self.message(3, type_id::COMMAND_AMF0, stream_id, 0, amf::encode(values)).await;
-    }
-
-    async fn message(
-        &mut self,
-        chunk_stream: u8,
-        type_id: u8,
-        stream_id: u32,
-        timestamp: u32,
-        payload: Bytes,
-    ) {
-        let mut out = BytesMut::new();
-        write_message(
-            &mut out,
-            chunk_stream,
-            self.chunk_size,
-            &Message { type_id, stream_id, timestamp, payload },
-        );
-        // The gateway may have closed already; what it said tells why.
-        self.socket.write_all(&out).await.ok();
     }
 
     /// Announces and uses larger chunks, as encoders do.
     pub(crate) async fn set_chunk_size(&mut self, size: u32) {
-        self.message(2, type_id::SET_CHUNK_SIZE, 0, 0, Bytes::copy_from_slice(&size.to_be_bytes())).await;
-        self.chunk_size = size;
+        let bytes = self.says.set_chunk_size(size);
+        self.send_raw(&bytes).await;
     }
 
     pub(crate) async fn send(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
-        self.message(if kind == Audio { 4 } else { 6 }, kind.type_id(), 1, timestamp, payload).await;
+        let bytes = self.says.media(kind, timestamp, payload);
+        self.send_raw(&bytes).await;
     }
 
     pub(crate) async fn headers(&mut self) {
@@ -133,14 +99,15 @@ impl Publisher {
 
     /// Ends the stream as encoders do, and waits for the gateway to have seen it.
     pub(crate) async fn finish(mut self) {
-        self.command(0, &[Value::from("deleteStream"), Value::Number(4.0), Value::Null, Value::Number(1.0)])
-            .await;
+        let bytes = self.says.leave();
+        self.send_raw(&bytes).await;
         self.socket.shutdown().await.ok();
         self.closed().await;
     }
 
     /// Sends bytes as they are.
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        // The gateway may have closed already; what it said tells why.
         self.socket.write_all(bytes).await.ok();
     }
 

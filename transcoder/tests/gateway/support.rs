@@ -11,6 +11,7 @@ use headwater_domain::hooks::Secret;
 use headwater_domain::key::StreamKey;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, SessionId, Timestamp};
+use headwater_rtmp::flv::{TAG_HEADER_LEN, TagHead};
 use headwater_transcoder::gateway::{Codecs, Gateway, GatewayConfig, Limits, RtmpsConfig};
 use headwater_transcoder::media;
 use http::{HeaderMap, Request, StatusCode};
@@ -202,15 +203,13 @@ impl Flv {
         let mut rest = bytes.slice(13..);
         let mut tags = Vec::new();
         while !rest.is_empty() {
-            let number = |at: usize, count: usize| {
-                rest[at..at + count].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte))
-            };
-            let length = number(1, 3) as usize;
-            let time = u32::from(rest[7]) << 24 | number(4, 3);
-            let (kind, cursor_bits) = (rest[0], u64::from(number(8, 3)));
-            assert_eq!(number(11 + length, 4), length as u32 + 11, "back pointer");
-            tags.push(Tag { kind, time, cursor_bits, body: rest.slice(11..11 + length) });
-            rest = rest.slice(15 + length..);
+            let head = TagHead::read(&rest).expect("a whole header");
+            let end = TAG_HEADER_LEN + head.body_len;
+            assert_eq!(rest[end..end + 4], (end as u32).to_be_bytes(), "back pointer");
+            let (kind, cursor_bits) = (head.type_id, u64::from(head.stream_id));
+            let body = rest.slice(TAG_HEADER_LEN..end);
+            tags.push(Tag { kind, time: head.timestamp_ms, cursor_bits, body });
+            rest = rest.slice(head.tag_len()..);
         }
         Self { headers, bytes, tags }
     }

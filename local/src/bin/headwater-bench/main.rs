@@ -15,6 +15,7 @@ mod first_segment;
 mod functions;
 mod gateway;
 mod latency;
+mod load;
 mod measure;
 mod methods;
 mod nginx;
@@ -39,6 +40,9 @@ struct Arguments {
     /// Write docs/BENCHMARKS.md anyway: what was not measured now is as it was measured last.
     #[arg(long)]
     write: bool,
+    /// Seconds for which the gateway is measured under load.
+    #[arg(long, default_value_t = 60)]
+    load_seconds: u32,
     /// Transcode this file and say nothing: how the bench measures the engine as a process of its own.
     #[arg(long, hide = true)]
     engine: Option<PathBuf>,
@@ -52,6 +56,7 @@ struct Bench {
     folder: tempfile::TempDir,
     sources: sources::Sources,
     report: Report,
+    load_seconds: u32,
 }
 
 impl Bench {
@@ -88,7 +93,8 @@ fn main() -> anyhow::Result<()> {
     let json = target.join("report.json");
     let folder = tempfile::tempdir()?;
     let sources = sources::Sources::new(folder.path());
-    let mut bench = Bench { me, folder, sources, report: Report::load(&json) };
+    let mut bench =
+        Bench { me, folder, sources, report: Report::load(&json), load_seconds: arguments.load_seconds };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut failed = Vec::new();
     for (id, _) in methods::PARTS.into_iter().filter(|(id, _)| id.starts_with(&arguments.only)) {

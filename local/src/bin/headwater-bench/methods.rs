@@ -45,8 +45,12 @@ pub(crate) const PARTS: [(&str, &str); 11] = [
     ),
     (
         "gateway",
-        "20 publishers of one 3 Mbit/s FLV file (ffmpeg, stream copy, real time) for 15 s; user and system seconds of the gateway's process \
-         per Gbit that came in; resident memory per stream above idle. Against nginx-rtmp's worker process, which keeps nothing.",
+        "200 RTMP sessions send one 3 Mbit/s FLV clip over and over in real time, in chunks of 4096 bytes and a write for each chunk, as OBS does, \
+         begun one after the other within two seconds; after ten seconds of warming up it is measured for a minute. User and system seconds of the gateway's process \
+         per Gbit that came in; resident memory per stream above idle, after more than a minute of media of which nothing was committed. Against nginx-rtmp's worker process, which keeps nothing. \
+         *Kept*: nobody reads until all is sent; then each session is read to its end through the source link. *Read at once*: each session is read by a transcoder's \
+         kind of request while it comes, and committed every two seconds. In both every message is compared byte by byte with what was sent. \
+         The time from encoder to transcoder is from when a message is due to be sent until the reader has it whole, in the same process; so it has the measuring programs' own delays in it.",
     ),
     (
         "functions",

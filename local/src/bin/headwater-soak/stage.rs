@@ -99,7 +99,9 @@ impl Stage {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        tokio::time::timeout(GONE_WITHIN, gone).await.context("a task or files of the gateway stay behind")?;
+        tokio::time::timeout(GONE_WITHIN, gone)
+            .await
+            .context("a task or files of the gateway stay behind")?;
         self.stack.stop().await;
         Ok(())
     }
