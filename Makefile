@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: chaos drill latency outages soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -114,6 +114,11 @@ drill: ## Break one part after the other in front of a person, in three minutes 
 	@scripts/setup.sh run
 	@cargo build --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
+
+waiters: ## Let VIEWERS (2000) wait at the edge for each part of a low-latency stream, and count what the region is asked
+	@scripts/setup.sh test
+	cargo build --workspace --bins
+	HEADWATER_VIEWERS=$(or $(VIEWERS),2000) cargo test --workspace --test e2e -- --nocapture waiters::
 
 outages: ## Slow task starts, buckets and a table that are gone for SECONDS (60): what is lost, and what memory it costs
 	@scripts/setup.sh test
