@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: chaos drill latency soak help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: chaos drill latency soak waiters help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -114,6 +114,11 @@ drill: ## Break one part after the other in front of a person, in three minutes 
 	@scripts/setup.sh run
 	@cargo build --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
+
+waiters: ## Let VIEWERS (2000) wait at the edge for each part of a low-latency stream, and count what the region is asked
+	@scripts/setup.sh test
+	cargo build --workspace --bins
+	HEADWATER_VIEWERS=$(or $(VIEWERS),2000) cargo test --workspace --test e2e -- --nocapture waiters::
 
 soak: ## Transcode 1080p to four rungs in real time for MINUTES (30) and watch the memory
 	cargo build --release --workspace --bins
