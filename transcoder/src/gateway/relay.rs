@@ -1,13 +1,13 @@
 //! Moves an accepted publisher's media into its spool until one side ends it, and says why it ended.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use headwater_rtmp::{Event, RejectCode};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
 use super::codecs::Codecs;
 use super::config::Limits;
@@ -79,6 +79,9 @@ where
 {
     wire.pace().map_err(WireError::from)?;
     let began = Instant::now();
+    let mut heard = began;
+    // One timer for the whole session, not one for each read: it is set again when it goes off.
+    let mut silence = pin!(sleep(limits.silence_timeout));
     let mut meter = Meter::new(limits.max_bitrate, limits.bitrate_window);
     let mut wishes = session.wishes();
     // There may be one already: the session has been in the registry for a moment.
@@ -90,13 +93,21 @@ where
         let taken = take_events(wire, &mut intake);
         session.spool.announce();
         taken?;
-        if !meter.count(read?, began.elapsed()) {
+        if !meter.count(read?, heard - began) {
             return Err(End::TooFast(limits.max_bitrate));
         }
         wire.flush().await?;
         read = select! {
-            read = timeout(limits.silence_timeout, wire.read()) => {
-                read.map_err(|_| End::Silent(limits.silence_timeout))?
+            read = wire.read() => {
+                heard = Instant::now();
+                read
+            }
+            () = &mut silence => {
+                if heard.elapsed() >= limits.silence_timeout {
+                    return Err(End::Silent(limits.silence_timeout));
+                }
+                silence.as_mut().reset(heard + limits.silence_timeout);
+                Ok(0)
             }
             _ = wishes.changed() => {
                 follow(&wishes.borrow_and_update().clone(), wire)?;

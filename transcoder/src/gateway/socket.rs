@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
-/// Between two looks. It is all that the source link is later by, and a socket's buffer has room for it: a publisher of
-/// the highest bit rate that is allowed, 50 Mbit/s, sends 62 KiB meanwhile.
-const TICK: Duration = Duration::from_millis(10);
+/// Between two looks. The source link is later by half of it on average, by all of it at most; at 10 ms a gateway of 200
+/// publishers needs a third more CPU. A socket's buffer has room for what comes meanwhile: of the highest bit rate that is
+/// allowed, 50 Mbit/s, that is 122 KiB, and whoever sends more is held up a moment.
+const TICK: Duration = Duration::from_millis(20);
 
 /// A connection that can be looked at from time to time, to save being told of each packet.
 pub trait Pace {
@@ -135,9 +137,12 @@ impl Looked {
             ready!(self.poll_tick(context));
             self.drained = false;
         }
+        // The reactor would see to it that one who sends without end lets others have their turn.
+        let turn = ready!(poll_proceed(context));
         let room = buffer.remaining();
         let free = buffer.initialize_unfilled();
         let count = ready!(self.poll_with(context, |socket| socket.read(free)))?;
+        turn.made_progress();
         buffer.advance(count);
         self.drained = count < room;
         Poll::Ready(Ok(()))

@@ -121,7 +121,21 @@ impl Rig {
         timeout(PATIENCE, self.http.request(request)).await.expect("an answer").unwrap()
     }
 
+    /// The answer for a session that is known, or is about to be: the hooks hear of it a moment before its gateway has it.
     pub(crate) async fn get(&self, session: &SessionId, after: u64) -> http::Response<Incoming> {
+        let known = async {
+            loop {
+                let answer = self.ask(session, after).await;
+                if answer.status() != StatusCode::NOT_FOUND {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, known).await.expect("the gateway has the session")
+    }
+
+    async fn ask(&self, session: &SessionId, after: u64) -> http::Response<Incoming> {
         self.request("GET", &self.source_url(session, after), &self.token(session), String::new()).await
     }
 
@@ -140,7 +154,7 @@ impl Rig {
     }
 
     pub(crate) async fn status(&self, session: &SessionId, after: u64) -> StatusCode {
-        self.get(session, after).await.status()
+        self.ask(session, after).await.status()
     }
 
     pub(crate) async fn commit(&self, session: &SessionId, cursor: u64) {

@@ -12,11 +12,11 @@ use rustix::fs::statvfs;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::Bench;
 use super::load::{Followed, Gateway, Publication, Script, Target, follow, publish};
 use super::measure::{cpu, resident};
 use super::nginx::Nginx;
 use super::report::{Row, Section};
-use super::{Bench, sources};
 
 const STREAMS: usize = 200;
 /// Video; with sound it is 3 Mbit/s.
@@ -53,7 +53,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
         bench.folder().display()
     );
     let file = bench.sources.flv(720, KBPS).await?;
-    let script = Arc::new(Script::new(std::fs::read(file)?.into(), sources::SECONDS, length)?);
+    let script = Arc::new(Script::new(std::fs::read(file)?.into(), length)?);
     let (alone, kept) = keeping(bench.folder(), &script).await?;
     let (read, followed) = followed(bench.folder(), &script).await?;
     let nginx = peer(bench.folder(), &script).await?;

@@ -12,6 +12,9 @@ use headwater_rtmp::publisher::Publisher;
 /// Bytes in a chunk: what OBS sets.
 pub(crate) const CHUNK: u32 = 4_096;
 
+/// Between two turns of the clip: a picture.
+const PAUSE_MS: u32 = 33;
+
 /// One message.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -32,18 +35,20 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// The media of `file`, which lasts so many `seconds`, repeated for `length`. Timestamps go on rising, and sequence headers
-    /// come once: so it is one stream, as of one encoder.
-    pub(crate) fn new(file: Bytes, seconds: u32, length: Duration) -> anyhow::Result<Self> {
+    /// The media of `file`, repeated for `length`. Timestamps go on rising in both tracks, and sequence headers come once: so
+    /// it is one stream, as of one encoder.
+    pub(crate) fn new(file: Bytes, length: Duration) -> anyhow::Result<Self> {
         let mut publisher = Publisher::default();
         let chunks = publisher.set_chunk_size(CHUNK);
         let mut messages = vec![Message { due: Duration::ZERO, chunks, media: None }];
         let tags = tags(file)?;
         let first = tags.iter().find(|tag| tag.class != MediaClass::SequenceHeader).context("media")?.time;
+        let last = tags.iter().map(|tag| tag.time).max().context("media")?;
+        let period = last - first + PAUSE_MS;
         for turn in 0.. {
             for tag in &tags {
                 let header = tag.class == MediaClass::SequenceHeader;
-                let time = tag.time + turn * seconds * 1_000;
+                let time = tag.time + turn * period;
                 let due = Duration::from_millis(time.saturating_sub(first).into());
                 if due >= length {
                     return Ok(Self { length, messages });
