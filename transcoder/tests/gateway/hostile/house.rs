@@ -31,6 +31,9 @@ use crate::hooks::stream;
 use crate::program::program;
 use crate::support::{PATIENCE, stream_key_text};
 
+/// Health is asked for so often: no oftener, for the flood is on the same thread.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// A publish request as the control plane got it.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -272,7 +275,7 @@ impl House {
                 if wanted(&health) {
                     return health;
                 }
-                tokio::task::yield_now().await;
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}: {:#?}", self.log()))
