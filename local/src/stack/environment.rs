@@ -8,6 +8,10 @@ use super::region::{Setup, bucket};
 use super::secrets;
 use super::table::TABLE;
 
+/// How glibc keeps memory: as in the media container (transcoder/Dockerfile says why).
+const MALLOC: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "8388608")];
+
 /// One region's environment variables.
 pub(super) struct Environment<'a> {
     pub(super) name: &'static str,
@@ -73,6 +77,7 @@ impl Environment<'_> {
         env.extend(self.setup.credentials.environment(self.name));
         env.insert("API_URL".into(), url(self.own.api));
         env.insert("PEER_API_URL".into(), url(self.peer.for_peer.api));
+        env.extend(MALLOC.map(|(name, value)| (name.to_owned(), value.to_owned())));
         env
     }
 
