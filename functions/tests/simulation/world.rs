@@ -83,6 +83,8 @@ pub struct World {
     pub start_delay: (u64, u64),
     /// Until when the bad thing that happened last may show.
     pub disturbed_until: u64,
+    /// Since when nothing is broken any more.
+    pub calm_since: Option<u64>,
     pub violations: Vec<String>,
     /// What happened, if it is to be told.
     pub trace: Option<Vec<String>>,

@@ -19,7 +19,7 @@ const MEANWHILE: u64 = 1_000;
 const LATE: u64 = 120_000;
 
 thread_local! {
-    /// The highest lease that was known of when a lease was granted.
+    /// The other region's highest lease that was known of when a lease was granted.
     static KNOWN: RefCell<BTreeMap<(BroadcastId, Lease), Option<Lease>>> = RefCell::default();
 }
 
@@ -27,14 +27,15 @@ pub fn reset() {
     KNOWN.take();
 }
 
-/// Whether the region that granted `lease` knew of `other`, or of a higher one, then.
+/// Whether the region that granted `lease` knew of `other`, a lease of the other region, or of a higher one, then.
 pub fn knew(broadcast: &BroadcastId, lease: &Lease, other: &Lease) -> bool {
     let granted = (broadcast.clone(), lease.clone());
     KNOWN.with_borrow(|known| known.get(&granted).is_some_and(|known| known.as_ref() >= Some(other)))
 }
 
 fn note(there: &Situation, broadcast: &BroadcastId, new: &Lease) {
-    let known = there.leases_of(broadcast).max().cloned();
+    let others = there.leases_of(broadcast).filter(|lease| lease.region != new.region);
+    let known = others.max().cloned();
     KNOWN.with_borrow_mut(|all| all.insert((broadcast.clone(), new.clone()), known));
 }
 

@@ -11,6 +11,9 @@ use crate::executor;
 use crate::table::entries;
 use crate::world::{self, Side, violated};
 
+/// What was under way before may have had a lag of half a minute; then the next heartbeat tells.
+const HEARD_WITHIN: u64 = 35_000;
+
 thread_local! {
     /// And when.
     static COMMITTED: RefCell<BTreeMap<(BroadcastId, Lease, SegmentNumber), u64>> = RefCell::default();
@@ -26,6 +29,7 @@ pub fn committed(entry: &Entry) {
         return;
     }
     check_takeover(entry);
+    check_behind(entry);
     let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
     COMMITTED.with_borrow_mut(|all| {
         all.entry(named).or_insert_with(executor::now);
@@ -51,6 +55,26 @@ fn check_takeover(entry: &Entry) {
         violated(|| {
             let (new, at) = (&entry.lease, entry.number.0);
             format!("{new} writes {at} although {lease} had written {number} when it came up")
+        });
+    }
+}
+
+/// Once both regions have heard of each other, a task writes behind all that the other region's lower leases have written.
+fn check_behind(entry: &Entry) {
+    let is_calm = |since: u64| executor::now() > since + HEARD_WITHIN;
+    if !world::with(|world| world.calm_since.is_some_and(is_calm)) {
+        return;
+    }
+    let beyond = COMMITTED.with_borrow(|all| {
+        let of_it = all.keys().filter(|(of, lease, _)| {
+            *of == entry.broadcast && *lease < entry.lease && lease.region != entry.lease.region
+        });
+        of_it.map(|(_, _, number)| *number).max().filter(|number| *number >= entry.number)
+    });
+    if let Some(beyond) = beyond {
+        violated(|| {
+            let (lease, number) = (&entry.lease, entry.number.0);
+            format!("{lease} writes {number} although the other region has written up to {}", beyond.0)
         });
     }
 }

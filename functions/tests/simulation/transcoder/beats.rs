@@ -7,6 +7,7 @@ use headwater_domain::hooks::{Heartbeat, TranscoderBeat, TranscoderOrder};
 
 use super::Task;
 use crate::calls;
+use crate::world;
 use crate::executor::{self, sleep};
 
 /// Without an answer for so long a task gives up.
@@ -49,5 +50,9 @@ pub(super) async fn say(task: &Task) -> Option<TranscoderOrder> {
         boot: task.boot.clone(),
         health: task.state.borrow().health.clone(),
     };
+    if world::with(|world| world.tasks[&task.lease].deaf_until > executor::now()) {
+        sleep(calls::ANSWER_WITHIN).await;
+        return None;
+    }
     calls::ask(task.side, "/hooks/heartbeat", &Heartbeat::Transcoder(beat)).await
 }
