@@ -77,6 +77,8 @@ pub struct World {
     pub partitioned: bool,
     /// Milliseconds that replication takes: at least, at most.
     pub lag: (u64, u64),
+    /// The longest that replication has ever taken.
+    pub longest_lag: u64,
     /// Hook calls of a hundred whose request, and whose answer, are lost.
     pub lossy: u64,
     /// Milliseconds from RunTask to the first heartbeat: at least, at most.

@@ -32,7 +32,10 @@ pub fn act(event: Event) {
         Event::StartsTake(least, most) => world::with(|world| world.start_delay = (least, most)),
         Event::Lag(least, most) => {
             disturbed(most);
-            world::with(|world| world.lag = (least, most));
+            world::with(|world| {
+                world.lag = (least, most);
+                world.longest_lag = world.longest_lag.max(most);
+            });
         }
         Event::NoCapacity(side, time) => {
             for_a_while(side, time, |region, broken| region.no_capacity = broken)

@@ -11,6 +11,8 @@ const LAST_AT: u64 = 60_000;
 const MAX_EVENTS: u64 = 8;
 /// So many of a hundred scripts split the regions: by chance alone both would rarely grant leases apart.
 const GO_APART: u64 = 25;
+/// And so many let two tasks of one region overlap.
+const OVERLAP: u64 = 10;
 
 pub fn draw(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
@@ -36,8 +38,20 @@ pub fn draw(seed: u64) -> Script {
     if dice.chance(GO_APART) {
         go_apart(&mut events, dice);
     }
+    if dice.chance(OVERLAP) {
+        overlap(&mut events, dice);
+    }
     events.sort_by_key(|(at, _)| *at);
     Script { setting, events }
+}
+
+/// A task that nobody hears of works on beside its successor, which is slow to write.
+fn overlap(events: &mut Vec<(u64, Event)>, dice: &mut Dice) {
+    let from = dice.between(8_000, 30_000);
+    let replaced = from + dice.between(17_000, 22_000);
+    events.extend([(from, Event::Deaf(60_000)), (replaced, Event::Sweep)]);
+    let slow = |side| Event::Throttled(side, 85, 30_000);
+    events.extend([Side::A, Side::B].map(|side| (replaced + dice.between(1_000, 4_000), slow(side))));
 }
 
 /// The regions lose sight of each other with an encoder on either side, and each goes on granting leases.
