@@ -256,7 +256,8 @@ mod tests {
             let entry = samples::entry(2, number);
             Entry { lease: Lease { region: samples::region_b(), ..entry.lease.clone() }, ..entry }
         };
-        let entries = vec![samples::entry(1, 0), of_b(3), of_b(4), of_b(5), samples::entry(3, 1), samples::entry(3, 3)];
+        let entries =
+            vec![samples::entry(1, 0), of_b(3), of_b(4), of_b(5), samples::entry(3, 1), samples::entry(3, 3)];
         let line = resolve(entries);
         assert_eq!(numbers(&line), [(1, 0), (3, 1), (3, 3), (2, 4), (2, 5)]);
         let breaks: Vec<_> = line.iter().map(|entry| entry.discontinuity).collect();

@@ -5,9 +5,9 @@
 //! entries that are read and, of leases that are not in the window any more, by what they told last in their heartbeats.
 //! In a broadcast that was never split these bounds say nothing that the window's first entry does not say itself.
 
+use headwater_domain::SegmentNumber;
 use headwater_domain::beat::Reach;
 use headwater_domain::timeline::Entry;
-use headwater_domain::{Region, SegmentNumber};
 
 use super::holes::breaks_before;
 
@@ -19,9 +19,9 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn of<'a>(in_force: &[Entry], told: impl Iterator<Item = (&'a Region, Reach)>) -> Self {
+    pub(super) fn of(in_force: &[Entry], told: impl Iterator<Item = Reach>) -> Self {
         let entries = in_force.iter().map(|it| (it.number, breaks_before(it), it.discontinuities)).collect();
-        Self { entries, told: told.map(|(_, reach)| reach).collect() }
+        Self { entries, told: told.collect() }
     }
 
     /// Discontinuities before segment `number`, at least: no segment has more than one.

@@ -42,11 +42,7 @@ pub(super) struct Author {
 }
 
 impl Author {
-    pub(super) fn new(
-        broadcast: BroadcastId,
-        lease: Lease,
-        behind: watch::Receiver<Option<Behind>>,
-    ) -> Self {
+    pub(super) fn new(broadcast: BroadcastId, lease: Lease, behind: watch::Receiver<Option<Behind>>) -> Self {
         Self {
             broadcast,
             lease,

@@ -10,9 +10,9 @@ use crate::world::Side;
 const LAST_AT: u64 = 60_000;
 const MAX_EVENTS: u64 = 8;
 /// So many of a hundred scripts split the regions: by chance alone both would rarely grant leases apart.
-const GO_APART: u64 = 25;
+const GO_APART: u64 = 30;
 /// And so many let two tasks of one region overlap.
-const OVERLAP: u64 = 10;
+const OVERLAP: u64 = 25;
 
 pub fn draw(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);

@@ -7,8 +7,8 @@ use headwater_domain::hooks::{Heartbeat, TranscoderBeat, TranscoderOrder};
 
 use super::Task;
 use crate::calls;
-use crate::world;
 use crate::executor::{self, sleep};
+use crate::world;
 
 /// Without an answer for so long a task gives up.
 const ABANDONED_AFTER: u64 = 300_000;
