@@ -182,7 +182,7 @@ impl Beat {
     /// What of it the beat of `next`, which takes its place, must keep.
     pub fn kept_for(&self, broadcast: &BroadcastId, next: &Lease) -> Vec<Earlier> {
         let mut before = self.before.clone();
-        before.retain(|earlier| [broadcast, &self.broadcast].contains(&&earlier.broadcast));
+        before.retain(|earlier| self.broadcast == *broadcast || self.broadcast == earlier.broadcast);
         if (broadcast, next) != (&self.broadcast, &self.lease)
             && let Some(own) = self.own()
         {
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(reached(&beat), known);
         // Viewers of the broadcast before may still be there.
         let later = |ms| BroadcastId::new(&samples::stream_id(), broadcast.unix_ms() + ms, 1);
-        for (ms, kept) in [(1, 2), (2, 0)] {
+        for (ms, kept) in [(1, 2), (1, 2), (2, 0)] {
             beat.before = beat.kept_for(&later(ms), &lease(1, b.clone()));
             (beat.broadcast, beat.lease) = (later(ms), lease(1, b.clone()));
             assert_eq!(reached(&beat).len(), kept);
