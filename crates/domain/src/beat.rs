@@ -1,6 +1,5 @@
 //! A transcoder's sign of life and how it fares, as stored.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -152,24 +151,114 @@ pub struct Beat {
     pub at: Timestamp,
     /// How the transcoder fares.
     pub health: Health,
-    /// How far each region's leases had come before this one, as far as their beats were taken here.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub before: BTreeMap<Region, Reach>,
+    /// How far others had come before, as far as their beats were taken here: leases of this broadcast and the one before
+    /// it, the newest of each region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Earlier>,
+}
+
+/// How far one region's leases of a broadcast had come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The region.
+    pub region: Region,
+    /// How far.
+    pub reach: Reach,
 }
 
 impl Beat {
-    /// How far leases have come that this region has heard of, and of which region they are.
-    pub fn reaches(&self) -> impl Iterator<Item = (&Region, Reach)> {
-        let own = self.health.reach().map(|reach| (&self.lease.region, reach));
-        own.into_iter().chain(self.before.iter().map(|(region, reach)| (region, reach.clone())))
+    /// How far leases have come that this region has heard of.
+    pub fn reaches(&self) -> impl Iterator<Item = Earlier> {
+        self.own().into_iter().chain(self.before.iter().cloned())
     }
 
-    /// What of it the beat of another lease that takes its place must keep.
-    pub fn kept_for(&self, next: &Lease) -> BTreeMap<Region, Reach> {
+    fn own(&self) -> Option<Earlier> {
+        let (broadcast, region) = (self.broadcast.clone(), self.lease.region.clone());
+        Some(Earlier { broadcast, region, reach: self.health.reach()? })
+    }
+
+    /// What of it the beat of `next`, which takes its place, must keep.
+    pub fn kept_for(&self, broadcast: &BroadcastId, next: &Lease) -> Vec<Earlier> {
         let mut before = self.before.clone();
-        if self.lease != *next {
-            before.extend(self.health.reach().map(|reach| (self.lease.region.clone(), reach)));
+        before.retain(|earlier| self.broadcast == *broadcast || self.broadcast == earlier.broadcast);
+        if (broadcast, next) != (&self.broadcast, &self.lease)
+            && let Some(own) = self.own()
+        {
+            before.retain(|one| (&one.broadcast, &one.region) != (&own.broadcast, &own.region));
+            before.push(own);
         }
         before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::samples;
+
+    #[test]
+    fn breaks_are_counted_by_where_they_are() {
+        let mut health = Health::starting();
+        for (number, count) in [(10, 2), (11, 2), (14, 3), (15, 3), (16, 4)] {
+            health.committed(SegmentNumber(number), count);
+        }
+        let reach = health.reach().unwrap();
+        assert_eq!((reach.segment.0, reach.discontinuities()), (16, 4));
+        let before = |number| reach.discontinuities_before(SegmentNumber(number));
+        assert_eq!([9, 10, 11, 14, 15, 16, 17, 99].map(before), [0, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn only_the_last_breaks_are_told_and_each_at_once() {
+        let mut health = Health::starting();
+        let news: Vec<bool> =
+            (0..20).map(|number| health.committed(SegmentNumber(number), number / 2)).collect();
+        assert_eq!(news.iter().filter(|is_news| **is_news).count(), 10);
+        let told: Vec<_> = health.breaks.iter().map(|one| one.segment.0).collect();
+        assert_eq!(told, [12, 14, 16, 18]);
+    }
+
+    #[test]
+    fn a_beat_keeps_how_far_those_before_it_had_come() {
+        let lease = |number, region| Lease { region, ..samples::lease(number) };
+        let (a, b) = (samples::region_a(), samples::region_b());
+        let first = lease(1, a.clone());
+        let mut beat = Beat {
+            stream: samples::stream_id(),
+            region: a.clone(),
+            broadcast: samples::broadcast(),
+            lease: first.clone(),
+            boot: "boot".into(),
+            at: Timestamp(1),
+            health: Health::starting(),
+            before: Vec::new(),
+        };
+        let take = |beat: &mut Beat, next: Lease, segment: Option<u64>| {
+            beat.before = beat.kept_for(&beat.broadcast, &next);
+            (beat.lease, beat.health) = (next, Health::starting());
+            if let Some(number) = segment {
+                beat.health.committed(SegmentNumber(number), 0);
+            }
+        };
+        take(&mut beat, first, Some(7));
+        assert!(beat.before.is_empty(), "its own");
+        take(&mut beat, lease(2, b.clone()), Some(20));
+        take(&mut beat, lease(3, b.clone()), None);
+        take(&mut beat, lease(4, b.clone()), None);
+        let reached = |beat: &Beat| -> Vec<_> {
+            beat.reaches().map(|it| (it.broadcast, it.region, it.reach.segment.0)).collect()
+        };
+        let broadcast = samples::broadcast();
+        let known = [(broadcast.clone(), a, 7), (broadcast.clone(), b.clone(), 20)];
+        assert_eq!(reached(&beat), known);
+        // Viewers of the broadcast before may still be there.
+        let later = |ms| BroadcastId::new(&samples::stream_id(), broadcast.unix_ms() + ms, 1);
+        for (ms, kept) in [(1, 2), (1, 2), (2, 0)] {
+            beat.before = beat.kept_for(&later(ms), &lease(1, b.clone()));
+            (beat.broadcast, beat.lease) = (later(ms), lease(1, b.clone()));
+            assert_eq!(reached(&beat).len(), kept);
+        }
     }
 }

@@ -5,30 +5,32 @@
 //! entries that are read and, of leases that are not in the window any more, by what they told last in their heartbeats.
 //! In a broadcast that was never split these bounds say nothing that the window's first entry does not say itself.
 
+use headwater_domain::SegmentNumber;
 use headwater_domain::beat::Reach;
 use headwater_domain::timeline::Entry;
-use headwater_domain::{Region, SegmentNumber};
 
 use super::holes::breaks_before;
 
 /// What was counted. See the module.
 pub(super) struct Counts {
-    /// Of the entries that are read: number, discontinuities before it.
-    entries: Vec<(SegmentNumber, u64)>,
+    /// Of the entries that are read: number, discontinuities before it, and with it.
+    entries: Vec<(SegmentNumber, u64, u64)>,
     told: Vec<Reach>,
 }
 
 impl Counts {
-    pub(super) fn of<'a>(in_force: &[Entry], told: impl Iterator<Item = (&'a Region, Reach)>) -> Self {
-        let entries = in_force.iter().map(|entry| (entry.number, breaks_before(entry))).collect();
-        Self { entries, told: told.map(|(_, reach)| reach).collect() }
+    pub(super) fn of(in_force: &[Entry], told: impl Iterator<Item = Reach>) -> Self {
+        let entries = in_force.iter().map(|it| (it.number, breaks_before(it), it.discontinuities)).collect();
+        Self { entries, told: told.collect() }
     }
 
     /// Discontinuities before segment `number`, at least: no segment has more than one.
     pub(super) fn before(&self, number: SegmentNumber) -> u64 {
-        let ahead =
-            |(of, count): &(SegmentNumber, u64)| Some(count.saturating_sub(of.0.checked_sub(number.0)?));
-        let read = self.entries.iter().filter_map(ahead).max().unwrap_or(0);
+        let counted = |(of, before, with): &(SegmentNumber, u64, u64)| match of.0.checked_sub(number.0) {
+            Some(ahead) => before.saturating_sub(ahead),
+            None => *with,
+        };
+        let read = self.entries.iter().map(counted).max().unwrap_or(0);
         let told = self.told.iter().map(|reach| reach.discontinuities_before(number)).max().unwrap_or(0);
         read.max(told)
     }

@@ -83,7 +83,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let (written, is_all) = self.window_of(broadcast, segments).await?;
         let window = places(&written, is_all, segments);
         let written = in_force(written);
-        let counts = Counts::of(&written, situation.reaches(broadcast));
+        let counts = Counts::of(&written, situation.reaches(broadcast).map(|(_, reach)| reach));
         let mut entries = in_window(resolve(written), window);
         entries.drain(..behind_hole(&entries));
         if let Some(first) = entries.first_mut() {

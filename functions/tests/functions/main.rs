@@ -23,6 +23,7 @@ mod hostile;
 mod lifecycle;
 mod openapi;
 mod openapi_bodies;
+mod playlist_forks;
 mod playlist_holes;
 mod playlist_http;
 mod playlist_low_latency;

@@ -24,7 +24,7 @@ use super::table::Table;
 use super::world::{self, Side, clock_a, clock_b};
 
 /// How long the hook client waits for one API.
-const ANSWER_WITHIN: u64 = 4_000;
+pub const ANSWER_WITHIN: u64 = 4_000;
 
 fn context(side: Side) -> Context {
     let clock = if side == Side::A { clock_a } else { clock_b };

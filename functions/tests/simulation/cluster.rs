@@ -27,6 +27,8 @@ pub struct TaskInfo {
     pub up: u64,
     pub frozen: bool,
     pub stopped: bool,
+    /// Until when its heartbeats reach nobody.
+    pub deaf_until: u64,
 }
 
 impl TaskInfo {
@@ -58,7 +60,7 @@ impl StartTasks for Cluster {
         let process = executor::process();
         let is_new = world::with(|world| {
             let (broadcast, frozen, stopped) = (task.broadcast.clone(), false, false);
-            let info = TaskInfo { broadcast, process, up: u64::MAX, frozen, stopped };
+            let info = TaskInfo { broadcast, process, up: u64::MAX, frozen, stopped, deaf_until: 0 };
             let is_new = !world.tasks.contains_key(&task.lease);
             world.tasks.entry(task.lease.clone()).or_insert(info);
             is_new

@@ -51,6 +51,7 @@ fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
     script::calm();
     if SIDES.into_iter().any(|side| encoder::with(side, |encoder| encoder.publishes)) {
         check::settled::becomes_live();
+        check::settled::goes_on();
     }
     SIDES.into_iter().for_each(|side| encoder::with(side, |encoder| encoder.publishes = false));
     check::settled::comes_to_its_end();
@@ -66,7 +67,13 @@ fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
 fn set_up(script: &Script, tells: bool) {
     let setting = &script.setting;
     let (lag, start_delay) = (setting.lag, setting.start_delay);
-    world::reset(World { lag, start_delay, trace: tells.then(Vec::new), ..World::default() });
+    world::reset(World {
+        lag,
+        longest_lag: lag.1,
+        start_delay,
+        trace: tells.then(Vec::new),
+        ..World::default()
+    });
     world::with(|world| {
         world.region_mut(Side::B).skew = setting.skew;
         SIDES.into_iter().for_each(|side| world.region_mut(side).functions = executor::process());

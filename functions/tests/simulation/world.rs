@@ -77,12 +77,16 @@ pub struct World {
     pub partitioned: bool,
     /// Milliseconds that replication takes: at least, at most.
     pub lag: (u64, u64),
+    /// The longest that replication has ever taken.
+    pub longest_lag: u64,
     /// Hook calls of a hundred whose request, and whose answer, are lost.
     pub lossy: u64,
     /// Milliseconds from RunTask to the first heartbeat: at least, at most.
     pub start_delay: (u64, u64),
     /// Until when the bad thing that happened last may show.
     pub disturbed_until: u64,
+    /// Since when nothing is broken any more.
+    pub calm_since: Option<u64>,
     pub violations: Vec<String>,
     /// What happened, if it is to be told.
     pub trace: Option<Vec<String>>,

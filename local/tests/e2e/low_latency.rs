@@ -88,7 +88,7 @@ impl Seeded {
             boot: "boot".into(),
             at: now(),
             health,
-            before: [].into(),
+            before: Vec::new(),
         };
         assert_eq!(self.table.put_beat(&beat).await.unwrap(), Write::Stored);
     }

@@ -85,8 +85,9 @@ impl Situation {
     }
 
     /// How far leases of `broadcast` have come, by region, as far as heartbeats tell.
-    pub fn reaches<'a>(&'a self, broadcast: &'a BroadcastId) -> impl Iterator<Item = (&'a Region, Reach)> {
-        self.beats.iter().filter(move |beat| beat.broadcast == *broadcast).flat_map(Beat::reaches)
+    pub fn reaches(&self, broadcast: &BroadcastId) -> impl Iterator<Item = (Region, Reach)> {
+        let of_it = self.beats.iter().flat_map(Beat::reaches).filter(move |it| it.broadcast == *broadcast);
+        of_it.map(|it| (it.region, it.reach))
     }
 
     /// The newest heartbeat of `lease`.

@@ -123,7 +123,7 @@ pub async fn live<S: ReadLive + WriteLive + WriteBeats>(store: &S, seed: u128) {
         boot: boot.into(),
         at: Timestamp(at),
         health: Health::starting(),
-        before: [].into(),
+        before: Vec::new(),
     };
     assert_eq!(store.put_beat(&beat(2, "one", 1)).await.expect("writes"), Write::Stored);
     assert_eq!(store.put_beat(&beat(2, "one", 2)).await.expect("writes"), Write::Stored);

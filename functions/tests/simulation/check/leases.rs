@@ -19,7 +19,7 @@ const MEANWHILE: u64 = 1_000;
 const LATE: u64 = 120_000;
 
 thread_local! {
-    /// The highest lease that was known of when a lease was granted.
+    /// The other region's highest lease that was known of when a lease was granted.
     static KNOWN: RefCell<BTreeMap<(BroadcastId, Lease), Option<Lease>>> = RefCell::default();
 }
 
@@ -27,14 +27,30 @@ pub fn reset() {
     KNOWN.take();
 }
 
-/// Whether the region that granted `lease` knew of `other`, or of a higher one, then.
-pub fn knew(broadcast: &BroadcastId, lease: &Lease, other: &Lease) -> bool {
-    let granted = (broadcast.clone(), lease.clone());
-    KNOWN.with_borrow(|known| known.get(&granted).is_some_and(|known| known.as_ref() >= Some(other)))
+/// Whether `lease` takes over from `other`, a lease of the other region: it was known of when `lease` was granted, and no
+/// lease of the same region before it was granted with that knowledge.
+pub fn takes_over(broadcast: &BroadcastId, lease: &Lease, other: &Lease) -> bool {
+    KNOWN.with_borrow(|all| {
+        let knew = all.iter().filter(|((of, by), known)| {
+            of == broadcast && by.region == lease.region && known.as_ref() >= Some(other)
+        });
+        knew.map(|((_, by), _)| by).min() == Some(lease)
+    })
+}
+
+/// Whether both regions have granted leases of one broadcast without knowing of each other's.
+pub fn went_apart() -> bool {
+    KNOWN.with_borrow(|all| {
+        let mut pairs = all.iter().flat_map(|(a, known)| all.keys().map(move |b| (a, known, b)));
+        pairs.any(|((of, a), known, (also, b))| {
+            of == also && a.region != b.region && b < a && known.as_ref().is_none_or(|known| known < b)
+        })
+    })
 }
 
 fn note(there: &Situation, broadcast: &BroadcastId, new: &Lease) {
-    let known = there.leases_of(broadcast).max().cloned();
+    let others = there.leases_of(broadcast).filter(|lease| lease.region != new.region);
+    let known = others.max().cloned();
     KNOWN.with_borrow_mut(|all| all.insert((broadcast.clone(), new.clone()), known));
 }
 

@@ -11,6 +11,10 @@ use crate::executor;
 use crate::table::entries;
 use crate::world::{self, Side, violated};
 
+/// What was held up by a partition comes after so long; then the next heartbeat tells, and the segment that is being made
+/// is the last one that does not know.
+const HEARD_WITHIN: u64 = 9_000;
+
 thread_local! {
     /// And when.
     static COMMITTED: RefCell<BTreeMap<(BroadcastId, Lease, SegmentNumber), u64>> = RefCell::default();
@@ -26,14 +30,15 @@ pub fn committed(entry: &Entry) {
         return;
     }
     check_takeover(entry);
+    check_behind(entry);
     let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);
     COMMITTED.with_borrow_mut(|all| {
         all.entry(named).or_insert_with(executor::now);
     });
 }
 
-/// A lease goes on behind all that the other region's leases had written when it came up, whether it saw that or not; if it
-/// could know of those leases at all.
+/// A lease that takes over goes on behind all that the other region's leases had written when it came up, whether it saw
+/// that or not. What they write beyond it because they have not heard of it, it is told: see [`check_behind`].
 fn check_takeover(entry: &Entry) {
     let up = world::with(|world| world.tasks[&entry.lease].up);
     let covered = COMMITTED.with_borrow(|all| {
@@ -43,7 +48,7 @@ fn check_takeover(entry: &Entry) {
                 && lease.region != entry.lease.region
                 && *number >= entry.number
                 && **at < up
-                && leases::knew(of, &entry.lease, lease)
+                && leases::takes_over(of, &entry.lease, lease)
         });
         others.next().map(|((_, lease, number), _)| (lease.clone(), number.0))
     });
@@ -51,6 +56,31 @@ fn check_takeover(entry: &Entry) {
         violated(|| {
             let (new, at) = (&entry.lease, entry.number.0);
             format!("{new} writes {at} although {lease} had written {number} when it came up")
+        });
+    }
+}
+
+/// How long it takes from when all is well until each task has heard of everything.
+pub fn heard_within() -> u64 {
+    HEARD_WITHIN + world::with(|world| world.longest_lag)
+}
+
+/// Once both regions have heard of each other, a task writes behind all that the other region's lower leases have written.
+fn check_behind(entry: &Entry) {
+    let calm_since = world::with(|world| world.calm_since);
+    if calm_since.is_none_or(|since| executor::now() <= since + heard_within()) {
+        return;
+    }
+    let beyond = COMMITTED.with_borrow(|all| {
+        let of_it = all.keys().filter(|(of, lease, _)| {
+            *of == entry.broadcast && *lease < entry.lease && lease.region != entry.lease.region
+        });
+        of_it.map(|(_, _, number)| *number).max().filter(|number| *number >= entry.number)
+    });
+    if let Some(beyond) = beyond {
+        violated(|| {
+            let (lease, number) = (&entry.lease, entry.number.0);
+            format!("{lease} writes {number} although the other region has written up to {}", beyond.0)
         });
     }
 }
@@ -86,19 +116,20 @@ pub fn check_kept(side: Side) {
     }
 }
 
-/// No frame of a session is shown twice, but around the hole that a takeover leaves: what the one before writes there
-/// late, its successor has not seen and makes again.
+/// No frame of a session is shown twice, but around the room that a takeover leaves, also if it was filled: what the one
+/// before writes there late, its successor has not seen and makes again.
 fn check_once(side: Side, line: &[Entry]) {
-    let mut shown: BTreeMap<SessionId, (SegmentNumber, u64)> = BTreeMap::new();
+    let mut shown: BTreeMap<SessionId, (&Entry, u64)> = BTreeMap::new();
     for entry in line.iter().filter(|entry| !entry.open) {
         let length = entry.video.map_or(0, |span| span.duration.ticks / 90);
         let (from, to) = (entry.source.cursor - length, entry.source.cursor);
-        let before = shown.insert(entry.source.session.clone(), (entry.number, to));
-        if before.is_some_and(|(number, until)| number.next() == entry.number && from < until) {
+        let Some((before, until)) = shown.insert(entry.source.session.clone(), (entry, to)) else { continue };
+        let left_room = entry.discontinuities > before.discontinuities + 1;
+        if before.number.next() == entry.number && from < until && !left_room {
             violated(|| {
-                let (number, lease) = (entry.number.0, &entry.lease);
+                let (number, lease, before) = (entry.number.0, &entry.lease, before.number.0);
                 format!(
-                    "{side:?} shows media twice: segment {number} of {lease} begins at {from} ms, shown until {before:?}"
+                    "{side:?} shows media twice: segment {number} of {lease} begins at {from} ms, {before} ends at {until} ms"
                 )
             });
         }

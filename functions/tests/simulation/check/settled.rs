@@ -7,7 +7,7 @@ use headwater_domain::testing::samples;
 use headwater_domain::timeline::resolve;
 use serde_json::json;
 
-use super::{media, playlists, state};
+use super::{leases, media, playlists, state};
 use crate::table::{entries, situation};
 use crate::world::{self, SIDES, Side, violated};
 use crate::{calls, executor};
@@ -17,6 +17,9 @@ use crate::{calls, executor};
 const LIVE_WITHIN: u64 = 300_000;
 /// Without: the reconnect window and the patience with a silent peer, twice a minute, a minute of draining, two sweeps.
 const OVER_WITHIN: u64 = 420_000;
+
+/// Of one that went apart some more segments are looked at.
+const GOES_ON: u64 = 10_000;
 
 /// How often it is looked whether the world has come to rest.
 const LOOK_EVERY: u64 = 3_000;
@@ -66,6 +69,13 @@ pub fn becomes_live() {
         }
         Ok(())
     });
+}
+
+/// What went apart has come together in what viewers are shown, too: that is looked at in [`media`].
+pub fn goes_on() {
+    if leases::went_apart() {
+        executor::run(executor::now() + media::heard_within() + GOES_ON, super::step);
+    }
 }
 
 /// Without any encoder everything comes to its end, in both regions alike.

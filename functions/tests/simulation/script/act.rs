@@ -23,10 +23,19 @@ pub fn act(event: Event) {
             }
         }
         Event::Freeze(time) => freeze(time),
+        Event::Deaf(time) => {
+            if let Some(lease) = newest_task() {
+                let until = executor::now() + time;
+                world::with(|world| world.tasks.get_mut(&lease).unwrap().deaf_until = until);
+            }
+        }
         Event::StartsTake(least, most) => world::with(|world| world.start_delay = (least, most)),
         Event::Lag(least, most) => {
             disturbed(most);
-            world::with(|world| world.lag = (least, most));
+            world::with(|world| {
+                world.lag = (least, most);
+                world.longest_lag = world.longest_lag.max(most);
+            });
         }
         Event::NoCapacity(side, time) => {
             for_a_while(side, time, |region, broken| region.no_capacity = broken)
@@ -99,6 +108,8 @@ pub fn calm() {
         }
         (world.partitioned, world.lossy, world.lag) = (false, 0, (100, 500));
         world.start_delay = (1_000, 5_000);
+        world.tasks.values_mut().for_each(|task| task.deaf_until = 0);
+        world.calm_since = Some(executor::now());
     });
     SIDES.into_iter().for_each(bring_back);
     thaw_all();

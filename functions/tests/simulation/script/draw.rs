@@ -9,6 +9,10 @@ use crate::world::Side;
 /// When the last thing happens, at the latest.
 const LAST_AT: u64 = 60_000;
 const MAX_EVENTS: u64 = 8;
+/// So many of a hundred scripts split the regions: by chance alone both would rarely grant leases apart.
+const GO_APART: u64 = 30;
+/// And so many let two tasks of one region overlap.
+const OVERLAP: u64 = 25;
 
 pub fn draw(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
@@ -31,8 +35,36 @@ pub fn draw(seed: u64) -> Script {
     for _ in 0..dice.between(2, MAX_EVENTS) {
         events.push((dice.between(2_000, LAST_AT), event(dice)));
     }
+    if dice.chance(GO_APART) {
+        go_apart(&mut events, dice);
+    }
+    if dice.chance(OVERLAP) {
+        overlap(&mut events, dice);
+    }
     events.sort_by_key(|(at, _)| *at);
     Script { setting, events }
+}
+
+/// A task that nobody hears of works on beside its successor, which is slow to write.
+fn overlap(events: &mut Vec<(u64, Event)>, dice: &mut Dice) {
+    let from = dice.between(8_000, 30_000);
+    let replaced = from + dice.between(17_000, 22_000);
+    events.extend([(from, Event::Deaf(60_000)), (replaced, Event::Sweep)]);
+    let slow = |side| Event::Throttled(side, 85, 30_000);
+    events.extend([Side::A, Side::B].map(|side| (replaced + dice.between(1_000, 4_000), slow(side))));
+}
+
+/// The regions lose sight of each other with an encoder on either side, and each goes on granting leases.
+fn go_apart(events: &mut Vec<(u64, Event)>, dice: &mut Dice) {
+    let from = dice.between(8_000, 30_000);
+    let time = dice.between(15_000, 60_000);
+    events.push((from, Event::Partition(time)));
+    events.extend([Side::A, Side::B].map(|side| (from + dice.between(0, 6_000), Event::Publish(side))));
+    for _ in 0..dice.between(1, 4) {
+        let side = side(dice);
+        let happens = [Event::KillTask, Event::KillTask, Event::Reconnect(side, 0), Event::Leave(side)];
+        events.push((from + dice.between(0, time), dice.one(&happens)));
+    }
 }
 
 fn side(dice: &mut Dice) -> Side {
@@ -42,7 +74,7 @@ fn side(dice: &mut Dice) -> Side {
 fn event(dice: &mut Dice) -> Event {
     let side = side(dice);
     let seconds = |dice: &mut Dice, least: u64, most: u64| dice.between(least * 1_000, most * 1_000);
-    match dice.between(0, 24) {
+    match dice.between(0, 25) {
         0..=3 => Event::Publish(side),
         4 => Event::Leave(side),
         5 | 6 => {
@@ -73,6 +105,7 @@ fn event(dice: &mut Dice) -> Event {
             let kinds = [Event::Sweep, Event::RevokeKey(side), Event::StopStream(side)];
             dice.one(&kinds)
         }
-        _ => Event::RegionLost(side, seconds(dice, 5, 60)),
+        23 => Event::RegionLost(side, seconds(dice, 5, 60)),
+        _ => Event::Deaf(seconds(dice, 20, 60)),
     }
 }

@@ -32,6 +32,8 @@ pub enum Event {
     Reconnect(Side, u64),
     KillTask,
     Freeze(u64),
+    /// The newest task works on, but no heartbeat of its is answered.
+    Deaf(u64),
     StartsTake(u64, u64),
     NoCapacity(Side, u64),
     /// So many of a hundred hook calls.

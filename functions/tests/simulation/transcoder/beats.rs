@@ -8,6 +8,7 @@ use headwater_domain::hooks::{Heartbeat, TranscoderBeat, TranscoderOrder};
 use super::Task;
 use crate::calls;
 use crate::executor::{self, sleep};
+use crate::world;
 
 /// Without an answer for so long a task gives up.
 const ABANDONED_AFTER: u64 = 300_000;
@@ -49,5 +50,9 @@ pub(super) async fn say(task: &Task) -> Option<TranscoderOrder> {
         boot: task.boot.clone(),
         health: task.state.borrow().health.clone(),
     };
+    if world::with(|world| world.tasks[&task.lease].deaf_until > executor::now()) {
+        sleep(calls::ANSWER_WITHIN).await;
+        return None;
+    }
     calls::ask(task.side, "/hooks/heartbeat", &Heartbeat::Transcoder(beat)).await
 }

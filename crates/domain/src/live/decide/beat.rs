@@ -72,12 +72,12 @@ const MARGIN: u64 = 2;
 pub fn behind(situation: &Situation, beat: &TranscoderBeat) -> Option<Behind> {
     // One that has written nothing yet learns where the timeline stands.
     let own = beat.health.reach()?;
-    let others = situation.reaches(&beat.broadcast).filter(|(region, _)| **region != beat.lease.region);
+    let others = situation.reaches(&beat.broadcast).filter(|(region, _)| *region != beat.lease.region);
     let (segment, discontinuities) = others
         .map(|(_, reach)| (reach.segment, reach.discontinuities()))
         .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))?;
     let is_passed = segment > own.segment || discontinuities > own.discontinuities();
-    is_passed.then_some(Behind { segment: SegmentNumber(segment.0 + MARGIN), discontinuities })
+    is_passed.then_some(Behind { segment: SegmentNumber(segment.0.saturating_add(MARGIN)), discontinuities })
 }
 
 /// What stored beat follows from a heartbeat.
@@ -89,7 +89,7 @@ pub fn record_beat(
     now: Timestamp,
 ) -> Beat {
     let there = situation.beats.iter().find(|there| there.region == *region);
-    let there = there.filter(|there| there.broadcast == beat.broadcast);
+    let before = there.map(|there| there.kept_for(&beat.broadcast, &beat.lease));
     Beat {
         stream: beat.stream.clone(),
         region: region.clone(),
@@ -98,6 +98,6 @@ pub fn record_beat(
         boot,
         at: now,
         health: beat.health.clone(),
-        before: there.map(|there| there.kept_for(&beat.lease)).unwrap_or_default(),
+        before: before.unwrap_or_default(),
     }
 }

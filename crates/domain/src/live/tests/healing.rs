@@ -125,3 +125,43 @@ fn a_lease_is_above_one_of_which_only_a_heartbeat_has_come() {
     let stopped = Occasion::TaskStopped { lease, reason: "fenced".into() };
     assert_eq!(world.tend_at(&region_a(), &stopped).unwrap().start.unwrap().lease.number.0, 8);
 }
+
+#[test]
+fn a_task_is_told_what_the_other_region_has_written_beyond_it_and_nothing_of_its_own() {
+    let mut world = World::new();
+    world.publish(1);
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let health = |segment, discontinuities| {
+        let mut health = Health::starting();
+        health.committed(SegmentNumber(segment), discontinuities);
+        health
+    };
+    let beat = |health: Health| TranscoderBeat {
+        stream: stream().id,
+        broadcast: world.situation.broadcast().cloned().unwrap(),
+        lease: lease.clone(),
+        boot: Secret::new("boot"),
+        health,
+    };
+    let stored = |region: &Region, of: &Lease, health: Health| {
+        let beat = TranscoderBeat { lease: of.clone(), ..beat(health) };
+        decide::record_beat(region, &Situation::default(), &beat, "boot".into(), world.now)
+    };
+    let of_b = Lease { number: LeaseNumber(0), region: region_b(), nonce: Nonce::from_random(1) };
+    let ahead = stored(&region_a(), &lease, health(90, 9));
+    let beside = |others: Vec<Beat>| Situation { beats: others, ..world.situation.clone() };
+    let told = |situation: &Situation, segment, discontinuities| {
+        let behind = decide::behind(situation, &beat(health(segment, discontinuities)))?;
+        Some((behind.segment.0, behind.discontinuities))
+    };
+    assert_eq!(told(&beside(vec![ahead.clone()]), 20, 3), None, "its own, come late");
+    let apart = beside(vec![ahead, stored(&region_b(), &of_b, health(50, 7))]);
+    assert_eq!(told(&apart, 20, 3), Some((52, 7)));
+    assert_eq!(told(&apart, 60, 3), Some((52, 7)));
+    assert_eq!((told(&apart, 53, 7), told(&apart, 53, 8)), (None, None));
+    assert_eq!(decide::behind(&apart, &beat(Health::starting())), None, "it learns where to begin");
+    // Also once its own beat has taken the other's place.
+    let taken = beat(health(21, 3));
+    let kept = decide::record_beat(&region_b(), &apart, &taken, "boot".into(), world.now);
+    assert_eq!(told(&beside(vec![kept]), 21, 3), Some((52, 7)));
+}

@@ -136,3 +136,12 @@ fn a_segment_that_was_only_begun_behind_a_hole_is_given_up() {
     }
     assert_eq!(at(vec![written(7), begun]).source, written(7).source, "its media is read again");
 }
+
+#[test]
+fn what_regions_counted_apart_is_not_counted_down() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    let of_b = Entry { lease: lease(2, b), discontinuities: 15, ..written(5) };
+    let mine = Entry { lease: lease(3, a.clone()), discontinuities: 1, ..written(9) };
+    let point = resume(&lease(4, a.clone()), &a, vec![of_b, mine], &[], Duration::ZERO).unwrap();
+    assert_eq!((point.next.0, point.discontinuities), (10, 15));
+}
