@@ -232,6 +232,9 @@ pub enum TranscoderOrder {
     Transcode {
         /// The media.
         source: Source,
+        /// Sessions before that one, oldest first, of which this lease has read nothing: they are read to their ends first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<Source>,
         /// How to transcode.
         settings: Box<TranscodeSettings>,
         /// Where the timeline stands, for the first run of a lease; `None` if nothing was committed yet.

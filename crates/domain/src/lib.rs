@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod part;
 pub mod ports;
 pub mod ration;
+pub mod reading;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

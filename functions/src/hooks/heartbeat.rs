@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use headwater_domain::Timestamp;
 use headwater_domain::hooks::{
-    GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat, TranscoderOrder,
+    Gateway, GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat,
+    TranscoderOrder,
 };
 use headwater_domain::live::decide::{self, BeatOutcome};
 use headwater_domain::live::{SessionSeat, Situation};
 use headwater_domain::ports::{PortResult, StartTasks, Write};
 use headwater_domain::timeline::{ResumePoint, Takeover};
+use headwater_domain::{SessionId, Timestamp};
 use http::StatusCode;
 
 use super::{HookTable, HooksFunction};
@@ -87,15 +88,22 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             None => self.resume(beat, situation, session.started_at).await?,
             Some(_) => None,
         };
-        let url = format!("{}/sources/{}", session.gateway.source.trim_end_matches('/'), session.id);
-        let token = self.signing.source_token(&session.id, self.context.now() + SOURCE_TOKEN_FOR);
+        let earlier = decide::unread(&session, beat, resume.as_ref());
+        let earlier = earlier.into_iter().map(|one| self.source(&one.id, &one.gateway)).collect();
         Ok(TranscoderOrder::Transcode {
-            source: Source { session: session.id, url, token },
+            source: self.source(&session.id, &session.gateway),
+            earlier,
             settings: Box::new(session.settings.transcode()),
             resume: resume.map(Box::new),
             started_at: session.started_at,
             behind: decide::behind(situation, beat),
         })
+    }
+
+    fn source(&self, session: &SessionId, gateway: &Gateway) -> Source {
+        let url = format!("{}/sources/{session}", gateway.source.trim_end_matches('/'));
+        let token = self.signing.source_token(session, self.context.now() + SOURCE_TOKEN_FOR);
+        Source { session: session.clone(), url, token }
     }
 
     async fn resume(

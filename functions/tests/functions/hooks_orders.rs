@@ -1,10 +1,11 @@
 //! The heartbeat hook: what gateways and transcoders are told to do, in one region and across both.
 
 use headwater_domain::beat::{Activity, Health};
-use headwater_domain::hooks::{GatewayOrders, Secret, SessionOrder, TranscoderOrder};
+use headwater_domain::hooks::{GatewayOrders, Secret, SessionOrder, Source, TranscoderOrder};
 use headwater_domain::live::State;
+use headwater_domain::stream::ColdStart;
 use headwater_domain::testing::samples;
-use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber};
+use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber, SessionId};
 use serde_json::json;
 
 use crate::support::{Event, REVISION, World, flowing, later, now, read_out, signing};
@@ -94,9 +95,10 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
     let world = World::seeded().await;
     let session = world.allowed(1).await;
     let order = world.beat(&session, &world.lease().await, "boot", Health::starting()).await;
-    let TranscoderOrder::Transcode { source, settings, resume, started_at, behind } = order else {
+    let TranscoderOrder::Transcode { source, earlier, settings, resume, started_at, behind } = order else {
         panic!("{order:?}")
     };
+    assert_eq!(earlier, []);
     assert_eq!(source.session, session.session);
     assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", session.session), "one slash");
     assert_eq!(*settings, samples::stream().settings.transcode());
@@ -114,6 +116,69 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
         signing().opens_source(source.token.expose(), &session.session, now()),
         "each beat has a fresh one"
     );
+}
+
+/// Sessions that an order names, each with a token that opens it; the one that publishes is the last.
+fn named(order: TranscoderOrder) -> Vec<SessionId> {
+    let TranscoderOrder::Transcode { source, earlier, .. } = order else { panic!("{order:?}") };
+    let sources = earlier.into_iter().chain([source]);
+    let opened = |source: Source| {
+        assert!(signing().opens_source(source.token.expose(), &source.session, now()));
+        assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", source.session));
+        source.session
+    };
+    sources.map(opened).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_comes_up_late_reads_the_sessions_that_came_and_went_before_it() {
+    let world = World::seeded().await;
+    let mut sessions = Vec::new();
+    for number in 1..=3 {
+        sessions.push(world.allowed(number).await);
+        later(10);
+    }
+    let ids: Vec<_> = sessions.iter().map(|session| session.session.clone()).collect();
+    let (last, lease) = (&sessions[2], world.lease().await);
+    let health = |session: Option<usize>, lost: bool| Health {
+        session: session.map(|at| ids[at].clone()),
+        source_lost_since: lost.then(now),
+        ..Health::starting()
+    };
+    let order = async |session, lost| named(world.beat(last, &lease, "boot", health(session, lost)).await);
+    assert_eq!(order(None, false).await, ids, "it has read nothing yet");
+    assert_eq!(order(Some(0), false).await, ids[1..], "what it has begun is its own business");
+    assert_eq!(order(Some(1), true).await, ids[2..]);
+    assert_eq!(order(Some(2), false).await, ids[2..]);
+    // A lease after it begins where it ended, which is in the second.
+    let mut entry = samples::entry(1, 0);
+    (entry.broadcast, entry.lease, entry.source.session) =
+        (last.broadcast.clone(), lease.clone(), ids[1].clone());
+    world.put(entry).await;
+    later(16);
+    assert_eq!(world.sweep().await.acted, 1);
+    let starting = world.beat(last, &world.lease().await, "boot 2", Health::starting()).await;
+    assert_eq!(named(starting), ids[1..]);
+}
+
+#[tokio::test]
+async fn only_so_many_sessions_are_remembered() {
+    let world = World::seeded().await;
+    let mut last = world.allowed(1).await;
+    for number in 2..=9 {
+        last = world.allowed(number).await;
+    }
+    let order = world.beat(&last, &world.lease().await, "boot", Health::starting()).await;
+    assert_eq!(named(order), [5, 6, 7, 8, 9].map(SessionId::from_random));
+}
+
+#[tokio::test]
+async fn who_starts_at_the_live_edge_does_not_read_what_is_older() {
+    let world = World::with(|stream| stream.settings.cold_start = ColdStart::LiveEdge).await;
+    world.allowed(1).await;
+    let last = world.allowed(2).await;
+    let order = world.beat(&last, &world.lease().await, "boot", Health::starting()).await;
+    assert_eq!(named(order), [last.session]);
 }
 
 #[tokio::test]

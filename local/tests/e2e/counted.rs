@@ -22,6 +22,17 @@ const COLUMN: usize = WIDTH / BITS;
 
 /// Publishes numbered pictures and a tone in real time, with a GOP of so many pictures at 25 a second.
 pub(crate) fn publish(url: &str, gop: u32) -> Running {
+    publish_until(url, gop, None)
+}
+
+/// The same for so many seconds.
+pub(crate) fn publish_for(url: &str, gop: u32, seconds: u32) -> Running {
+    publish_until(url, gop, Some(seconds))
+}
+
+fn publish_until(url: &str, gop: u32, seconds: Option<u32>) -> Running {
+    let length = seconds.map(|seconds| ["-t".to_owned(), seconds.to_string()]);
+    let length: Vec<_> = length.iter().flatten().map(String::as_str).collect();
     let picture = format!(
         "color=c=gray:s={WIDTH}x{HEIGHT}:r=25,geq=lum='16+219*mod(floor(N/pow(2,floor(X/{COLUMN}))),2)':cb=128:cr=128"
     );
@@ -30,7 +41,9 @@ pub(crate) fn publish(url: &str, gop: u32) -> Running {
         ["-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", "-i", &picture].as_slice(),
         &["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"],
         &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p"],
-        &["-g", &gop, "-b:v", "200k", "-c:a", "aac", "-ac", "2", "-b:a", "64k", "-f", "flv", url],
+        &["-g", &gop, "-b:v", "200k", "-c:a", "aac", "-ac", "2", "-b:a", "64k"],
+        &length,
+        &["-f", "flv", url],
     ]
     .concat();
     Running::start("ffmpeg", &arguments)

@@ -62,6 +62,7 @@ impl Seeded {
             key_expires_at: None,
             accepted_at: now(),
             settings: StreamSettings::default(),
+            earlier: Vec::new(),
         };
         let (broadcast, lease) = (seeded.broadcast.clone(), seeded.lease.clone());
         let lease = LeaseSeat { lease, broadcast, granted_at: now(), crossed: None, failures: 0 };

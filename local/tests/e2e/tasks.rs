@@ -317,3 +317,32 @@ async fn after_a_start_that_takes_long_everything_is_there() {
     encoder.kill().await;
     platform.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_came_and_went_before_the_task_are_all_there() {
+    let platform = Platform::start().await;
+    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Slow(Duration::from_secs(15))).await.unwrap();
+    let stream = platform.create(kept("auto", "standard")).await;
+    let address = platform.rtmp(0, &stream.key);
+    // Each encoder counts its pictures from 0.
+    for _ in 0..2 {
+        let (left, said) = counted::publish_for(&address, 25, 4).end().await;
+        assert!(left, "{said}");
+    }
+    let encoder = counted::publish(&address, 25);
+    let path = path_of(&platform, &stream).await;
+    let playlist = platform
+        .media_until(&path, |playlist| {
+            let broken: Vec<_> = breaks(playlist).iter().map(|(_, broken)| *broken).collect();
+            broken.iter().filter(|broken| **broken).count() == 2
+                && broken.iter().rev().take_while(|broken| !**broken).count() >= 2
+        })
+        .await;
+    let numbers = platform.numbers("180p", &playlist).await;
+    let sessions: Vec<_> = numbers.chunk_by(|before, next| *next == before + 1).collect();
+    let [first, second, third] = sessions[..] else { panic!("{numbers:?}") };
+    let whole: Vec<_> = (0..100).collect();
+    assert_eq!((first, second, third[0]), (&whole[..], &whole[..], 0), "all of each");
+    encoder.kill().await;
+    platform.stop().await;
+}

@@ -6,9 +6,10 @@ use headwater_domain::beat::Activity;
 use headwater_domain::hooks::{Behind, Secret, Source, TranscoderOrder};
 use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
+use headwater_domain::reading::Reading;
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::timeline::ResumePoint;
-use headwater_domain::{BroadcastId, Lease, SessionId};
+use headwater_domain::{BroadcastId, Lease};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,14 +24,19 @@ use super::upload::Uploader;
 use super::vitals::Vitals;
 use crate::metrics::write_until;
 
-/// A source that was replaced by another may say what it still has for so long.
+/// A source that was replaced by another is left behind when it has been silent for so long,
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
-/// A task that is told to stop reads what the gateway still has, for so long: a cold start's backlog fits.
-const DRAIN: Duration = Duration::from_secs(60);
+/// or does not answer at once.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// A task that is told to stop, or to read another source, reads what the gateway still has, for so long: a cold start's
+/// backlog fits.
+pub(super) const DRAIN: Duration = Duration::from_secs(60);
 /// Pause after the source could not be read.
 const RETRY: Duration = Duration::from_millis(500);
 /// Failures in a row after which a task that is told to stop does not try its source again.
 const MAX_MISSES: u32 = 4;
+/// And one that another source waits for.
+const MAX_MISSES_REPLACED: u32 = 2;
 
 /// How a task left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +88,12 @@ enum Wanted {
 #[derive(Debug, Clone)]
 struct Work {
     source: Source,
+    terms: Terms,
+}
+
+/// What orders say of sources in general.
+#[derive(Debug, Clone)]
+struct Terms {
     settings: TranscodeSettings,
     resume: Option<ResumePoint>,
 }
@@ -126,8 +138,8 @@ where
             vitals,
             author: Author::new(self.broadcast.clone(), self.lease.clone(), told),
             behind,
-            last: None,
-            finished: None,
+            reading: Reading::default(),
+            terms: None,
             broken: None,
             drain_until: None,
             failures: 0,
@@ -156,14 +168,14 @@ pub(super) struct Worker<H, T, M> {
     pub(super) author: Author,
     /// Tells the author, which may be at work in a run, what it must go on behind.
     behind: watch::Sender<Option<Behind>>,
-    /// The source that was ordered last.
-    last: Option<Work>,
+    /// The sources that were ordered,
+    pub(super) reading: Reading,
+    /// and what else was.
+    terms: Option<Terms>,
     /// Told to stop: until then what the gateway still has is read.
     pub(super) drain_until: Option<Instant>,
     /// A run that broke off and was not taken up again.
     pub(super) broken: Option<BrokenRun>,
-    /// The last session that was read to its end.
-    pub(super) finished: Option<SessionId>,
     /// Runs in a row that came to nothing.
     pub(super) failures: u32,
     /// Requests and runs in a row that broke off.
@@ -185,17 +197,24 @@ where
             let worked = match wanted {
                 _ if self.turns_away(&wanted) => self.finish_broken().await?,
                 Wanted::Exit(exit) => Worked::Exit(exit),
-                Wanted::Read(work) if !self.is_finished(&work.source) => {
-                    self.author.begin(work.resume.clone());
-                    self.read(&work.source, &work.settings).await?
+                Wanted::Read(work) => {
+                    if self.reading.begin(&work.source.session) {
+                        self.failures = 0;
+                    }
+                    self.author.begin(work.terms.resume);
+                    self.read(&work.source, &work.terms.settings).await?
                 }
-                Wanted::Read(_) | Wanted::Nothing => Worked::Done,
+                Wanted::Nothing => Worked::Done,
             };
             self.misses = if matches!(worked, Worked::Later) { self.misses + 1 } else { 0 };
             match worked {
                 Worked::Exit(exit) => return Ok(exit),
+                Worked::Done if self.reading.next().is_some() => {}
                 // Nothing more to wait for.
                 Worked::Done if self.drain_until.is_some() => return Ok(Exit::Over),
+                Worked::Later if self.reading.is_replaced() && self.misses >= MAX_MISSES_REPLACED => {
+                    self.give_up();
+                }
                 Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => {
                     return Ok(Exit::Over);
                 }
@@ -224,32 +243,31 @@ where
             }
             TranscoderOrder::Stop { .. } | TranscoderOrder::Fenced => {}
             TranscoderOrder::Wait => self.drain_until = None,
-            TranscoderOrder::Transcode { source, settings, resume, behind, .. } => {
+            TranscoderOrder::Transcode { source, earlier, settings, resume, behind, .. } => {
                 self.drain_until = None;
                 if behind.is_some() {
                     self.behind.send_if_modified(|told| std::mem::replace(told, *behind) != *behind);
                 }
-                if self.last.as_ref().is_none_or(|last| last.source.session != source.session) {
-                    self.failures = 0;
-                }
-                self.last = Some(Work {
-                    source: source.clone(),
-                    settings: (**settings).clone(),
-                    resume: resume.as_deref().cloned(),
-                });
+                self.reading.order(earlier, source);
+                self.terms =
+                    Some(Terms { settings: (**settings).clone(), resume: resume.as_deref().cloned() });
             }
         }
         Some(order)
     }
 
-    fn is_finished(&self, source: &Source) -> bool {
-        self.finished.as_ref() == Some(&source.session)
+    /// What is being read is left behind: another source waits.
+    pub(super) fn give_up(&mut self) {
+        if let Some(source) = self.reading.next().cloned() {
+            tracing::warn!(session = %source.session, "another source has replaced it; left behind");
+            self.reading.finish(&source.session);
+        }
     }
 
     fn wanted(&mut self) -> Wanted {
         let rest = match self.newest_order() {
             None => None,
-            Some(TranscoderOrder::Transcode { .. }) => self.last.clone(),
+            Some(TranscoderOrder::Transcode { .. }) => self.rest(),
             Some(TranscoderOrder::Wait) => {
                 self.vitals.update(|health| health.activity = Activity::Waiting);
                 // The publisher is gone; what it sent before may not all be read.
@@ -269,9 +287,9 @@ where
         rest.map_or(Wanted::Nothing, |work| Wanted::Read(Box::new(work)))
     }
 
-    /// The last source, unless it was read to its end.
+    /// The source that was not read to its end.
     fn rest(&self) -> Option<Work> {
-        self.last.clone().filter(|work| !self.is_finished(&work.source))
+        Some(Work { source: self.reading.next()?.clone(), terms: self.terms.clone()? })
     }
 
     /// Whether the run that broke off will not be taken up again.
@@ -293,7 +311,9 @@ where
     /// Whether the newest order leaves `source` to be read.
     fn goes_on(&mut self, source: &Source) -> bool {
         match self.newest_order() {
-            Some(TranscoderOrder::Transcode { source: next, .. }) => next.session == source.session,
+            Some(TranscoderOrder::Transcode { .. }) => {
+                self.reading.next().is_some_and(|next| next.session == source.session)
+            }
             Some(TranscoderOrder::Wait | TranscoderOrder::Stop { .. }) => true,
             Some(TranscoderOrder::Fenced) | None => false,
         }
@@ -305,9 +325,17 @@ where
         let live = settings.from_live_edge && self.author.is_fresh();
         let opening = client.open(source, self.author.after(&source.session), live);
         tokio::pin!(opening);
+        let mut replaced = None;
         let opened = loop {
+            if self.reading.is_replaced() {
+                replaced = replaced.or_else(|| Some(Instant::now() + ANSWERS_WITHIN));
+            }
             tokio::select! {
                 opened = &mut opening => break opened,
+                () = reached(replaced) => {
+                    self.give_up();
+                    return Ok(Worked::Again);
+                }
                 () = self.task.leave.cancelled() => return Ok(Worked::Exit(Exit::Left)),
                 () = reached(self.drain_until) => return Ok(Worked::Exit(Exit::Over)),
                 changed = self.orders.changed() => {
@@ -337,7 +365,7 @@ where
             Ok(Opened::Gone) => {
                 tracing::info!(session = %source.session, "the session has ended");
                 self.broken = None;
-                self.finished = Some(source.session.clone());
+                self.reading.finish(&source.session);
                 self.vitals.source_lost(&source.session, None);
                 Ok(Worked::Done)
             }
@@ -346,13 +374,17 @@ where
                 self.vitals.source_lost(&source.session, Some(error.to_string()));
                 let ordered = matches!(
                     &*self.orders.borrow(),
-                    Some(TranscoderOrder::Transcode { source: next, .. }) if next.session == source.session
+                    Some(TranscoderOrder::Transcode { source: newest, .. }) if newest.session == source.session
                 );
                 // While it is ordered its gateway may only be out of reach.
                 if (error.is_final() || !ordered)
                     && let exit @ Worked::Exit(_) = self.finish_broken().await?
                 {
                     return Ok(exit);
+                }
+                if error.is_final() && self.reading.is_replaced() {
+                    self.give_up();
+                    return Ok(Worked::Again);
                 }
                 Ok(Worked::Later)
             }

@@ -16,7 +16,7 @@ use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
 use super::engine;
 use super::kept::Kept;
 use super::source::{RunHead, reader};
-use super::task::{Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
+use super::task::{DRAIN, Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
 use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
 
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
@@ -143,7 +143,7 @@ where
         };
         let mut exit = None;
         let (mut finished, mut stopped) = (None, None);
-        let mut replaced = None;
+        let mut replaced = self.reading.is_replaced().then(Instant::now);
         let mut left_behind = false;
         // Both, for what the engine has made may still be on its way when the fence comes.
         let (ended, author, stopped) = loop {
@@ -151,7 +151,7 @@ where
                 (Some((ended, author)), Some(stopped)) => break (ended, author, stopped),
                 unfinished => unfinished,
             };
-            let deadline = self.drain_until.into_iter().chain(replaced).min();
+            let until = self.reads_until(replaced, kept);
             tokio::select! {
                 made = &mut engine, if finished.is_none() => finished = Some(made?),
                 outcome = &mut committing, if stopped.is_none() => {
@@ -163,14 +163,12 @@ where
                     cancel.finish();
                 }
                 changed = self.orders.changed(), if exit != Some(Exit::Fenced) => match self.newest_order() {
-                    Some(TranscoderOrder::Transcode { source: next, .. }) if changed.is_ok() => {
-                        if next.session == source.session {
-                            access.send_replace(next);
-                            replaced = None;
-                        } else {
-                            // Orders come with every heartbeat: the time runs from the first that says so.
-                            replaced = replaced.or_else(|| Some(Instant::now() + LAST_WORDS));
+                    Some(TranscoderOrder::Transcode { .. }) if changed.is_ok() => {
+                        if let Some(renewed) = self.reading.next().filter(|next| next.session == source.session) {
+                            access.send_replace(renewed.clone());
                         }
+                        // Orders come with every heartbeat: the time runs from the first that says so.
+                        replaced = replaced.or_else(|| self.reading.is_replaced().then(Instant::now));
                     }
                     // The gateway closes the session: what it has of it is read to its end, within limits.
                     Some(TranscoderOrder::Stop { .. } | TranscoderOrder::Wait) if changed.is_ok() => {}
@@ -181,10 +179,12 @@ where
                         cancel.abort();
                     }
                 },
-                () = reached(deadline), if finished.is_none() && exit.is_none() && !left_behind => {
-                    tracing::warn!(session = %source.session, "the source does not end; left behind");
-                    left_behind = true;
-                    cancel.finish();
+                () = reached(until), if finished.is_none() && exit.is_none() && !left_behind => {
+                    // If it has not spoken meanwhile.
+                    if self.reads_until(replaced, kept).is_some_and(|at| at <= Instant::now()) {
+                        left_behind = true;
+                        cancel.finish();
+                    }
                 }
             }
         };
@@ -201,7 +201,17 @@ where
         if made_media {
             self.failures = 0;
         }
+        if left_behind && self.reading.is_replaced() {
+            self.give_up();
+        }
         Ok(ControlFlow::Continue(ended))
+    }
+
+    /// Until when a source is read that does not end: if another one has replaced it, or if the task is to stop.
+    fn reads_until(&self, replaced: Option<Instant>, kept: &Kept) -> Option<Instant> {
+        let silent = replaced.map(|since| kept.touched().map_or(since, |at| at.max(since)) + LAST_WORDS);
+        let long = replaced.map(|since| since + DRAIN);
+        self.drain_until.into_iter().chain(silent).chain(long).min()
     }
 
     /// What follows from how a run has ended; before it, the session had been read up to `before`.
@@ -255,7 +265,7 @@ where
         self.failures += 1;
         if error.kind() == ErrorKind::Source || self.failures >= MAX_FAILURES {
             // Asking for the same bytes again would bring the same; a new session may be better.
-            self.finished = Some(session.clone());
+            self.reading.finish(session);
             self.vitals.source_lost(session, Some(error.to_string()));
             return Worked::Done;
         }

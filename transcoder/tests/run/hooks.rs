@@ -22,6 +22,8 @@ use crate::support::{PATIENCE, settings};
 pub(crate) enum Say {
     /// Read this session.
     Transcode(SessionId),
+    /// Read these, one after the other.
+    Backlog(Vec<SessionId>),
     Wait,
     Stop,
     Fenced,
@@ -93,7 +95,29 @@ impl FakeHooks {
         tokio::time::timeout(PATIENCE, came).await.expect("heartbeats").unwrap();
     }
 
-    async fn transcode(&self, beat: &TranscoderBeat, session: SessionId) -> TranscoderOrder {
+    /// As the real hooks do: a new token each time.
+    fn source(&self, session: SessionId) -> Source {
+        let token = Secret::new((self.issued.fetch_add(1, Ordering::SeqCst) + 1).to_string());
+        let url = format!("{}/sources/{session}", self.base);
+        Source { session, url, token }
+    }
+
+    /// Those before the last are named until one of them is read, as the real hooks do.
+    async fn backlog(&self, beat: &TranscoderBeat, mut sessions: Vec<SessionId>) -> TranscoderOrder {
+        let begun = beat.health.session.as_ref();
+        let place = sessions.iter().position(|session| Some(session) == begun);
+        let unread = place.map_or(0, |at| (at + 1).min(sessions.len() - 1));
+        let last = sessions.pop().expect("a session");
+        let earlier = sessions.drain(..).skip(unread).map(|session| self.source(session)).collect();
+        self.transcode(beat, earlier, last).await
+    }
+
+    async fn transcode(
+        &self,
+        beat: &TranscoderBeat,
+        earlier: Vec<Source>,
+        session: SessionId,
+    ) -> TranscoderOrder {
         let resume = match beat.health.segment {
             Some(_) => None,
             None => {
@@ -109,11 +133,9 @@ impl FakeHooks {
                 takeover.resume(Timestamp(1)).map(Box::new)
             }
         };
-        // As the real hooks do: a new token each time.
-        let token = Secret::new((self.issued.fetch_add(1, Ordering::SeqCst) + 1).to_string());
-        let url = format!("{}/sources/{session}", self.base);
         TranscoderOrder::Transcode {
-            source: Source { session, url, token },
+            source: self.source(session),
+            earlier,
             settings: Box::new(self.settings.lock().unwrap().clone()),
             resume,
             started_at: Timestamp(1),
@@ -146,7 +168,8 @@ impl Hooks for FakeHooks {
         }
         let say = self.say.lock().unwrap().clone();
         Ok(match say {
-            Say::Transcode(session) => self.transcode(beat, session).await,
+            Say::Transcode(session) => self.transcode(beat, Vec::new(), session).await,
+            Say::Backlog(sessions) => self.backlog(beat, sessions).await,
             Say::Wait => TranscoderOrder::Wait,
             Say::Stop => TranscoderOrder::Stop { reason: "the test says so".into() },
             Say::Fenced => TranscoderOrder::Fenced,

@@ -92,6 +92,59 @@ async fn a_replaced_source_that_does_not_end_is_left_behind() {
 }
 
 #[tokio::test]
+async fn a_replaced_source_that_has_more_to_say_is_read_to_its_end() {
+    let (rig, running) = live(3_000).await;
+    rig.source.put(&session(2), vec![Run::of(source()).started(1_009_000)], true);
+    rig.hooks.say(Say::Transcode(session(2)));
+    // For longer than a silent one is waited for, and never as long without a word: a heartbeat is two seconds.
+    for millis in [3_800, 4_600, 5_400, 6_200] {
+        rig.hooks.more(1).await;
+        rig.source.change(&session(1), |session| session.runs[0].until = millis);
+    }
+    rig.source.release(&session(1));
+    rig.read_out(running, &session(2)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES, FRAMES]);
+}
+
+#[tokio::test]
+async fn sessions_that_came_and_went_before_the_task_are_read_one_after_the_other() {
+    let rig = rig(Say::Backlog([1, 2, 3].map(session).to_vec())).await;
+    for (number, started) in [(1, 1_000_000), (2, 1_010_000), (3, 1_020_000)] {
+        rig.source.put(&session(number), vec![Run::of(source()).started(started)], true);
+    }
+    rig.read_out(rig.start(1), &session(3)).await.unwrap();
+    let line = rig.line().await;
+    rig.shows(&line, &[FRAMES, FRAMES, FRAMES]);
+    assert_eq!(line.iter().filter(|entry| entry.discontinuity).count(), 2);
+    assert_eq!(rig.source.reads().iter().filter(|after| **after == 0).count(), 3, "each is begun once");
+}
+
+#[tokio::test]
+async fn sessions_before_that_nobody_keeps_any_more_hold_nothing_up() {
+    let rig = rig(Say::Backlog([1, 2, 3].map(session).to_vec())).await;
+    // Of the first nobody knows, the second says nothing and does not end.
+    rig.source.put(&session(2), vec![], false);
+    rig.source.put(&session(3), vec![Run::of(source())], true);
+    rig.read_out(rig.start(1), &session(3)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+}
+
+#[tokio::test]
+async fn a_lease_goes_on_in_the_session_that_the_one_before_it_read_and_then_reads_the_next() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![Run::of(source()).until(4_700)], false);
+    let first = rig.start(1);
+    rig.timeline.committed(&first.lease, 1).await;
+    first.leave.cancel();
+    assert_eq!(first.end().await.unwrap(), Exit::Left);
+    rig.source.release(&session(1));
+    rig.source.put(&session(2), vec![Run::of(source()).started(1_010_000)], true);
+    rig.hooks.say(Say::Backlog([1, 2].map(session).to_vec()));
+    rig.read_out(rig.start(2), &session(2)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES, FRAMES]);
+}
+
+#[tokio::test]
 async fn the_publisher_gone_what_it_sent_is_read() {
     let (rig, running) = live(3_000).await;
     rig.hooks.say(Say::Wait);

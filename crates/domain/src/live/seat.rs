@@ -75,6 +75,31 @@ pub struct SessionSeat {
     pub accepted_at: Timestamp,
     /// The stream's settings at that time; they hold for the session.
     pub settings: StreamSettings,
+    /// Sessions of the broadcast before it, oldest first: a task that comes up late reads them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierSession>,
+}
+
+/// Sessions before the current one that are remembered: an encoder that reconnects every half minute while a task takes
+/// its two minutes to start.
+const MAX_EARLIER_SESSIONS: usize = 4;
+
+/// A session that another one has replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Where its media is.
+    pub gateway: Gateway,
+}
+
+impl SessionSeat {
+    /// What its successor in the same broadcast remembers.
+    pub fn passed_on(&self) -> Vec<EarlierSession> {
+        let own = EarlierSession { id: self.id.clone(), gateway: self.gateway.clone() };
+        let dropped = (self.earlier.len() + 1).saturating_sub(MAX_EARLIER_SESSIONS);
+        self.earlier.iter().skip(dropped).cloned().chain([own]).collect()
+    }
 }
 
 /// A granted lease.

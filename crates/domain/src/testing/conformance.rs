@@ -97,6 +97,7 @@ fn seat(stream: &StreamId, version: u64, order: u64) -> Seat {
         key_expires_at: None,
         accepted_at: Timestamp(2),
         settings: StreamSettings::default(),
+        earlier: Vec::new(),
     });
     seat
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use headwater_domain::beat::Activity;
-use headwater_domain::hooks::{Source, TranscoderOrder};
+use headwater_domain::hooks::TranscoderOrder;
 use headwater_domain::ports::{Commit, WriteTimeline};
+use headwater_domain::reading::Reading;
 use headwater_domain::stream::Latency;
 use headwater_domain::timeline::{Entry, ResumePoint};
 use headwater_domain::{SegmentNumber, SessionId};
@@ -17,7 +18,7 @@ use crate::world::tell;
 use crate::{check, dice, gateway, media};
 
 /// A source that was replaced by another may say what it still has for so long.
-const LAST_WORDS: u64 = 5_000;
+const LONGEST_WORDS: u64 = 60_000;
 /// A task that is told to stop reads what the gateway still has for so long.
 const DRAIN: u64 = 60_000;
 const RETRY: u64 = 500;
@@ -38,8 +39,7 @@ pub(super) enum Exit {
 }
 
 #[derive(Clone)]
-struct Order {
-    source: Source,
+struct Terms {
     low: bool,
     mirror: bool,
     resume: Option<ResumePoint>,
@@ -55,8 +55,8 @@ enum Worked {
 pub(super) struct Worker {
     task: Rc<Task>,
     author: Author,
-    last: Option<Order>,
-    finished: Option<SessionId>,
+    reading: Reading,
+    terms: Option<Terms>,
     drain_until: Option<u64>,
     lost_parts: BTreeSet<(SegmentNumber, usize)>,
 }
@@ -64,7 +64,8 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(task: Rc<Task>) -> Self {
         let author = Author::new(task.broadcast.clone(), task.lease.clone());
-        Self { task, author, last: None, finished: None, drain_until: None, lost_parts: BTreeSet::new() }
+        let (reading, lost_parts) = (Reading::default(), BTreeSet::new());
+        Self { task, author, reading, terms: None, drain_until: None, lost_parts }
     }
 
     pub(super) async fn work(&mut self) -> Exit {
@@ -85,18 +86,25 @@ impl Worker {
                 return Exit::Over;
             }
             let worked = match to_read {
-                Some(work) => {
-                    self.author.begin(work.resume.clone());
-                    self.read(&work).await
+                Some((session, terms)) => {
+                    self.reading.begin(&session);
+                    self.author.begin(terms.resume.clone());
+                    self.read(&session, &terms).await
                 }
                 None => Worked::Done,
             };
             match worked {
                 Worked::Exit(exit) => return exit,
                 Worked::Again => misses = 0,
+                Worked::Done if self.reading.next().is_some() => misses = 0,
                 Worked::Done => sleep(LOOK_EVERY).await,
                 Worked::Later => {
                     misses += 1;
+                    if self.reading.is_replaced() && misses >= 2 {
+                        self.give_up();
+                        misses = 0;
+                        continue;
+                    }
                     if stopping && misses >= 4 {
                         return Exit::Over;
                     }
@@ -114,11 +122,11 @@ impl Worker {
             }
             TranscoderOrder::Wait => self.drain_until = None,
             TranscoderOrder::Fenced => {}
-            TranscoderOrder::Transcode { source, settings, resume, behind, .. } => {
+            TranscoderOrder::Transcode { source, earlier, settings, resume, behind, .. } => {
                 self.drain_until = None;
                 behind.iter().for_each(|behind| self.author.told(*behind));
-                self.last = Some(Order {
-                    source: source.clone(),
+                self.reading.order(earlier, source);
+                self.terms = Some(Terms {
                     low: settings.latency == Latency::Low,
                     mirror: settings.mirror,
                     resume: resume.as_deref().cloned(),
@@ -128,14 +136,20 @@ impl Worker {
         Some(order)
     }
 
-    /// The last source, unless it was read to its end.
-    fn rest(&self) -> Option<Order> {
-        self.last.clone().filter(|work| self.finished.as_ref() != Some(&work.source.session))
+    /// The session that was not read to its end.
+    fn rest(&self) -> Option<(SessionId, Terms)> {
+        Some((self.reading.next()?.session.clone(), self.terms.clone()?))
+    }
+
+    /// Another session waits.
+    fn give_up(&mut self) {
+        if let Some(source) = self.reading.next().cloned() {
+            self.reading.finish(&source.session);
+        }
     }
 
     /// Reads one run of the source, if there is one.
-    async fn read(&mut self, work: &Order) -> Worked {
-        let id = &work.source.session;
+    async fn read(&mut self, id: &SessionId, terms: &Terms) -> Worked {
         sleep(dice::between(5, 30)).await;
         let Some(session) = gateway::session(self.task.side, id) else {
             self.task.source_lost(id);
@@ -155,15 +169,15 @@ impl Worker {
             let until = loop {
                 // Whole segments at once; in low latency part after part. What is out already is made anew.
                 let known = self.author.parts_out();
-                let goal = if work.low { begun + PART * (parts + 1) } else { begun + SEGMENT };
+                let goal = if terms.low { begun + PART * (parts + 1) } else { begun + SEGMENT };
                 match self.wait_for(id, goal, &mut replaced).await {
-                    Ok(until) if work.low && until == goal && parts < 3 => {
+                    Ok(until) if terms.low && until == goal && parts < 3 => {
                         if parts as usize >= known {
                             sleep(dice::between(10, 60)).await;
                         }
                         let stretch = self.stretch(&session, id, begun + PART * parts, until);
                         let (entry, objects) = self.author.part(&stretch);
-                        if let Err(exit) = self.commit(work, entry, objects).await {
+                        if let Err(exit) = self.commit(terms, entry, objects).await {
                             return Worked::Exit(exit);
                         }
                         parts += 1;
@@ -178,7 +192,7 @@ impl Worker {
             }
             self.encode(id, until).await;
             let (entry, objects) = self.author.close(&self.stretch(&session, id, begun, until));
-            if let Err(exit) = self.commit(work, entry, objects).await {
+            if let Err(exit) = self.commit(terms, entry, objects).await {
                 return Worked::Exit(exit);
             }
             at = until;
@@ -192,7 +206,7 @@ impl Worker {
     }
 
     fn gone(&mut self, id: &SessionId) -> Worked {
-        self.finished = Some(id.clone());
+        self.reading.finish(id);
         self.task.source_lost(id);
         Worked::Done
     }
@@ -214,9 +228,10 @@ impl Worker {
         loop {
             match self.newest_order() {
                 Some(TranscoderOrder::Fenced) => return Err(Worked::Exit(Exit::Fenced)),
-                Some(TranscoderOrder::Transcode { source, .. }) if source.session != *id => {
-                    let at = *replaced.get_or_insert(executor::now() + LAST_WORDS);
+                Some(TranscoderOrder::Transcode { .. }) if self.reading.is_replaced() => {
+                    let at = *replaced.get_or_insert(executor::now() + LONGEST_WORDS);
                     if executor::now() >= at {
+                        self.give_up();
                         return Err(Worked::Again);
                     }
                 }
@@ -242,10 +257,10 @@ impl Worker {
         }
     }
 
-    async fn commit(&mut self, work: &Order, mut entry: Entry, objects: Vec<String>) -> Result<(), Exit> {
+    async fn commit(&mut self, terms: &Terms, mut entry: Entry, objects: Vec<String>) -> Result<(), Exit> {
         for path in objects {
             let writer = &self.task.table.writer;
-            if media::store(self.task.side, work.mirror, &path, writer).await {
+            if media::store(self.task.side, terms.mirror, &path, writer).await {
                 self.author.stored(&path);
             } else if !entry.open {
                 entry.gap = true;

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use crate::beat::Beat;
 use crate::hooks::{Behind, TranscoderBeat};
-use crate::ids::{Region, SegmentNumber};
-use crate::live::{START_PATIENCE, SessionSeat, Situation};
+use crate::ids::{Region, SegmentNumber, SessionId};
+use crate::live::{EarlierSession, START_PATIENCE, SessionSeat, Situation};
 use crate::time::Timestamp;
+use crate::timeline::ResumePoint;
 
 /// What a transcoder's heartbeat leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,26 @@ pub fn beat(situation: &Situation, beat: &TranscoderBeat, boot: &str, now: Times
     } else {
         BeatOutcome::Wait
     }
+}
+
+/// Sessions before `session` that a lease has yet to read: of a task that took long to start, the encoder may have come
+/// back meanwhile. What it has begun to read is its own business; a new lease begins where the one before it ended.
+pub fn unread<'a>(
+    session: &'a SessionSeat,
+    beat: &TranscoderBeat,
+    resume: Option<&ResumePoint>,
+) -> Vec<&'a EarlierSession> {
+    let place = |of: &SessionId| session.earlier.iter().position(|earlier| earlier.id == *of);
+    let from = match (&beat.health.session, resume.map(|point| &point.source.session)) {
+        (Some(current), _) | (None, Some(current)) if *current == session.id => return Vec::new(),
+        (Some(begun), _) => place(begun).map_or(0, |at| at + 1),
+        (None, Some(ended)) => place(ended).unwrap_or(0),
+        // Who starts at the live edge does not want what is older.
+        (None, None) if session.settings.transcode().from_live_edge => return Vec::new(),
+        (None, None) => 0,
+    };
+    let in_reach = |earlier: &&EarlierSession| earlier.gateway.region == beat.lease.region;
+    session.earlier[from..].iter().filter(in_reach).collect()
 }
 
 /// Segments that are left out behind what the other region is known to have written: one that was under way when it was

@@ -8,7 +8,7 @@ mod publish;
 mod session;
 mod tend;
 
-pub use beat::{BeatOutcome, beat, behind, record_beat};
+pub use beat::{BeatOutcome, beat, behind, record_beat, unread};
 pub use publish::{Publish, Publisher, publish};
 pub use session::{kick, session_order, unpublish, withdraw};
 pub use tend::{MAX_FAILURES, Occasion, tend};

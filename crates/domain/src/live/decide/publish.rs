@@ -94,6 +94,7 @@ pub fn publish(
         key_expires_at: publisher.key_expires_at,
         accepted_at: now,
         settings: stream.settings.clone(),
+        earlier: open.map(SessionSeat::passed_on).unwrap_or_default(),
     };
     let mut seat = Seat { version: own.version + 1, session: Some(session), ..own.clone() };
     let serving = open.is_some()

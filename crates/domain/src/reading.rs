@@ -1,0 +1,144 @@
+//! Which session a task reads next: each to its end, in the order in which the encoder opened them.
+//!
+//! Usually there is one, and another when the encoder has come back. A task that took long to start finds several.
+//! Knows orders, not how media is read or how long it is waited for.
+
+use std::collections::VecDeque;
+
+use crate::hooks::Source;
+use crate::ids::SessionId;
+
+/// Begun sessions that are remembered: more than an order that comes late can name.
+const MAX_BEGUN: usize = 16;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Oldest first; the first may be under way.
+    queue: VecDeque<Source>,
+    /// So that an order of before does not have a session read twice.
+    begun: VecDeque<SessionId>,
+}
+
+impl Reading {
+    /// What the newest order says: `source`, and those `earlier` first. The one that is under way stays the first.
+    pub fn order(&mut self, earlier: &[Source], source: &Source) {
+        let ordered = || earlier.iter().chain([source]);
+        let under_way = self.queue.pop_front().filter(|first| self.has_begun(&first.session));
+        // Tokens expire: the newest is the one to have.
+        let renewed = under_way.map(|first| {
+            let newest = ordered().find(|source| source.session == first.session);
+            newest.cloned().unwrap_or(first)
+        });
+        let news = ordered().filter(|source| !self.has_begun(&source.session)).cloned();
+        self.queue = renewed.into_iter().chain(news).collect();
+    }
+
+    /// What is to be read now.
+    pub fn next(&self) -> Option<&Source> {
+        self.queue.front()
+    }
+
+    /// Whether another session waits for the end of this one.
+    pub fn is_replaced(&self) -> bool {
+        self.queue.len() > 1
+    }
+
+    fn has_begun(&self, session: &SessionId) -> bool {
+        self.begun.contains(session)
+    }
+
+    /// `session` is asked for; whether that is the first time.
+    pub fn begin(&mut self, session: &SessionId) -> bool {
+        if self.has_begun(session) {
+            return false;
+        }
+        if self.begun.len() == MAX_BEGUN {
+            self.begun.pop_front();
+        }
+        self.begun.push_back(session.clone());
+        true
+    }
+
+    /// `session` was read to its end, or is given up.
+    pub fn finish(&mut self, session: &SessionId) {
+        self.begin(session);
+        self.queue.retain(|source| source.session != *session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hooks::Secret;
+
+    fn id(number: u128) -> SessionId {
+        SessionId::from_random(number)
+    }
+
+    fn source(number: u128, token: &str) -> Source {
+        Source { session: id(number), url: format!("http://gateway/{number}"), token: Secret::new(token) }
+    }
+
+    fn order(reading: &mut Reading, sessions: &[u128], token: &str) {
+        let mut sources: Vec<_> = sessions.iter().map(|number| source(*number, token)).collect();
+        let newest = sources.pop().unwrap();
+        reading.order(&sources, &newest);
+    }
+
+    /// Reads on until there is nothing more.
+    fn read(reading: &mut Reading) -> Vec<SessionId> {
+        let mut read = Vec::new();
+        while let Some(session) = reading.next().map(|next| next.session.clone()) {
+            reading.begin(&session);
+            reading.finish(&session);
+            read.push(session);
+        }
+        read
+    }
+
+    #[test]
+    fn those_before_are_read_first() {
+        let mut reading = Reading::default();
+        order(&mut reading, &[1, 2, 3], "a");
+        assert!(reading.is_replaced());
+        assert_eq!(read(&mut reading), [id(1), id(2), id(3)]);
+        order(&mut reading, &[1, 2, 3], "b");
+        assert_eq!(reading.next(), None, "an order that was on its way has nothing read again");
+        order(&mut reading, &[4], "c");
+        assert_eq!(read(&mut reading), [id(4)]);
+    }
+
+    #[test]
+    fn what_is_under_way_is_read_to_its_end_with_the_newest_token() {
+        let mut reading = Reading::default();
+        order(&mut reading, &[1], "a");
+        reading.begin(&id(1));
+        order(&mut reading, &[1, 2], "b");
+        assert_eq!(reading.next(), Some(&source(1, "b")));
+        order(&mut reading, &[2], "c");
+        assert_eq!(reading.next(), Some(&source(1, "b")), "whoever has begun it is not told of it any more");
+        assert!(reading.is_replaced());
+        reading.finish(&id(1));
+        assert_eq!(reading.next(), Some(&source(2, "c")));
+        assert!(!reading.is_replaced());
+    }
+
+    #[test]
+    fn what_was_not_begun_may_be_taken_back() {
+        let mut reading = Reading::default();
+        order(&mut reading, &[1], "a");
+        order(&mut reading, &[2], "b");
+        assert_eq!(read(&mut reading), [id(2)]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut reading = Reading::default();
+        for number in 0..100 {
+            order(&mut reading, &[number], "a");
+            read(&mut reading);
+        }
+        assert_eq!(reading.begun.len(), MAX_BEGUN);
+    }
+}
