@@ -106,6 +106,8 @@ pub struct Limits {
     pub move_timeout: Duration,
     /// When the gateway leaves: for transcoders to read what is left. ECS gives a task at most 120 s.
     pub drain_timeout: Duration,
+    /// And, of that, to commit what they have read to its end: should one die meanwhile, its successor needs it once more.
+    pub commit_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -129,6 +131,7 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             move_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(90),
+            commit_timeout: Duration::from_secs(10),
         }
     }
 }

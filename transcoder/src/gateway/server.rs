@@ -178,7 +178,8 @@ async fn leave<H: Hooks + 'static>(context: &Context<H>) {
     context.farewells.close();
     let told = timeout(CLOSE_TIMEOUT, context.farewells.wait());
     let sessions = context.registry.all();
-    let read = timeout(limits.drain_timeout, join_all(sessions.iter().map(|session| session.settled())));
+    let settled = sessions.iter().map(|session| session.settled(limits.commit_timeout));
+    let read = timeout(limits.drain_timeout, join_all(settled));
     let (told, read) = tokio::join!(told, read);
     if told.is_err() {
         tracing::warn!("the control plane was not told of all ended sessions");

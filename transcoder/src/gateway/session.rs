@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headwater_domain::SessionId;
 use headwater_domain::hooks::SessionRef;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::spool::Spool;
 
@@ -126,12 +127,18 @@ impl Session {
         self.spool.announce();
     }
 
-    /// Waits until its media has been read to the end, or is committed.
-    pub async fn settled(&self) {
+    /// Waits until its media is committed; once it was read to its end, not for longer than `patience`: what makes no
+    /// segment is not committed.
+    pub async fn settled(&self, patience: Duration) {
+        self.changes_until(|| self.read_out() || !self.spool.keeps_media()).await;
+        let _ = timeout(patience, self.changes_until(|| !self.spool.keeps_media())).await;
+    }
+
+    async fn changes_until(&self, over: impl Fn() -> bool) {
         let mut changed = self.spool.watch();
-        while !self.read_out() && self.spool.keeps_media() {
+        while !over() {
             changed.borrow_and_update();
-            if self.read_out() || changed.changed().await.is_err() {
+            if over() || changed.changed().await.is_err() {
                 return;
             }
         }
