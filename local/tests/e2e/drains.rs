@@ -5,7 +5,7 @@ use headwater_local::process::Exit;
 use serde_json::json;
 
 use super::counted;
-use super::hls::{breaks, renditions};
+use super::hls::{breaks, nothing_is_taken_back, renditions};
 use super::support::{Platform, patience, small};
 
 /// What the gateways of region A said when sessions ended: messages that each had taken, and lost.
@@ -43,9 +43,7 @@ async fn what_a_gateway_that_leaves_has_taken_is_in_the_timeline_once() {
         .await;
     let left = tokio::time::timeout(patience(), leaving.wait()).await.expect("it leaves");
     assert_eq!(left, Exit::Code(0), "{}", platform.logs());
-    for (before, now) in seen.segments.iter().zip(&playlist.segments) {
-        assert_eq!(before.uri, now.uri, "nothing is taken back");
-    }
+    nothing_is_taken_back(&seen, &playlist);
     assert_eq!(breaks(&playlist).iter().filter(|(_, broken)| *broken).count(), 1);
 
     // Each encoder counts from 0. All the first one's pictures are there up to the last, and all of the second's.

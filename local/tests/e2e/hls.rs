@@ -84,6 +84,13 @@ pub(crate) fn breaks(playlist: &MediaPlaylist) -> Vec<(u64, bool)> {
     (playlist.media_sequence..).zip(playlist.segments.iter().map(|segment| segment.discontinuity)).collect()
 }
 
+/// What was seen of a playlist that keeps everything is still what it says.
+pub(crate) fn nothing_is_taken_back(seen: &MediaPlaylist, now: &MediaPlaylist) {
+    for (before, now) in seen.segments.iter().zip(&now.segments) {
+        assert_eq!(before.uri, now.uri, "nothing is taken back");
+    }
+}
+
 /// Whether nothing is there (EXT-X-GAP).
 pub(crate) fn is_gap(segment: &MediaSegment) -> bool {
     segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")
