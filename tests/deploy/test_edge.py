@@ -64,10 +64,14 @@ def test_own_region_is_asked_first_and_the_other_one_second(joined):
     paths = {behavior["PathPattern"]: behavior["TargetOriginId"] for behavior in config["CacheBehaviors"]}
     assert paths == {
         "/live/*": "playlists-a",
+        f"/{PRIMARY}/playlists/*/vod/*": "low-latency-a",
+        f"/{PRIMARY}/playlists/*/index.m3u8": "low-latency-a",
         f"/{PRIMARY}/playlists/*": "playlists-a",
         f"/{PRIMARY}/low-latency/*": "low-latency-a",
         f"/{PRIMARY}/media/*": "media-a",
         f"/{PRIMARY}/parts/*": "parts-a",
+        f"/{SECONDARY}/playlists/*/vod/*": "low-latency-b",
+        f"/{SECONDARY}/playlists/*/index.m3u8": "low-latency-b",
         f"/{SECONDARY}/playlists/*": "playlists-b",
         f"/{SECONDARY}/low-latency/*": "low-latency-b",
         f"/{SECONDARY}/media/*": "media-b",
@@ -124,7 +128,7 @@ def test_the_edge_is_more_patient_than_the_function(joined):
         assert held + 2 <= origins[name]["CustomOriginConfig"]["OriginReadTimeout"]
     assert held < joined["PlaylistFunction"]["Timeout"]
     kept = {int(age) for age in re.findall(r'"[^"]*max-age=(\d+)[^"]*"', read("functions", "src", "playlist", "output.rs"))}
-    assert kept == {1, 6, 60} and max(kept) <= joined["PlaylistCachePolicy"]["CachePolicyConfig"]["MaxTTL"]
+    assert kept == {1, 6, 60} and max(kept) <= joined["LowLatencyCachePolicy"]["CachePolicyConfig"]["MaxTTL"]
     # With less than a second, or `no-cache`, CloudFront would not collapse requests that wait.
     assert min(kept) == 1 and joined["MediaCachePolicy"]["CachePolicyConfig"]["MinTTL"] == 1
 
@@ -148,16 +152,19 @@ def test_local_edge_is_this_edge(joined):
 
 def test_caches_know_the_questions_of_hls_and_forget_errors(joined):
     policy = lambda name: joined[name]["CachePolicyConfig"]
-    keys = policy("PlaylistCachePolicy")["ParametersInCacheKeyAndForwardedToOrigin"]
-    assert keys["QueryStringsConfig"] == {
-        "QueryStringBehavior": "whitelist",
-        "QueryStrings": ["_HLS_msn", "_HLS_part", "_HLS_skip"],
-    }
-    assert keys["EnableAcceptEncodingGzip"] is True
-    assert (policy("PlaylistCachePolicy")["MinTTL"], policy("PlaylistCachePolicy")["DefaultTTL"]) == (0, 1)
+    questions = {"QueryStringBehavior": "whitelist", "QueryStrings": ["_HLS_msn", "_HLS_part", "_HLS_skip"]}
+    for name, asked in (("PlaylistCachePolicy", {"QueryStringBehavior": "none"}), ("LowLatencyCachePolicy", questions)):
+        keys = policy(name)["ParametersInCacheKeyAndForwardedToOrigin"]
+        assert keys["QueryStringsConfig"] == asked
+        assert keys["EnableAcceptEncodingGzip"] is True
+        assert (policy(name)["MinTTL"], policy(name)["DefaultTTL"]) == (0, 1)
+    for behavior in edge(joined)["CacheBehaviors"]:
+        asks = "/low-latency/" in behavior["PathPattern"]
+        # What ignores a query must not be asked anew for each.
+        assert asks == (behavior["CachePolicyId"] == "<LowLatencyCachePolicy>"), behavior["PathPattern"]
     media = policy("MediaCachePolicy")
     assert media["MaxTTL"] == 31536000
-    for name in ("PlaylistCachePolicy", "MediaCachePolicy", "PageCachePolicy"):
+    for name in ("PlaylistCachePolicy", "LowLatencyCachePolicy", "MediaCachePolicy", "PageCachePolicy"):
         found = policy(name)["ParametersInCacheKeyAndForwardedToOrigin"]
         assert found["CookiesConfig"]["CookieBehavior"] == "none"
         assert found["HeadersConfig"]["HeaderBehavior"] == "none"

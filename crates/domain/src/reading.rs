@@ -18,11 +18,18 @@ pub struct Reading {
     queue: VecDeque<Source>,
     /// So that an order of before does not have a session read twice.
     begun: VecDeque<SessionId>,
+    /// Those of them that were not read to their ends.
+    left: VecDeque<SessionId>,
 }
 
 impl Reading {
     /// What the newest order says: `source`, and those `earlier` first. The one that is under way stays the first.
     pub fn order(&mut self, earlier: &[Source], source: &Source) {
+        // What was left behind for another that does not hold any more is taken up again.
+        if let Some(at) = self.left.iter().position(|left| *left == source.session) {
+            self.left.remove(at);
+            self.begun.retain(|begun| *begun != source.session);
+        }
         let ordered = || earlier.iter().chain([source]);
         let under_way = self.queue.pop_front().filter(|first| self.has_begun(&first.session));
         // Tokens expire: the newest is the one to have.
@@ -30,7 +37,9 @@ impl Reading {
             let newest = ordered().find(|source| source.session == first.session);
             newest.cloned().unwrap_or(first)
         });
-        let news = ordered().filter(|source| !self.has_begun(&source.session)).cloned();
+        // Behind the newest there is nothing that could come in order.
+        let is_news = |one: &&Source| !self.has_begun(&source.session) && !self.has_begun(&one.session);
+        let news = ordered().filter(is_news).cloned();
         self.queue = renewed.into_iter().chain(news).collect();
     }
 
@@ -53,18 +62,28 @@ impl Reading {
         if self.has_begun(session) {
             return false;
         }
-        if self.begun.len() == MAX_BEGUN {
-            self.begun.pop_front();
-        }
-        self.begun.push_back(session.clone());
+        remember(&mut self.begun, session);
         true
     }
 
-    /// `session` was read to its end, or is given up.
+    /// `session` was read to its end, or has nothing that can be read.
     pub fn finish(&mut self, session: &SessionId) {
         self.begin(session);
         self.queue.retain(|source| source.session != *session);
     }
+
+    /// `session` is given up for those that wait.
+    pub fn leave(&mut self, session: &SessionId) {
+        self.finish(session);
+        remember(&mut self.left, session);
+    }
+}
+
+fn remember(sessions: &mut VecDeque<SessionId>, session: &SessionId) {
+    if sessions.len() == MAX_BEGUN {
+        sessions.pop_front();
+    }
+    sessions.push_back(session.clone());
 }
 
 #[cfg(test)]
@@ -122,6 +141,31 @@ mod tests {
         reading.finish(&id(1));
         assert_eq!(reading.next(), Some(&source(2, "c")));
         assert!(!reading.is_replaced());
+    }
+
+    #[test]
+    fn an_order_of_before_puts_nothing_behind_the_newest() {
+        let mut reading = Reading::default();
+        order(&mut reading, &[2], "a");
+        reading.begin(&id(2));
+        order(&mut reading, &[1, 2], "b");
+        assert!(!reading.is_replaced());
+        assert_eq!(read(&mut reading), [id(2)]);
+    }
+
+    #[test]
+    fn what_was_left_behind_can_be_taken_up_again() {
+        let mut reading = Reading::default();
+        order(&mut reading, &[1, 2], "a");
+        reading.begin(&id(1));
+        reading.leave(&id(1));
+        order(&mut reading, &[1, 2], "b");
+        assert_eq!(reading.next(), Some(&source(2, "b")), "not for its own sake");
+        reading.begin(&id(2));
+        order(&mut reading, &[1], "c");
+        assert!(reading.is_replaced());
+        reading.finish(&id(2));
+        assert_eq!(read(&mut reading), [id(1)]);
     }
 
     #[test]

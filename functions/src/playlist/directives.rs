@@ -59,8 +59,9 @@ fn one(request: &Request, name: &str) -> Result<Option<String>, Problem> {
 
 fn number(request: &Request, name: &str, most: u64) -> Result<Option<u64>, Problem> {
     let Some(text) = one(request, name)? else { return Ok(None) };
-    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|number| is_decimal && *number <= most) {
+    // Only the one way to write it: `+1` and `01` would be other questions for caches.
+    let is_its_own = |number: &u64| number.to_string() == text;
+    match text.parse().ok().filter(|number| *number <= most && is_its_own(number)) {
         Some(number) => Ok(Some(number)),
         None => Err(refused(&format!("{name} is a number from 0 to {most}"))),
     }

@@ -2,6 +2,7 @@
 //!
 //! A request with directives waits (see `wait`) and is then rendered from one query of the window, as any other is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
@@ -69,13 +70,15 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let Some(until) = question.directives.until else { return Ok(false) };
         let may_wait = question.attempt != Attempt::Second;
         let patience = if may_wait { PATIENCE } else { Duration::ZERO };
-        let judge = |entries: &[Entry]| match has_rendition(entries, question.rendition) {
-            true => judge(entries, question.rendition, until),
+        let is_made = AtomicBool::new(true);
+        let judge = |entries: &[Entry]| {
+            let made = has_rendition(entries, question.rendition);
+            is_made.store(made, Ordering::Relaxed);
             // Nobody waits for what is not made; the playlist will say that there is none.
-            false => Verdict::There,
+            if made { judge(entries, question.rendition, until) } else { Verdict::There }
         };
         match self.wait(&question.broadcast, patience, judge).await?.0 {
-            Waited::There => Ok(true),
+            Waited::There => Ok(is_made.load(Ordering::Relaxed)),
             // On the second try this region may just not know yet what the other one has told the viewer.
             Waited::Never if may_wait => {
                 Err(refused("what _HLS_msn and _HLS_part ask for is more than two segments ahead"))
@@ -163,6 +166,8 @@ fn open_segment(closed: &[Entry], last: &Entry, rendition: &str) -> Result<Optio
 /// The part that comes next. None while that is open: an open segment of full length may be closed, or go on until its
 /// source has a key frame.
 fn hint(last: &Entry, rendition: &str) -> Option<String> {
+    // A rendition that is left out has none.
+    found(last, rendition)?;
     if !last.open {
         let number = last.number.next();
         return Some(format!("/{}", part_path(&last.broadcast, &last.lease, rendition, number, 0)));

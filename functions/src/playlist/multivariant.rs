@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use headwater_domain::live::State;
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, TrackKind, low_latency_path, playlist_path, resolve};
+use headwater_domain::timeline::{
+    Entry, EntryRendition, TrackKind, low_latency_path, playlist_path, resolve,
+};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant};
 
@@ -48,7 +50,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         // The region in the path is asked first: that which writes.
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
-        let text = render(&entries, last, false, |rendition| path(region, broadcast, rendition))?;
+        let text = render(&entries, &last.renditions, false, |rendition| path(region, broadcast, rendition))?;
         Ok(Reply::playlist(text, Keep::Second))
     }
 
@@ -58,8 +60,31 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
         let folder =
             |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
-        Ok(Reply::playlist(render(&entries, last, true, folder)?, Keep::Minute))
+        Ok(Reply::playlist(render(&entries, &recorded(&entries), true, folder)?, Keep::Minute))
     }
+}
+
+/// The renditions of a recording, best first, as they were described last: what the last segments have is by chance (a busy machine
+/// leaves rungs out, an encoder comes back with sound only), so it is those that are there most of the time.
+fn recorded(entries: &[Entry]) -> Vec<EntryRendition> {
+    let mut found: Vec<(EntryRendition, f64)> = Vec::new();
+    for entry in entries.iter().rev().filter(|entry| !entry.gap) {
+        let seconds = entry.span().map_or(0.0, |span| span.duration.seconds());
+        for one in &entry.renditions {
+            match found.iter_mut().find(|(known, _)| known.name == one.name) {
+                Some((_, length)) => *length += seconds,
+                None => found.push((one.clone(), seconds)),
+            }
+        }
+    }
+    let longest = found.iter().map(|(_, length)| *length).fold(0.0, f64::max);
+    found.retain(|(_, length)| *length >= longest / 2.0);
+    let size = |one: &EntryRendition| match one.kind {
+        TrackKind::Video { width, height, .. } => u64::from(width) * u64::from(height),
+        TrackKind::Audio { .. } => 0,
+    };
+    found.sort_by_key(|(one, _)| std::cmp::Reverse((size(one), one.max_bitrate)));
+    found.into_iter().map(|(one, _)| one).collect()
 }
 
 /// What is known of one rendition's bits.
@@ -120,13 +145,13 @@ fn rates(entries: &[Entry]) -> BTreeMap<&str, Rates> {
 
 fn render(
     entries: &[Entry],
-    last: &Entry,
+    renditions: &[EntryRendition],
     finished: bool,
     path: impl Fn(&str) -> String,
 ) -> Result<String, Problem> {
     let rates = rates(entries);
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
-    for rendition in &last.renditions {
+    for rendition in renditions {
         let rate = rates.get(rendition.name.as_str());
         let bandwidth = rate.map_or(rendition.max_bitrate, |rate| rate.bandwidth(finished)).max(1);
         let average = rate

@@ -14,7 +14,7 @@ use headwater_domain::{Lease, LeaseNumber, StreamId};
 use headwater_functions::lifecycle::Report;
 use serde_json::{Value, json};
 
-use crate::support::{Event, Shim, World, flowing, later, metric_lines, sample};
+use crate::support::{Event, Shim, World, flowing, later, metric_lines, read_out, sample};
 
 fn stopped(lease: &Lease) -> Value {
     let mut event = sample("lifecycle-task-stopped");
@@ -139,16 +139,22 @@ async fn a_variable_without_a_value_does_not_hide_the_others() {
 }
 
 #[tokio::test]
-async fn a_task_that_stops_while_nobody_publishes_is_not_replaced() {
+async fn a_task_that_stops_while_nobody_publishes_is_not_replaced_once_it_has_read_everything() {
     let world = World::seeded().await;
     let session = world.allowed(1).await;
     world.beat_live(&session).await;
     world.unpublish(&session).await;
+    world.beat(&session, &world.lease().await, "boot", read_out(&session)).await;
     world.lifecycle_event(sample("lifecycle-task-stopped")).await;
     assert_eq!(world.cluster.started().len(), 1);
     let back = world.allowed(2).await;
     assert_eq!(back.broadcast, session.broadcast);
     assert_eq!(world.cluster.started().len(), 2, "the returning publisher gets a task at once");
+    assert!(matches!(world.beat_live(&back).await, TranscoderOrder::Transcode { .. }));
+    // This one stops before it has read what the gateway still has.
+    world.unpublish(&back).await;
+    world.lifecycle_event(stopped(&world.lease().await)).await;
+    assert_eq!(world.cluster.started().len(), 3);
     assert!(matches!(world.beat_live(&back).await, TranscoderOrder::Transcode { .. }));
 }
 
@@ -158,6 +164,7 @@ async fn the_sweep_ends_a_broadcast_after_its_window_and_forgets_it() {
     let session = world.allowed(1).await;
     world.beat_live(&session).await;
     world.unpublish(&session).await;
+    world.beat(&session, &world.lease().await, "boot", read_out(&session)).await;
     later(59);
     assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0 });
     assert_eq!(active(&world).await.len(), 1);

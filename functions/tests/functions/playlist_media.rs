@@ -1,8 +1,11 @@
 //! Playlists as players see them: read back by a parser that is not ours.
 
+use std::collections::BTreeSet;
+
 use headwater_domain::Lease;
 use headwater_domain::hooks::SessionRef;
-use headwater_domain::ports::WriteTimeline;
+use headwater_domain::ports::{ReadLive, ReadStreams, WriteStreams, WriteTimeline};
+use headwater_domain::stream::{Latency, PublishPolicy};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, TrackKind};
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
@@ -207,6 +210,69 @@ async fn the_end_is_said_and_the_whole_broadcast_is_a_recording() {
     assert_ne!(next.broadcast, session.broadcast);
     assert!(media(&world, "720p").await.end_list);
     assert_eq!(media_of(&world.view(&Event::sample("playlist-recording-media")).await).segments.len(), 10);
+}
+
+#[tokio::test]
+async fn a_recording_has_what_was_there_most_of_the_time() {
+    let (world, session, lease) = live(12).await;
+    for number in 0..10 {
+        put(&world, &lease, number, |entry| {
+            let mut high = entry.renditions[0].clone();
+            (high.name, high.max_bitrate) = ("1080p".into(), 6_000_000);
+            high.kind = TrackKind::Video { width: 1920, height: 1080, millifps: 30_000 };
+            entry.renditions.insert(0, high);
+            match number {
+                // At first another rung was made; then the machine was too slow, and the encoder came back with sound only.
+                0 => entry.renditions[1].name = "540p".into(),
+                7 | 8 => drop(entry.renditions.remove(0)),
+                9 => {
+                    entry.renditions.drain(..2);
+                    entry.video = None;
+                }
+                _ => {}
+            }
+        })
+        .await;
+    }
+    world.unpublish(&session).await;
+    later(60);
+    let index = master(&world, Event::sample("playlist-recording")).await;
+    let heights: BTreeSet<_> = index.variants.iter().filter_map(|one| Some(one.resolution?.height)).collect();
+    assert_eq!(heights, [720, 1080].into());
+    assert_eq!(index.alternatives.len(), 1, "and its sound");
+    let high = index.variants.iter().find(|one| one.uri.contains("1080p")).unwrap();
+    let vod = media_of(&world.view(&Event::sample("playlist-recording-media").path(&high.uri)).await);
+    assert_eq!(gaps(&vod), [[false; 7].as_slice(), &[true; 3]].concat());
+}
+
+#[tokio::test]
+async fn settings_that_shape_a_playlist_hold_for_the_broadcast() {
+    let (world, session, lease) = live(12).await;
+    for number in 0..20 {
+        put(&world, &lease, number, |_| {}).await;
+    }
+    assert_eq!(media(&world, "720p").await.media_sequence, 14);
+    let mut document = world.table.stream(&session.stream).await.unwrap().unwrap();
+    (document.settings.dvr_window_seconds, document.settings.latency) = (600, Latency::Low);
+    document.settings.publish_policy = PublishPolicy::Reject;
+    document.version += 1;
+    world.table.put_stream(&document).await.unwrap();
+    world.unpublish(&session).await;
+    let again = world.allowed(2).await;
+    assert_eq!(again.broadcast, session.broadcast);
+    assert_eq!(media(&world, "720p").await.media_sequence, 14, "what has left does not come back");
+    let situation = world.table.situation(&session.stream).await.unwrap();
+    let settings = &situation.session().unwrap().settings;
+    assert_eq!((settings.latency, settings.publish_policy), (Latency::Standard, PublishPolicy::Reject));
+    world.unpublish(&again).await;
+    later(60);
+    world.allowed(3).await;
+    let situation = world.table.situation(&session.stream).await.unwrap();
+    assert_eq!(
+        situation.session().unwrap().settings,
+        document.settings,
+        "the next broadcast has the new ones"
+    );
 }
 
 #[tokio::test]

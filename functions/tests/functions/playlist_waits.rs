@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use headwater_domain::Lease;
-use headwater_domain::testing::parts::open_entry;
+use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use tokio::time::{Instant, sleep};
@@ -162,6 +162,8 @@ async fn nonsense_is_refused_at_once() {
         "_HLS_msn=",
         "_HLS_msn=-1",
         "_HLS_msn=%2B7",
+        "_HLS_msn=07",
+        "_HLS_msn=7&_HLS_part=00",
         "_HLS_msn=7.0",
         "_HLS_msn=x",
         "_HLS_msn=18446744073709551615",
@@ -240,6 +242,20 @@ async fn nobody_waits_for_a_rendition_that_is_not_made() {
     let (answer, took, _) = timed(&world, &path.query("_HLS_msn=7&_HLS_part=2")).await;
     answer.problem(404, "not-found");
     assert_eq!((took, answer.header("cache-control")), (Duration::ZERO, SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rendition_that_is_left_out_is_nobody_s_answer_for_long() {
+    let (world, lease) = live(0).await;
+    for number in 7..9 {
+        let mut entry = closed_entry(&lease, number);
+        entry.renditions.retain(|one| one.name != "720p");
+        world.put(entry).await;
+    }
+    let (answer, took, _) = timed(&world, &event("_HLS_msn=9&_HLS_part=0")).await;
+    assert_eq!((answer.status.as_u16(), took), (200, Duration::ZERO));
+    assert_eq!(answer.header("cache-control"), SECOND, "it does not have what was asked for");
+    assert!(!answer.text().contains("PRELOAD-HINT"), "{}", answer.text());
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,8 @@ const HLS_QUESTIONS: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
 /// A region that does not answer in time is asked no longer; the other one is.
 const PLAYLIST_TIMEOUT: Duration = Duration::from_secs(2);
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(3);
-/// Low-latency playlists are held for up to 4 s until there is something new in them.
+/// Low-latency playlists are held for up to 4 s until there is something new in them; a recording of a day takes some
+/// seconds to read.
 const LOW_LATENCY_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Everything the edge serves.
@@ -42,14 +43,18 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
     }
     let playlists = |pattern: &str, kind: &str, first: &str, second: &str| {
         let (first, second) = (format!("api-{first}{kind}-try-1"), format!("api-{second}{kind}-try-2"));
-        Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER).query_keys(&HLS_QUESTIONS)
+        Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER)
     };
     distribution.behaviors.push(playlists("/live/*", "", "a", "b"));
     for (region, first, second) in [(&regions[0], "a", "b"), (&regions[1], "b", "a")] {
         let name = region.name();
+        for recording in ["vod/*", "index.m3u8"] {
+            let pattern = format!("/{name}/playlists/*/{recording}");
+            distribution.behaviors.push(playlists(&pattern, "-low", first, second));
+        }
         distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), "", first, second));
         let low_latency = playlists(&format!("/{name}/low-latency/*"), "-low", first, second);
-        distribution.behaviors.push(low_latency.promptly());
+        distribution.behaviors.push(low_latency.query_keys(&HLS_QUESTIONS).promptly());
         // What the bucket does not have yet, the region's API waits for; the other region has nothing of it.
         let (bucket, waits) = (format!("s3-{first}"), format!("api-{first}-low-try-1"));
         let parts = Behavior::cached(&format!("/{name}/parts/*"), &bucket, Some(&waits), &MEDIA_FAILOVER)

@@ -7,7 +7,6 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::notices::{Notice, Notices};
 
-/// What an encoder is told when nobody can decide.
 const NO_ANSWER: &str = "the service cannot check stream keys just now, please try again";
 
 /// A refusal as the encoder will see it.
@@ -43,7 +42,12 @@ pub async fn ask<H: Hooks>(
             }
         }
     }
-    Err(Refused { code: RejectCode::Failed, reason: NO_ANSWER.to_owned() })
+    Err(unanswered())
+}
+
+/// What an encoder is told when nobody can decide.
+pub fn unanswered() -> Refused {
+    Refused { code: RejectCode::Failed, reason: NO_ANSWER.to_owned() }
 }
 
 /// The RTMP status for a denial. `Denied` makes OBS give up at once; after the others it tries again.

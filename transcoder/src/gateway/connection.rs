@@ -1,7 +1,6 @@
 //! One connection from its first byte to its end: to the publish request, through admission, into the relay.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use headwater_domain::SessionId;
@@ -12,10 +11,12 @@ use headwater_domain::ports::Hooks;
 use headwater_rtmp::{ErrorKind, Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::admission::{self, Refused};
 use super::context::Context;
+use super::farewell;
 use super::notices::{Notice, Notices};
 use super::relay::{self, End};
 use super::session::{Session, StopReason};
@@ -167,7 +168,7 @@ async fn ask_in_turn<H, S>(
     context: &Context<H>,
 ) -> Result<Result<PublishAnswer, Refused>, WireError>
 where
-    H: Hooks,
+    H: Hooks + 'static,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let door = &context.door;
@@ -191,26 +192,47 @@ async fn ask_while_reading<H, S>(
     context: &Context<H>,
 ) -> Result<Result<PublishAnswer, Refused>, WireError>
 where
-    H: Hooks,
+    H: Hooks + 'static,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut answer =
-        pin!(admission::ask(&*context.hooks, question, context.limits.hook_timeout, &context.notices));
-    loop {
-        wire.flush().await?;
+    let (hooks, notices) = (context.hooks.clone(), context.notices.clone());
+    let (asked, limit) = (question.clone(), context.limits.hook_timeout);
+    let mut asking =
+        context.farewells.spawn(async move { admission::ask(&*hooks, &asked, limit, &notices).await });
+    let gone = loop {
+        if let Err(error) = wire.flush().await {
+            break error;
+        }
         let reads = wire.rtmp.wants_input();
         select! {
-            answer = &mut answer => return Ok(answer),
-            read = wire.read(), if reads => {
-                read?;
-            }
+            answer = &mut asking => return Ok(answer.unwrap_or_else(|_| Err(admission::unanswered()))),
+            read = wire.read(), if reads => if let Err(error) = read { break error },
         }
-        while let Some(event) = wire.rtmp.poll_event() {
-            if let Event::Unpublished { .. } = event {
-                return Err(WireError::Closed);
-            }
+        if std::iter::from_fn(|| wire.rtmp.poll_event())
+            .any(|event| matches!(event, Event::Unpublished { .. }))
+        {
+            break WireError::Closed;
         }
-    }
+    };
+    withdraw(asking, question.session.clone(), context);
+    Err(gone)
+}
+
+/// The encoder has gone; the control plane may allow it all the same, and would wait for it. Told before it has decided, it
+/// would not know of what.
+fn withdraw<H: Hooks + 'static>(
+    asking: JoinHandle<Result<PublishAnswer, Refused>>,
+    session: SessionId,
+    context: &Context<H>,
+) {
+    let (hooks, gateway) = (context.hooks.clone(), context.identity.clone());
+    context.farewells.spawn(async move {
+        if let Ok(Ok(PublishAnswer::Allow { stream, broadcast, order })) = asking.await {
+            let session = SessionRef { session, stream, broadcast, order };
+            let reason = WITHDRAWN.to_owned();
+            farewell::tell(hooks, hooks::UnpublishRequest { gateway, session, reason }).await;
+        }
+    });
 }
 
 /// Opens the session, if the answer allows it.

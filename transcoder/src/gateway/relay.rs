@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use headwater_rtmp::{Event, RejectCode};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -103,11 +104,15 @@ where
                 read
             }
             () = &mut silence => {
-                if heard.elapsed() >= limits.silence_timeout {
+                // If it was us who stood still, there is something to be read.
+                let read = wire.read().now_or_never();
+                if read.is_some() {
+                    heard = Instant::now();
+                } else if heard.elapsed() >= limits.silence_timeout {
                     return Err(End::Silent(limits.silence_timeout));
                 }
                 silence.as_mut().reset(heard + limits.silence_timeout);
-                Ok(0)
+                read.unwrap_or(Ok(0))
             }
             _ = wishes.changed() => {
                 follow(&wishes.borrow_and_update().clone(), wire)?;

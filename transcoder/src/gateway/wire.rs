@@ -87,8 +87,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 .await
                 .map_err(|_| WireError::Stuck)??;
         }
-        // TLS buffers; TCP has nothing to flush.
-        Ok(self.socket.flush().await?)
+        // TCP has nothing to flush. TLS has: it takes what the peer does not, and would wait for it for ever.
+        let flushed = timeout(self.write_timeout, self.socket.flush()).await;
+        Ok(flushed.map_err(|_| WireError::Stuck)??)
     }
 
     /// Says the last words and closes. A peer that never spoke RTMP is cut off at once.

@@ -180,7 +180,13 @@ impl<'scope, 'env> Driver<'scope, 'env> {
                 return Ok(EndReason::Barren(error));
             }
         }
-        self.wind_up(&closing, drain == Drain::Yes)?;
+        if let Some(Stop(unfit @ EndReason::NotCopyable { .. }, ..)) =
+            self.wind_up(&closing, drain == Drain::Yes)?
+        {
+            // What was not handed out is made once more.
+            self.go_on_at = None;
+            return Ok(unfit);
+        }
         Ok(reason)
     }
 

@@ -1,7 +1,7 @@
 //! The video encoder's settings: one choice for standard and one for low latency, measured in docs/ENCODING.md.
 
 use ff::codec;
-use ff::encoder;
+use ff::{encoder, frame};
 use ffmpeg_next as ff;
 
 use super::ladder::{Sized, level};
@@ -15,6 +15,28 @@ pub(super) struct Colour {
     pub(super) space: ff::color::Space,
     pub(super) primaries: ff::color::Primaries,
     pub(super) transfer: ff::color::TransferCharacteristic,
+    pub(super) range: ff::color::Range,
+}
+
+impl Colour {
+    /// Of a picture as it will be encoded: the scaler makes YUV of RGB, and limited range of the formats that mean full
+    /// range by their name; others (AV1, VP9, 10 bit) it leaves in the range that they declare.
+    pub(super) fn of(picture: &frame::Video) -> Self {
+        use ff::format::Pixel::{YUVJ420P, YUVJ422P, YUVJ444P};
+        let space = match picture.color_space() {
+            ff::color::Space::RGB => ff::color::Space::SMPTE170M,
+            space => space,
+        };
+        let range = match (picture.format(), picture.color_range()) {
+            (YUVJ420P | YUVJ422P | YUVJ444P, _) => ff::color::Range::MPEG,
+            (_, ff::color::Range::JPEG) if picture.color_space() != ff::color::Space::RGB => {
+                ff::color::Range::JPEG
+            }
+            _ => ff::color::Range::MPEG,
+        };
+        let transfer = picture.color_transfer_characteristic();
+        Self { space, primaries: picture.color_primaries(), transfer, range }
+    }
 }
 
 /// What one encoder is to be.
@@ -60,7 +82,7 @@ impl Encoding {
         video.set_colorspace(self.colour.space);
         video.set_color_primaries(self.colour.primaries);
         video.set_color_transfer_characteristic(self.colour.transfer);
-        video.set_color_range(ff::color::Range::MPEG);
+        video.set_color_range(self.colour.range);
         video.set_max_bit_rate(rung.maxrate as usize);
         video.set_max_b_frames(self.b_frames());
         video.set_flags(codec::Flags::GLOBAL_HEADER);

@@ -10,7 +10,6 @@ use headwater_rtmp::MediaKind;
 use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
 use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN};
 use headwater_rtmp::message::type_id;
-use tokio::time::Instant;
 
 /// Most that is kept of a run, bytes: ten seconds of 50 Mbit/s, the most that a gateway takes. Usually it is two
 /// segments. Beyond it nothing is kept: what begins without its beginning cannot be decoded.
@@ -30,14 +29,7 @@ impl Kept {
 
     /// The next bytes, as they came.
     pub(super) fn push(&self, bytes: &[u8]) {
-        let mut store = self.lock();
-        store.touched = Some(Instant::now());
-        store.push(bytes);
-    }
-
-    /// When bytes came last.
-    pub(super) fn touched(&self) -> Option<Instant> {
-        self.lock().touched
+        self.lock().push(bytes);
     }
 
     /// The timeline has everything up to `cursor`.
@@ -88,7 +80,6 @@ struct Store {
     /// That of the newest.
     last: Option<u64>,
     written: u64,
-    touched: Option<Instant>,
     /// Of a tag that has not come whole.
     partial: BytesMut,
     /// File header, metadata and sequence headers.
@@ -181,7 +172,7 @@ impl Store {
     }
 
     fn give_up(&mut self) {
-        *self = Self { given_up: true, touched: self.touched, ..Self::default() };
+        *self = Self { given_up: true, ..Self::default() };
     }
 }
 

@@ -1,6 +1,7 @@
 //! The source link's client: one response is one run; its body is read by the media engine.
 
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -14,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::kept::Kept;
 
@@ -146,10 +148,33 @@ pub(super) struct BodyReader {
     current: Bytes,
     ended: bool,
     runtime: Handle,
+    hunger: Hunger,
+}
+
+/// Since when the engine has waited for bytes in vain. What has not been read yet is no silence of the gateway.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hunger(Arc<Mutex<Option<Instant>>>);
+
+impl Hunger {
+    pub(super) fn since(&self) -> Option<Instant> {
+        *self.lock()
+    }
+
+    fn waits(&self) {
+        self.lock().get_or_insert_with(Instant::now);
+    }
+
+    fn is_fed(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Pumps `body` into a reader, past `kept`. The pump ends with the body or with the reader.
-pub(super) fn reader(mut body: Incoming, kept: Kept) -> BodyReader {
+pub(super) fn reader(mut body: Incoming, kept: Kept, hunger: Hunger) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
     tokio::spawn(async move {
         while let Some(frame) = body.frame().await {
@@ -168,7 +193,7 @@ pub(super) fn reader(mut body: Incoming, kept: Kept) -> BodyReader {
         }
         let _ = sender.send(None).await;
     });
-    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current() }
+    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), hunger }
 }
 
 impl Read for BodyReader {
@@ -177,10 +202,16 @@ impl Read for BodyReader {
             let waited =
                 self.runtime.block_on(async { tokio::time::timeout(POLL, self.chunks.recv()).await });
             match waited {
-                Ok(Some(Some(chunk))) => self.current = chunk?,
+                Ok(Some(Some(chunk))) => {
+                    self.hunger.is_fed();
+                    self.current = chunk?;
+                }
                 Ok(Some(None)) => self.ended = true,
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(_elapsed) => return Err(io::ErrorKind::Interrupted.into()),
+                Err(_elapsed) => {
+                    self.hunger.waits();
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
             }
         }
         let count = self.current.len().min(buffer.len());

@@ -9,7 +9,7 @@ use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::reading::Reading;
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::timeline::ResumePoint;
-use headwater_domain::{BroadcastId, Lease};
+use headwater_domain::{BroadcastId, Lease, SessionId};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -178,8 +178,8 @@ pub(super) struct Worker<H, T, M> {
     pub(super) broken: Option<BrokenRun>,
     /// Runs in a row that came to nothing.
     pub(super) failures: u32,
-    /// Requests and runs in a row that broke off.
-    misses: u32,
+    /// Requests and runs in a row that broke off and brought nothing.
+    pub(super) misses: u32,
 }
 
 impl<H, T, M> Worker<H, T, M>
@@ -189,6 +189,18 @@ where
     M: PutMedia + 'static,
 {
     async fn work(&mut self) -> Result<Exit, TaskError> {
+        let exit = self.work_until_told().await?;
+        // Nobody else has what was read of a run whose gateway is gone.
+        match exit {
+            Exit::Over | Exit::Left => match self.finish_broken().await? {
+                Worked::Exit(fenced) => Ok(fenced),
+                _ => Ok(exit),
+            },
+            Exit::Fenced => Ok(exit),
+        }
+    }
+
+    async fn work_until_told(&mut self) -> Result<Exit, TaskError> {
         loop {
             if self.task.leave.is_cancelled() {
                 return Ok(Exit::Left);
@@ -199,7 +211,7 @@ where
                 Wanted::Exit(exit) => Worked::Exit(exit),
                 Wanted::Read(work) => {
                     if self.reading.begin(&work.source.session) {
-                        self.failures = 0;
+                        (self.failures, self.misses) = (0, 0);
                     }
                     self.author.begin(work.terms.resume);
                     self.read(&work.source, &work.terms.settings).await?
@@ -213,7 +225,9 @@ where
                 // Nothing more to wait for.
                 Worked::Done if self.drain_until.is_some() => return Ok(Exit::Over),
                 Worked::Later if self.reading.is_replaced() && self.misses >= MAX_MISSES_REPLACED => {
-                    self.give_up();
+                    if let Some(session) = self.reading.next().map(|next| next.session.clone()) {
+                        self.give_up(&session);
+                    }
                 }
                 Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => {
                     return Ok(Exit::Over);
@@ -256,12 +270,11 @@ where
         Some(order)
     }
 
-    /// What is being read is left behind: another source waits.
-    pub(super) fn give_up(&mut self) {
-        if let Some(source) = self.reading.next().cloned() {
-            tracing::warn!(session = %source.session, "another source has replaced it; left behind");
-            self.reading.finish(&source.session);
-        }
+    /// `session` is left behind: another one waits.
+    pub(super) fn give_up(&mut self, session: &SessionId) {
+        tracing::warn!(%session, "another session has replaced it; left behind");
+        self.reading.leave(session);
+        self.misses = 0;
     }
 
     fn wanted(&mut self) -> Wanted {
@@ -327,13 +340,12 @@ where
         tokio::pin!(opening);
         let mut replaced = None;
         let opened = loop {
-            if self.reading.is_replaced() {
-                replaced = replaced.or_else(|| Some(Instant::now() + ANSWERS_WITHIN));
-            }
+            replaced =
+                self.reading.is_replaced().then(|| replaced.unwrap_or(Instant::now() + ANSWERS_WITHIN));
             tokio::select! {
                 opened = &mut opening => break opened,
                 () = reached(replaced) => {
-                    self.give_up();
+                    self.give_up(&source.session);
                     return Ok(Worked::Again);
                 }
                 () = self.task.leave.cancelled() => return Ok(Worked::Exit(Exit::Left)),
@@ -383,7 +395,7 @@ where
                     return Ok(exit);
                 }
                 if error.is_final() && self.reading.is_replaced() {
-                    self.give_up();
+                    self.give_up(&source.session);
                     return Ok(Worked::Again);
                 }
                 Ok(Worked::Later)

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use headwater_domain::SessionId;
 use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::{Passthrough, TranscodeSettings};
+use headwater_domain::{SessionId, Timestamp};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -15,12 +16,29 @@ use tokio_util::sync::CancellationToken;
 use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
 use super::engine;
 use super::kept::Kept;
-use super::source::{RunHead, reader};
+use super::source::{Hunger, RunHead, reader};
 use super::task::{DRAIN, Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
+use super::vitals::wall_clock;
 use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
 
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
 const MAX_FAILURES: u32 = 5;
+
+/// How often it is looked whether a source that another one has replaced has anything to say.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// When another source took the place of the one that is read.
+#[derive(Debug, Clone, Copy)]
+struct Replaced {
+    at: Instant,
+    wall: Timestamp,
+}
+
+impl Replaced {
+    fn now() -> Self {
+        Self { at: Instant::now(), wall: wall_clock() }
+    }
+}
 
 /// A run that broke off, and what was read of it.
 pub(super) struct BrokenRun {
@@ -45,13 +63,13 @@ where
         body: Incoming,
     ) -> Result<Worked, TaskError> {
         let before = self.author.after(&source.session);
-        let kept = Kept::new(head.first_cursor, before);
+        let (kept, hunger) = (Kept::new(head.first_cursor, before), Hunger::default());
         let input = RunInput {
-            reader: Box::new(reader(body, kept.clone())),
+            reader: Box::new(reader(body, kept.clone(), hunger.clone())),
             first_cursor: head.first_cursor,
             pace: Some(Box::new(engine::WallPace::new(head))),
         };
-        Ok(match self.transcode(source, settings, head, input, &kept).await? {
+        Ok(match self.transcode(source, settings, head, input, &kept, Some(hunger)).await? {
             ControlFlow::Break(exit) => Worked::Exit(exit),
             ControlFlow::Continue(ended) => {
                 if matches!(ended, Ok(RunEnd { reason: EndReason::Abrupt(_), .. })) {
@@ -70,7 +88,7 @@ where
         tracing::info!(session = %source.session, "its gateway is gone; what was read of it is finished");
         let head = RunHead { first_cursor, lost: 0, ..head };
         let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
-        let transcoded = self.transcode(&source, &settings, head, input, &kept).await?;
+        let transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
         // If the gateway turns up again, its media does not continue what ends anywhere in a GOP.
         self.author.do_not_copy(&source.session, head.run);
         self.author.break_here(true);
@@ -87,7 +105,8 @@ where
         })
     }
 
-    /// Has the engine work on one run, commits what it makes; breaks if the task is to leave.
+    /// Has the engine work on one run, commits what it makes; breaks if the task is to leave. Without `hunger` the run is
+    /// in memory: nobody else has it, so it is finished whatever is ordered.
     async fn transcode(
         &mut self,
         source: &Source,
@@ -95,6 +114,7 @@ where
         head: RunHead,
         input: RunInput,
         kept: &Kept,
+        hunger: Option<Hunger>,
     ) -> Result<ControlFlow<Exit, Result<RunEnd, MediaError>>, TaskError> {
         let (queue, pending) = mpsc::channel::<Pending>(MAX_PENDING);
         let abort = CancellationToken::new();
@@ -143,7 +163,7 @@ where
         };
         let mut exit = None;
         let (mut finished, mut stopped) = (None, None);
-        let mut replaced = self.reading.is_replaced().then(Instant::now);
+        let mut replaced = self.reading.is_replaced().then(Replaced::now);
         let mut left_behind = false;
         // Both, for what the engine has made may still be on its way when the fence comes.
         let (ended, author, stopped) = loop {
@@ -151,14 +171,14 @@ where
                 (Some((ended, author)), Some(stopped)) => break (ended, author, stopped),
                 unfinished => unfinished,
             };
-            let until = self.reads_until(replaced, kept);
+            let look_again = hunger.as_ref().and_then(|_| self.look_again(replaced));
             tokio::select! {
                 made = &mut engine, if finished.is_none() => finished = Some(made?),
                 outcome = &mut committing, if stopped.is_none() => {
                     stopped = Some(outcome?);
                     cancel.abort();
                 }
-                () = self.task.leave.cancelled(), if exit.is_none() => {
+                () = self.task.leave.cancelled(), if exit.is_none() && hunger.is_some() => {
                     exit = Some(Exit::Left);
                     cancel.finish();
                 }
@@ -168,7 +188,7 @@ where
                             access.send_replace(renewed.clone());
                         }
                         // Orders come with every heartbeat: the time runs from the first that says so.
-                        replaced = replaced.or_else(|| self.reading.is_replaced().then(Instant::now));
+                        replaced = self.reading.is_replaced().then(|| replaced.unwrap_or_else(Replaced::now));
                     }
                     // The gateway closes the session: what it has of it is read to its end, within limits.
                     Some(TranscoderOrder::Stop { .. } | TranscoderOrder::Wait) if changed.is_ok() => {}
@@ -179,10 +199,9 @@ where
                         cancel.abort();
                     }
                 },
-                () = reached(until), if finished.is_none() && exit.is_none() && !left_behind => {
-                    // If it has not spoken meanwhile.
-                    if self.reads_until(replaced, kept).is_some_and(|at| at <= Instant::now()) {
-                        left_behind = true;
+                () = reached(look_again), if finished.is_none() && exit.is_none() && !left_behind => {
+                    left_behind = hunger.as_ref().is_some_and(|hunger| self.is_overdue(replaced, hunger));
+                    if left_behind {
                         cancel.finish();
                     }
                 }
@@ -202,16 +221,28 @@ where
             self.failures = 0;
         }
         if left_behind && self.reading.is_replaced() {
-            self.give_up();
+            self.give_up(&source.session);
         }
         Ok(ControlFlow::Continue(ended))
     }
 
-    /// Until when a source is read that does not end: if another one has replaced it, or if the task is to stop.
-    fn reads_until(&self, replaced: Option<Instant>, kept: &Kept) -> Option<Instant> {
-        let silent = replaced.map(|since| kept.touched().map_or(since, |at| at.max(since)) + LAST_WORDS);
-        let long = replaced.map(|since| since + DRAIN);
-        self.drain_until.into_iter().chain(silent).chain(long).min()
+    /// When it is to be seen whether a source that does not end [`is_overdue`](Self::is_overdue).
+    fn look_again(&self, replaced: Option<Replaced>) -> Option<Instant> {
+        let soon = replaced.map(|_| Instant::now() + LOOK_EVERY);
+        self.drain_until.into_iter().chain(soon).min()
+    }
+
+    /// Whether a source that does not end is not to be read on: the task has had its time to stop, or another source waits
+    /// and this one is silent, or endless. Media of before, however long it takes to read, is what is there to be read.
+    fn is_overdue(&self, replaced: Option<Replaced>, hunger: &Hunger) -> bool {
+        let now = Instant::now();
+        let drained = self.drain_until.is_some_and(|until| until <= now);
+        drained
+            || replaced.is_some_and(|replaced| {
+                let silent = hunger.since().map(|since| since.max(replaced.at) + LAST_WORDS);
+                let endless = self.vitals.read().media_until.map(|until| until > replaced.wall + DRAIN);
+                silent.is_some_and(|until| until <= now) || endless == Some(true)
+            })
     }
 
     /// What follows from how a run has ended; before it, the session had been read up to `before`.
@@ -234,6 +265,9 @@ where
         match end.reason {
             EndReason::Abrupt(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
+                if self.author.after(session) > before {
+                    self.misses = 0;
+                }
                 return Worked::Later;
             }
             EndReason::Finished | EndReason::Aborted => return Worked::Again,

@@ -21,6 +21,8 @@ pub(crate) enum Policy {
     Fail(u32),
     /// Never answers.
     Hang,
+    /// Allows, once it is told to.
+    Hold,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -36,6 +38,7 @@ pub(crate) struct FakeHooks {
     stops: Mutex<BTreeMap<SessionId, String>>,
     outage: Mutex<bool>,
     superseded: Mutex<Option<bool>>,
+    released: watch::Sender<bool>,
     record: watch::Sender<Record>,
 }
 
@@ -46,6 +49,7 @@ impl FakeHooks {
             stops: Mutex::default(),
             outage: Mutex::new(false),
             superseded: Mutex::new(None),
+            released: watch::Sender::new(false),
             record: watch::Sender::default(),
         }
     }
@@ -61,6 +65,11 @@ impl FakeHooks {
 
     pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
         self.stops.lock().unwrap().insert(session.clone(), reason.to_owned());
+    }
+
+    /// Lets what is held be answered.
+    pub(crate) fn release(&self) {
+        self.released.send_replace(true);
     }
 
     pub(crate) fn record(&self) -> Record {
@@ -110,6 +119,9 @@ impl Hooks for FakeHooks {
                 return Err(self.fault("publish"));
             }
             Policy::Hang => std::future::pending().await,
+            Policy::Hold => {
+                self.released.subscribe().wait_for(|released| *released).await.unwrap();
+            }
         }
         let order = self.record.borrow().published.len() as u64;
         Ok(PublishAnswer::Allow { stream: stream(), broadcast: BroadcastId::new(&stream(), 1_000, 7), order })

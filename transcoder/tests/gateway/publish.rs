@@ -3,6 +3,7 @@
 use headwater_domain::hooks::PublishRequest;
 
 use crate::hooks::Policy;
+use crate::rtmp_client::Publisher;
 use crate::support::*;
 
 #[tokio::test]
@@ -90,6 +91,22 @@ async fn one_failure_of_the_hook_is_not_seen_by_the_encoder() {
     let record = rig.hooks.until(|record| !record.unpublished.is_empty()).await;
     assert_eq!(record.published.len(), 2);
     assert_eq!(record.published[0].session, record.published[1].session, "the same request again");
+    rig.leave().await;
+}
+
+#[tokio::test]
+async fn an_encoder_that_goes_while_it_is_judged_leaves_no_session_behind() {
+    let rig = rig_with(Policy::Hold, |limits| limits.hook_timeout = PATIENCE).await;
+    let publisher = Publisher::ask(rig.gateway.rtmp_addr(), Vec::new()).await;
+    let session = rig.hooks.session(0).await;
+    drop(publisher);
+    // The gateway has seen it go.
+    while rig.health().await["connections"] != 0 {
+        tokio::task::yield_now().await;
+    }
+    rig.hooks.release();
+    let told = rig.hooks.unpublish(0).await;
+    assert_eq!((told.session.session, &*told.reason), (session, "encoder took its publish request back"));
     rig.leave().await;
 }
 

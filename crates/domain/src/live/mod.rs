@@ -13,5 +13,5 @@ mod situation;
 #[cfg(test)]
 mod tests;
 
-pub use seat::{EarlierSession, End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat};
+pub use seat::{EarlierSession, End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat, Suspicion};
 pub use situation::{LIVE_WITHIN, PEER_PATIENCE, START_PATIENCE, Situation, State};

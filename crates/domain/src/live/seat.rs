@@ -34,6 +34,9 @@ pub struct Seat {
     /// The last broadcast (of either region) that this region declared over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+    /// The last session that this region found silent for long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicion: Option<Suspicion>,
 }
 
 impl Seat {
@@ -49,6 +52,7 @@ impl Seat {
             over: None,
             kick: None,
             end: None,
+            suspicion: None,
         }
     }
 }
@@ -117,6 +121,15 @@ pub struct LeaseSeat {
     /// Leases before it, in a row, that died without making media.
     #[serde(default)]
     pub failures: u32,
+}
+
+/// Nothing is heard of a session's task any more, and nobody has said why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Which session.
+    pub session: SessionId,
+    /// When that was found.
+    pub at: Timestamp,
 }
 
 /// A session is gone.

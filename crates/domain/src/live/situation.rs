@@ -135,6 +135,19 @@ impl Situation {
     /// Since when the current session's publisher has been lost, as far as anybody knows.
     pub fn lost_since(&self, now: Timestamp) -> Option<Timestamp> {
         let session = self.session()?;
+        let kicked = self.kick_of(&session.id).map(|_| session.accepted_at);
+        self.said_lost_since().or_else(|| self.silent_since(now)).or(kicked)
+    }
+
+    /// Whether the publisher counts as lost only because nothing was heard for long. That is no knowledge: a region that was
+    /// away itself has heard of nothing either.
+    pub fn is_presumed_lost(&self, now: Timestamp) -> bool {
+        self.said_lost_since().is_none() && self.silent_since(now).is_some()
+    }
+
+    /// What the gateway or the task has said.
+    fn said_lost_since(&self) -> Option<Timestamp> {
+        let session = self.session()?;
         let told = self
             .seats
             .iter()
@@ -142,17 +155,28 @@ impl Situation {
             .filter(|gone| gone.session == session.id)
             .map(|gone| gone.at)
             .min();
-        let kicked = self.kick_of(&session.id).map(|_| session.accepted_at);
-        let beat = self.beat();
-        let seen = beat
+        let seen = self
+            .beat()
             .filter(|beat| beat.health.session.as_ref() == Some(&session.id))
             .and_then(|beat| beat.health.source_lost_since);
-        // Nobody has heard of the task for long: the whole region may be gone, with the gateway. A task that has
-        // not come up yet is not silent before it is late.
+        told.or(seen)
+    }
+
+    /// Nobody has heard of the task for long: the whole region may be gone, with the gateway. A task that has not come up
+    /// yet is not silent before it is late.
+    fn silent_since(&self, now: Timestamp) -> Option<Timestamp> {
         let first_sign = || self.lease().map(|lease| lease.granted_at + START_PATIENCE);
-        let last_sign = beat.map(|beat| beat.at).or_else(first_sign);
-        let silent = last_sign.filter(|at| now.since(*at) > self.window() + PEER_PATIENCE);
-        told.or(seen).or(silent).or(kicked)
+        let last_sign = self.beat().map(|beat| beat.at).or_else(first_sign);
+        last_sign.filter(|at| now.since(*at) > self.window() + PEER_PATIENCE)
+    }
+
+    /// Whether the current session's gateway may have media that no task has read: none has told that it came to the end.
+    pub fn is_unread(&self) -> bool {
+        let Some(session) = self.session() else { return false };
+        let has_read_out = |beat: &Beat| {
+            beat.health.session.as_ref() == Some(&session.id) && beat.health.source_lost_since.is_some()
+        };
+        !self.beats.iter().any(has_read_out)
     }
 
     /// The stream's reconnect window.

@@ -276,6 +276,23 @@ fn tasks_that_keep_failing_fail_the_broadcast() {
 }
 
 #[test]
+fn what_a_publisher_left_behind_gets_its_task() {
+    let mut world = World::new();
+    world.publish(1);
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let failed = Occasion::StartFailed { lease, reason: "ThrottlingException".into() };
+    world.tend_at(&region_a(), &failed);
+    world.later(20).unpublish(1);
+    assert!(world.later(20).sweep().unwrap().start.is_some(), "nobody has read it");
+    world.beat();
+    let read = Some(world.now);
+    world.beat_with("boot", |health| health.source_lost_since = read);
+    let lease = world.situation.lease().unwrap().lease.clone();
+    let stopped = Occasion::TaskStopped { lease, reason: "Spot".into() };
+    assert_eq!(world.tend_at(&region_a(), &stopped).unwrap().start, None, "all of it was read");
+}
+
+#[test]
 fn one_lease_serves_one_process() {
     let mut world = World::new();
     world.publish(1);
@@ -325,8 +342,24 @@ fn a_region_that_falls_silent_does_not_stay_live_for_ever() {
     );
     world.later(1);
     assert_eq!(world.state(), Some(State::Ended));
-    let next = world.tend_at(&region_b(), &Occasion::Sweep).unwrap();
+    let suspected = world.tend_at(&region_b(), &Occasion::Sweep).unwrap();
+    assert_eq!(suspected.seat.end, None, "it may itself have been away, and be told what it has missed");
+    assert_eq!(world.tend_at(&region_b(), &Occasion::Sweep), None, "twice at once is no confirmation");
+    let next = world.later(60).tend_at(&region_b(), &Occasion::Sweep).unwrap();
     assert!(next.seat.end.is_some() && next.start.is_none(), "the peer may only end it");
+}
+
+#[test]
+fn a_region_that_comes_back_ends_nothing_for_not_having_heard_of_it() {
+    let mut world = World::new();
+    world.publish(1);
+    world.later(5).beat();
+    world.later(600);
+    assert_eq!(world.sweep().unwrap().seat.end, None);
+    world.beat();
+    assert_eq!(world.later(2).state(), Some(State::Live), "replication has caught up");
+    assert_eq!(world.later(10).sweep(), None);
+    assert_eq!(world.situation.end(), None);
 }
 
 #[test]

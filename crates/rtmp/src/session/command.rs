@@ -172,7 +172,7 @@ impl ServerSession {
             self.out.error(command.transaction, "NetConnection.Call.Failed", "no such method");
             let mut name = command.name;
             name.truncate(name.floor_char_boundary(MAX_LOGGED_NAME));
-            self.events.push_back(Event::Ignored(Ignored::Command { name }));
+            self.ignore(Ignored::Command { name });
         }
     }
 }

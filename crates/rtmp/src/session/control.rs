@@ -1,7 +1,7 @@
 //! Messages by type, and the protocol control messages among them (RTMP §5.4, §7.1).
 
 use super::error::SessionError;
-use super::event::{Event, Ignored};
+use super::event::Ignored;
 use super::server::ServerSession;
 use crate::chunk::Aggregate;
 use crate::message::{MediaKind, Message, type_id, user_control};
@@ -39,7 +39,7 @@ impl ServerSession {
             other => match MediaKind::from_type_id(other) {
                 Some(kind) => self.handle_media(kind, message),
                 None => {
-                    self.events.push_back(Event::Ignored(Ignored::MessageType(other)));
+                    self.ignore(Ignored::MessageType(other));
                     Ok(())
                 }
             },

@@ -38,7 +38,7 @@ impl ServerSession {
             Ok(Some(event)) => self.deliver(event),
             Ok(None) => Ok(()),
             Err(error) => {
-                self.events.push_back(Event::Ignored(Ignored::Data(error)));
+                self.ignore(Ignored::Data(error));
                 Ok(())
             }
         }

@@ -9,12 +9,17 @@ use super::caps::ReconnectSignal;
 use super::config::{SessionConfig, SessionLimits};
 use super::control::AckWindow;
 use super::error::SessionError;
-use super::event::{ConnectInfo, Event, PublishId, RejectCode};
+use super::event::{ConnectInfo, Event, Ignored, PublishId, RejectCode};
 use super::output::{Level, Output};
 use super::state::{Phase, State};
 use crate::amf::Value;
 use crate::chunk::{ChunkReader, ReaderStats};
 use crate::handshake::Handshake;
+
+/// Skipped messages of a connection that its owner is told of.
+const MAX_IGNORED_TOLD: u32 = 64;
+/// Events that a queue keeps room for while it is empty: those of a read of 64 KiB at 50 Mbit/s.
+const MAX_IDLE_EVENTS: usize = 64;
 
 /// One RTMP connection, server side.
 ///
@@ -33,6 +38,7 @@ pub struct ServerSession {
     pub(super) publish_requests: u32,
     pub(super) commands_before_publish: u32,
     pub(super) unknown_commands: u32,
+    ignored: u32,
     bytes_received: u64,
 }
 
@@ -60,6 +66,7 @@ impl ServerSession {
             publish_requests: 0,
             commands_before_publish: 0,
             unknown_commands: 0,
+            ignored: 0,
             bytes_received: 0,
             config,
         }
@@ -111,7 +118,20 @@ impl ServerSession {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() && self.events.capacity() > MAX_IDLE_EVENTS {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// Tells of what was skipped, as often as somebody may want to know: a message without a body is one byte to its
+    /// sender, and an event here.
+    pub(super) fn ignore(&mut self, what: Ignored) {
+        self.ignored = self.ignored.saturating_add(1);
+        if self.ignored <= MAX_IGNORED_TOLD {
+            self.events.push_back(Event::Ignored(what));
+        }
     }
 
     /// Where the session is.

@@ -43,6 +43,7 @@ fn encoding() -> Encoding {
             space: ff::color::Space::BT709,
             primaries: ff::color::Primaries::BT709,
             transfer: ff::color::TransferCharacteristic::BT709,
+            range: ff::color::Range::MPEG,
         },
         low_latency: true,
         scaled: false,

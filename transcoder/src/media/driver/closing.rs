@@ -4,7 +4,7 @@ use super::super::audio::AudioTrack;
 use super::super::error::MediaError;
 use super::super::time::MediaTime;
 use super::tracks::Tracks;
-use super::{Driver, MAX_SKEW};
+use super::{Driver, Flow, MAX_SKEW};
 
 /// How the open segment is closed.
 pub(super) enum Closing {
@@ -19,9 +19,10 @@ pub(super) enum Closing {
 }
 
 impl Driver<'_, '_> {
-    /// Closes the open segment and hands out what is whole.
-    pub(super) fn wind_up(&mut self, closing: &Closing, drain: bool) -> Result<(), MediaError> {
-        if drain {
+    /// Closes the open segment and hands out what is whole, unless that turns out not to be fit.
+    pub(super) fn wind_up(&mut self, closing: &Closing, drain: bool) -> Flow {
+        // Pictures that a run of sound has left out are not for its end either.
+        if drain && self.tracks != Tracks::AudioOnly {
             // What it leads to no longer matters: the run ends.
             self.decode_video(None)?;
         }
@@ -43,7 +44,7 @@ impl Driver<'_, '_> {
             self.close_pictures(closing)?;
         }
         self.pictures.end();
-        self.hand_out(false).map(|_| ())
+        self.hand_out(false)
     }
 
     pub(super) fn close_pictures(&mut self, closing: &Closing) -> Result<(), MediaError> {

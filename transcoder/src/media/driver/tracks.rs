@@ -4,7 +4,7 @@ use super::super::audio::AudioTrack;
 use super::super::error::MediaError;
 use super::super::source::{Track, Unit};
 use super::super::time::MediaTime;
-use super::{Driver, MAX_SKEW};
+use super::{Driver, MAX_BLIND, MAX_SKEW};
 
 /// Audio packets held until the video's first picture places them: ten times what 3 s hold.
 const MAX_HELD: usize = 1_500;
@@ -36,7 +36,12 @@ impl Driver<'_, '_> {
                 Some(offset) => MediaTime::from_millis(first).max(self.audio_cut.time().minus(offset)),
             };
             let lead = MediaTime::from_millis(newest).minus(first);
-            if lead > MAX_SKEW || self.held.len() >= MAX_HELD {
+            // Of few pictures a second a decoder may hold several seconds before it shows the first.
+            let is_coming = self.video_millis.is_some_and(|video| {
+                MediaTime::from_millis(newest).minus(MediaTime::from_millis(video)) <= MAX_SKEW
+            });
+            let patience = if is_coming { MAX_BLIND } else { MAX_SKEW };
+            if lead > patience || self.held.len() >= MAX_HELD {
                 self.audio_alone();
             }
         }

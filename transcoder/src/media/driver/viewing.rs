@@ -97,7 +97,9 @@ impl Driver<'_, '_> {
             Outcome::Changed => {
                 // Not from the sound before it: that would bring the old pictures, and this end, again.
                 self.go_on_at = self.ledger.pictures_from(at, self.offset.unwrap_or_default());
-                Some(Stop(EndReason::ParametersChanged, Closing::At(at), Drain::No))
+                // Its time may be nonsense.
+                let latest = self.pictures.natural_end().map_or(at, |end| end.plus(MAX_SKEW));
+                Some(Stop(EndReason::ParametersChanged, Closing::At(at.min(latest)), Drain::No))
             }
         };
         // Media before this picture is missing for so long that the timeline rather starts late than with silence.
@@ -140,11 +142,7 @@ impl Driver<'_, '_> {
                 self.pictures.follow_grid(self.settings);
             }
         }
-        let colour = Colour {
-            space: frame.color_space(),
-            primaries: frame.color_primaries(),
-            transfer: frame.color_transfer_characteristic(),
-        };
+        let colour = Colour::of(frame);
         self.governing.encoded(encoded.len());
         let chain = self.rungs.start(encoded, first, (frame.width(), frame.height()), frame_rate, colour)?;
         self.pictures.prepare(frame, frame_rate, chain);

@@ -123,6 +123,23 @@ async fn hostile_messages_end_their_connection_and_cost_little() {
     house.close().await;
 }
 
+/// A message of an unknown type without a body is one byte to its sender. Behind it comes what ends the connection.
+#[tokio::test]
+async fn messages_without_a_body_cost_no_memory() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    // Without `connect`, as by who knows nothing but the port.
+    let nothings = [&announce(3, 0, 99)[..], &[0xc3; 1 << 20]].concat();
+    let bytes = [nothings, announce(9, 0xff_ffff, 9)].concat();
+    let before = house.used();
+    witness.beside(join_all((0..TIMES).map(|n| attack(&house, n, &bytes, false)))).await;
+    house.cost(&format!("{TIMES} times a million messages of a byte"), before, Duration::from_secs(20), 24);
+    house.says("message of 16777215 bytes and type 9").await;
+    witness.beside(house.until_connections(1)).await;
+    witness.end().await;
+    house.close().await;
+}
+
 /// A publish request with the right key, and what breaks the connection right behind it.
 #[tokio::test]
 async fn a_request_that_breaks_behind_itself_opens_no_session() {

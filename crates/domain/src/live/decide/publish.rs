@@ -4,7 +4,7 @@ use super::{Dice, Next, StartTask, grant};
 use crate::hooks::{DenyKind, Gateway, PublishAnswer};
 use crate::ids::{BroadcastId, KeyId, Lease, SessionId};
 use crate::live::{Seat, SessionSeat, Situation, State};
-use crate::stream::{PublishPolicy, StreamDocument};
+use crate::stream::{PublishPolicy, StreamDocument, StreamSettings};
 use crate::time::Timestamp;
 
 /// An accepted key and the connection that brought it.
@@ -93,7 +93,7 @@ pub fn publish(
         key: publisher.key.clone(),
         key_expires_at: publisher.key_expires_at,
         accepted_at: now,
-        settings: stream.settings.clone(),
+        settings: settings(stream, open),
         earlier: open.map(SessionSeat::passed_on).unwrap_or_default(),
     };
     let mut seat = Seat { version: own.version + 1, session: Some(session), ..own.clone() };
@@ -112,6 +112,20 @@ pub fn publish(
         opened: open.is_none(),
         next: Some(Box::new(Next { seat, start: task })),
         restart: None,
+    }
+}
+
+/// The stream's settings, but those that shape the playlists of a broadcast hold for as long as that: a longer window would
+/// bring back what has left it, and players of parts would wait for parts that do not come.
+fn settings(stream: &StreamDocument, open: Option<&SessionSeat>) -> StreamSettings {
+    let settings = stream.settings.clone();
+    match open.map(|session| &session.settings) {
+        Some(began) => StreamSettings {
+            latency: began.latency,
+            dvr_window_seconds: began.dvr_window_seconds,
+            ..settings
+        },
+        None => settings,
     }
 }
 

@@ -1,13 +1,19 @@
 //! Keeping a stream's state true when nobody asks: dead tasks are replaced, broadcasts without a publisher end.
 
+use std::time::Duration;
+
 use super::{Dice, Next, StartTask, grant};
 use crate::beat::Activity;
 use crate::ids::Lease;
-use crate::live::{End, LeaseOver, PEER_PATIENCE, Seat, Situation};
+use crate::live::{End, LeaseOver, PEER_PATIENCE, Seat, Situation, Suspicion};
 use crate::time::Timestamp;
 
 /// Tasks that may die in a row without making media before the broadcast is given up.
 pub const MAX_FAILURES: u32 = 5;
+
+/// A silence that one sweep finds must be found by one of so much later, before it ends a broadcast. Less than the minute
+/// between sweeps.
+const CONFIRM_AFTER: Duration = Duration::from_secs(45);
 
 /// What has happened, when a region tends to a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +52,20 @@ pub fn tend(
     let mut seat = Seat { version: own.version + 1, ..own.clone() };
     let ours = own.session.as_ref().is_some_and(|own| own.id == session.id);
     if let Some(at) = situation.ended_at(now) {
-        let patience = if ours { std::time::Duration::ZERO } else { PEER_PATIENCE };
+        let patience = if ours { Duration::ZERO } else { PEER_PATIENCE };
         if now.since(at) < patience {
             return None;
+        }
+        if situation.is_presumed_lost(now) {
+            // A region that comes back after an outage is told within moments what it has missed.
+            match own.suspicion.as_ref().filter(|suspicion| suspicion.session == session.id) {
+                None => {
+                    seat.suspicion = Some(Suspicion { session: session.id.clone(), at: now });
+                    return Some(Next { seat, start: None });
+                }
+                Some(suspicion) if now.since(suspicion.at) < CONFIRM_AFTER => return None,
+                Some(_) => {}
+            }
         }
         let reason = situation.lost_reason().unwrap_or("the publisher is lost").to_owned();
         seat.end = Some(End { broadcast: session.broadcast.clone(), at, reason, failed: false });
@@ -73,7 +90,8 @@ pub fn tend(
     if !(dead && here || !serves && published_here) {
         return None;
     }
-    let wanted = situation.lost_since(now).is_none() && published_here;
+    // Of a publisher that has gone, too, the gateway has what nobody has read.
+    let wanted = published_here && (situation.lost_since(now).is_none() || situation.is_unread());
     let recorded = over.is_some();
     seat.over = over.or(seat.over);
     if !wanted {
