@@ -127,11 +127,12 @@ pub(super) fn window_segments(situation: &Situation) -> usize {
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
 }
 
-/// Whether nothing more comes to a broadcast: another one holds now, or it is the one and is settled.
+/// Whether nothing more comes to a broadcast: it is the one that holds and is settled, or another one holds and its task,
+/// which may have media yet to write, has left.
 pub(super) fn has_ended(situation: &Situation, broadcast: &BroadcastId, now: Timestamp) -> bool {
     match situation.broadcast() {
         Some(current) if current == broadcast => situation.is_settled(now),
-        Some(current) => broadcast < current,
+        Some(current) => broadcast < current && !situation.is_written(broadcast, now),
         // A region that has heard nothing of the stream yet.
         None => false,
     }

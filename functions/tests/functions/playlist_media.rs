@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use headwater_domain::Lease;
+use headwater_domain::beat::{Activity, Health};
 use headwater_domain::hooks::SessionRef;
 use headwater_domain::ports::{ReadLive, ReadStreams, WriteStreams, WriteTimeline};
 use headwater_domain::stream::{Latency, PublishPolicy};
@@ -10,7 +11,7 @@ use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, TrackKind};
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
 
-use crate::support::{Answer, Event, World, later, now};
+use crate::support::{Answer, Event, World, flowing, later, now};
 
 /// A live broadcast with its first lease.
 async fn live(seconds: u32) -> (World, SessionRef, Lease) {
@@ -243,6 +244,26 @@ async fn a_recording_has_what_was_there_most_of_the_time() {
     let high = index.variants.iter().find(|one| one.uri.contains("1080p")).unwrap();
     let vod = media_of(&world.view(&Event::sample("playlist-recording-media").path(&high.uri)).await);
     assert_eq!(gaps(&vod), [[false; 7].as_slice(), &[true; 3]].concat());
+}
+
+#[tokio::test]
+async fn a_broadcast_that_another_one_has_replaced_ends_when_its_task_has_left() {
+    let world = World::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
+    let session = world.allowed(1).await;
+    world.beat_live(&session).await;
+    let lease = world.lease().await;
+    put(&world, &lease, 0, |_| {}).await;
+    world.unpublish(&session).await;
+    later(1);
+    let next = world.allowed(2).await;
+    assert_ne!(next.broadcast, session.broadcast);
+    put(&world, &lease, 1, |_| {}).await;
+    let draining = media(&world, "720p").await;
+    assert_eq!((draining.end_list, draining.segments.len()), (false, 2), "it has more to write");
+    let goodbye = Health { activity: Activity::Leaving, ..flowing(&session) };
+    world.beat(&session, &lease, "boot", goodbye).await;
+    later(1);
+    assert!(media(&world, "720p").await.end_list);
 }
 
 #[tokio::test]

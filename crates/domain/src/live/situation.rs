@@ -202,6 +202,13 @@ impl Situation {
             .map(|session| session.settings.record)
     }
 
+    /// Whether a task of `broadcast` was heard of lately that has not said goodbye.
+    pub fn is_written(&self, broadcast: &BroadcastId, now: Timestamp) -> bool {
+        let writes =
+            |beat: &Beat| beat.health.activity != Activity::Leaving && now.since(beat.at) <= DEAD_AFTER;
+        self.beats.iter().any(|beat| beat.broadcast == *broadcast && writes(beat))
+    }
+
     /// Whether nothing more will be written for the current broadcast: it has ended, and its task has said goodbye, is
     /// over or has been silent for too long. Only then a playlist may say that it is complete.
     pub fn is_settled(&self, now: Timestamp) -> bool {
