@@ -64,8 +64,8 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     }
 }
 
-/// The renditions of a recording, best first, as they were described last: what the last segments have is by chance (a busy machine
-/// leaves rungs out, an encoder comes back with sound only), so it is those that are there most of the time.
+/// The renditions of a recording, best first, as they were described last. What the last segments have is by chance: a busy
+/// machine leaves rungs out, an encoder comes back with sound only. So it is those that are there most of the time.
 fn recorded(entries: &[Entry]) -> Vec<EntryRendition> {
     let mut found: Vec<(EntryRendition, f64)> = Vec::new();
     for entry in entries.iter().rev().filter(|entry| !entry.gap) {

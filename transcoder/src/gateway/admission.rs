@@ -7,6 +7,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::notices::{Notice, Notices};
 
+/// What an encoder is told then.
 const NO_ANSWER: &str = "the service cannot check stream keys just now, please try again";
 
 /// A refusal as the encoder will see it.
@@ -45,7 +46,7 @@ pub async fn ask<H: Hooks>(
     Err(unanswered())
 }
 
-/// What an encoder is told when nobody can decide.
+/// How a request is refused that nobody can decide.
 pub fn unanswered() -> Refused {
     Refused { code: RejectCode::Failed, reason: NO_ANSWER.to_owned() }
 }
