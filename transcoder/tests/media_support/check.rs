@@ -88,6 +88,48 @@ pub fn luma(mp4: &[u8]) -> Vec<u8> {
     tool("ffmpeg", &args, mp4)
 }
 
+/// How far two encodes of one picture may lie apart, as mean luma.
+const LUMA: u8 = 2;
+/// The same of one sample of sound, of 1.
+const SAMPLE: f32 = 0.01;
+
+/// Both are the same media: the same renditions and initialization sections, and what is decoded of them is shown and
+/// heard at the same instants. Encoded bytes are not compared: x264 with AVX-512, mbtree and B-frames makes others of the
+/// same pictures in each run (r3095), so they say nothing of what a viewer sees.
+pub fn same_media(a: &[Segment], b: &[Segment]) {
+    let spans = |s: &[Segment]| s.iter().map(|s| (s.number, s.video, s.audio, s.frames)).collect::<Vec<_>>();
+    assert_eq!(spans(a), spans(b));
+    let headers = |s: &[Segment]| {
+        let of_one = |s: &Segment| {
+            s.renditions
+                .iter()
+                .map(|r| (r.name.clone(), r.codecs.clone(), r.init.clone()))
+                .collect::<Vec<_>>()
+        };
+        s.iter().map(of_one).collect::<Vec<_>>()
+    };
+    assert_eq!(headers(a), headers(b));
+    for rendition in &a[0].renditions {
+        let name = &rendition.name;
+        let (a, b) = (concatenated(a, name), concatenated(b, name));
+        assert_eq!(packets(&a), packets(&b), "{name}");
+        match rendition.kind {
+            RenditionKind::Video { .. } => {
+                let (a, b) = (luma(&a), luma(&b));
+                assert_eq!(a.len(), b.len(), "{name}");
+                let apart = a.iter().zip(&b).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+                assert!(apart <= LUMA, "{name}: {apart}");
+            }
+            RenditionKind::Audio { .. } => {
+                let (a, b) = (sound(&a), sound(&b));
+                assert_eq!(a.len(), b.len(), "{name}");
+                let apart = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(apart <= SAMPLE, "{name}: {apart}");
+            }
+        }
+    }
+}
+
 pub fn decodes_cleanly(mp4: &[u8]) {
     tool(
         "ffmpeg",
