@@ -12,6 +12,7 @@ pub mod hooks;
 pub mod lifecycle;
 pub mod playlist;
 mod reply;
+pub mod serve;
 pub mod startup;
 
 pub use reply::Problem;

@@ -1,7 +1,7 @@
 //! Answers over HTTP: JSON, and problems as RFC 9457 has them. One table maps our errors to statuses.
 
 use headwater_domain::ports::{FaultKind, PortError};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -52,6 +52,18 @@ impl Problem {
         let detail = format!("this resource answers {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
             .header(header::ALLOW, allow)
+    }
+
+    /// What OPTIONS is answered where another method would be told which ones there are.
+    pub(crate) fn into_options(self) -> Result<Response<Body>, Self> {
+        if self.status != StatusCode::METHOD_NOT_ALLOWED {
+            return Err(self);
+        }
+        let mut response = Response::builder().status(StatusCode::NO_CONTENT);
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        Ok(response.body(Body::Empty).expect("our header values are plain text"))
     }
 
     /// For viewers: the edge asks the other region after a 503, never after a 429.
@@ -119,6 +131,11 @@ pub(crate) fn path(request: &Request) -> &str {
         "" => request.uri().path(),
         raw => raw,
     }
+}
+
+/// The method to route by: HEAD is answered as GET is; API Gateway leaves the body out (RFC 9110 §9.3.2).
+pub(crate) fn method(request: &Request) -> &Method {
+    if request.method() == Method::HEAD { &Method::GET } else { request.method() }
 }
 
 /// JSON with a status.

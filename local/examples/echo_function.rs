@@ -31,6 +31,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             "arn": context.invoked_function_arn,
             "own": std::env::var("OWN").ok(),
         })),
+        "cors" => Ok(json!({
+            "statusCode": 200,
+            "headers": {
+                "access-control-allow-origin": "*",
+                "access-control-allow-methods": "TRACE",
+                "access-control-expose-headers": "x-own",
+            },
+            "body": "",
+        })),
         "binary" => Ok(json!({
             "statusCode": 201,
             "headers": { "content-type": "application/octet-stream", "content-encoding": "gzip" },

@@ -15,6 +15,7 @@ mod e2e {
     mod failures;
     mod faults;
     mod hls;
+    mod http;
     mod ingest;
     mod low_latency;
     mod media;

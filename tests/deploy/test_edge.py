@@ -176,6 +176,75 @@ def test_caches_know_the_questions_of_hls_and_forget_errors(joined):
 def test_players_on_any_site_may_read(joined):
     cors = joined["StreamHeaders"]["ResponseHeadersPolicyConfig"]["CorsConfig"]
     assert cors["AccessControlAllowOrigins"] == {"Items": ["*"]} and cors["AccessControlAllowCredentials"] is False
+    assert cors["AccessControlAllowHeaders"] == {"Items": ["*"]} and cors["OriginOverride"] is True
+    assert {"GET", "HEAD"} <= set(cors["AccessControlAllowMethods"]["Items"])
+
+
+def test_preflights_of_players_are_answered(joined):
+    """OPTIONS passes, says what it is about, is not cached, and every origin answers it with success."""
+    asked = joined["PlayerRequests"]["OriginRequestPolicyConfig"]
+    assert asked["HeadersConfig"]["HeaderBehavior"] == "whitelist"
+    forwarded = {"Origin", "Access-Control-Request-Headers", "Access-Control-Request-Method"}
+    assert set(asked["HeadersConfig"]["Headers"]) == forwarded
+    # What reaches origins beside the cache key must not make one viewer's answer another's.
+    assert asked["CookiesConfig"]["CookieBehavior"] == asked["QueryStringsConfig"]["QueryStringBehavior"] == "none"
+    for behavior in edge(joined)["CacheBehaviors"]:
+        path = behavior["PathPattern"]
+        assert set(behavior["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS"}, path
+        assert "OPTIONS" not in behavior.get("CachedMethods", []), path
+        assert behavior["OriginRequestPolicyId"] == "<PlayerRequests>", path
+        assert behavior["ResponseHeadersPolicyId"] == "<StreamHeaders>", path
+        # A function would cost more than all the rest of a viewer's requests.
+        assert not behavior.get("FunctionAssociations") and not behavior.get("LambdaFunctionAssociations"), path
+    (rule,) = joined["MediaBucket"]["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedOrigins"], rule["AllowedHeaders"]) == (["*"], ["*"])
+    assert set(rule["AllowedMethods"]) == {"GET", "HEAD"}
+    # The HTTP API answers them itself where no route takes OPTIONS or ANY.
+    viewed = [r["RouteKey"] for r in joined.of_type("AWS::ApiGatewayV2::Route").values() if "Playlist" in r["Target"]]
+    assert len(viewed) == 10 and all(key.split(" ")[0] in ("GET", "HEAD") for key in viewed)
+    assert joined["HttpApi"]["CorsConfiguration"]["AllowOrigins"] == ["*"]
+
+
+def test_local_stack_says_the_same_to_other_sites(joined):
+    text = read("local", "src", "stack", "distribution.rs")
+    questions = re.search(r"CORS_QUESTIONS: \[&str; \d\] =\s+\[(.*?)\];", text, re.S)[1]
+    headers = joined["PlayerRequests"]["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+    assert re.findall(r'"([^"]+)"', questions) == headers
+    said = dict(re.findall(r'_header\("(Access-Control-[A-Za-z-]+)", "([^"]*)"\)', text))
+    policy = joined["StreamHeaders"]["ResponseHeadersPolicyConfig"]["CorsConfig"]
+    assert said == {
+        "Access-Control-Allow-Origin": ", ".join(policy["AccessControlAllowOrigins"]["Items"]),
+        "Access-Control-Allow-Headers": ", ".join(policy["AccessControlAllowHeaders"]["Items"]),
+        "Access-Control-Allow-Methods": ", ".join(policy["AccessControlAllowMethods"]["Items"]),
+        "Access-Control-Expose-Headers": ", ".join(policy["AccessControlExposeHeaders"]["Items"]),
+        "Access-Control-Max-Age": str(policy["AccessControlMaxAgeSec"]),
+    }
+    text = read("local", "src", "stack", "cors.rs")
+    api, media = text.split("fn of_media")
+    lists = dict(re.findall(r"(allow_[a-z]+|expose_headers): list\(&\[(.*?)\]\)", api))
+    config = joined["HttpApi"]["CorsConfiguration"]
+    for name, key in (
+        ("allow_origins", "AllowOrigins"),
+        ("allow_methods", "AllowMethods"),
+        ("allow_headers", "AllowHeaders"),
+        ("expose_headers", "ExposeHeaders"),
+    ):
+        assert re.findall(r'"([^"]+)"', lists[name]) == config[key], name
+    (rule,) = joined["MediaBucket"]["CorsConfiguration"]["CorsRules"]
+    assert re.findall(r"Method::([A-Z]+)", media) == rule["AllowedMethods"]
+    age = int(re.search(r"MAX_AGE: Duration = Duration::from_secs\(([0-9_]+)\)", text)[1])
+    assert age == rule["MaxAge"] == config["MaxAge"] == policy["AccessControlMaxAgeSec"]
+
+
+def test_preflights_of_the_api_need_no_token(stack):
+    """A route for ANY hands preflights to its authorizer, so each has one for OPTIONS beside it."""
+    routes = {route["RouteKey"]: route for route in stack.of_type("AWS::ApiGatewayV2::Route").values()}
+    for key in [key for key in routes if key.startswith("ANY ")]:
+        own = routes[key.replace("ANY", "OPTIONS")]
+        assert own["AuthorizationType"] == "NONE" and "Api" in own["Target"], key
+    for key in [key for key in routes if key.startswith("GET ")]:
+        assert routes[key.replace("GET", "HEAD")]["Target"] == routes[key]["Target"], key
+    assert not [key for key in routes if key.endswith("/")], "no route key may end with a slash"
 
 
 def test_own_names_certificate_and_web_acl_are_optional():

@@ -37,7 +37,20 @@ pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem>
             detail,
         ));
     }
-    serde_json::from_slice(bytes).map(|Object(body)| body).map_err(|error| invalid(&error))
+    serde_json::from_slice(without_mark(bytes)?).map(|Object(body)| body).map_err(|error| invalid(&error))
+}
+
+/// JSON behind a byte order mark, which PowerShell and some editors write. That of UTF-8 may be passed over (RFC 8259
+/// §8.1); the others say that the text is in an encoding that JSON on the network does not have.
+fn without_mark(bytes: &[u8]) -> Result<&[u8], Problem> {
+    if let Some(text) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+        return Ok(text);
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let detail = "the body begins with a byte order mark of UTF-16; send JSON as UTF-8";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-json", "Invalid JSON", detail));
+    }
+    Ok(bytes)
 }
 
 fn invalid(error: &serde_json::Error) -> Problem {

@@ -21,7 +21,7 @@ use lambda_http::{Body, Request, Response};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::reply::{Problem, answer, json, path};
+use crate::reply::{Problem, answer, json, method, path};
 
 /// Everything the API needs of the table.
 pub trait ApiTable:
@@ -76,27 +76,34 @@ pub struct ApiFunction<T> {
 impl<T: ApiTable> ApiFunction<T> {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        answer(self.route(&request).await)
+        let routed = self.route(&request).await;
+        // Browsers ask before they send a token or JSON; API Gateway adds what they want to hear.
+        let is_options = request.method() == Method::OPTIONS;
+        answer(if is_options { routed.or_else(Problem::into_options) } else { routed })
     }
 
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let parts: Vec<&str> = path(request).trim_matches('/').split('/').collect();
-        let method = request.method();
+        // One slash at the end is forgiven, as clients' URL builders like to leave it there.
+        let path = path(request);
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+        let method = method(request);
         match parts.as_slice() {
+            _ if parts.contains(&"") => Err(Problem::not_found("resource")),
             ["health"] => match *method {
                 Method::GET => {
                     Ok(json(StatusCode::OK, &json!({"status": "ok", "region": self.context.region})))
                 }
-                _ => Err(Problem::method_not_allowed("GET")),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
             },
             ["v1", "openapi.json"] => match *method {
                 Method::GET => Ok(openapi::answer(request.headers())),
-                _ => Err(Problem::method_not_allowed("GET")),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
             },
             ["v1", "streams"] => match *method {
                 Method::POST => self.create_stream(request).await,
                 Method::GET => self.list_streams(request).await,
-                _ => Err(Problem::method_not_allowed("GET, POST")),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS, POST")),
             },
             ["v1", "streams", stream] => {
                 let stream = stream_id(stream)?;
@@ -104,7 +111,7 @@ impl<T: ApiTable> ApiFunction<T> {
                     Method::GET => self.get_stream(&stream).await,
                     Method::PATCH => self.patch_stream(&stream, request).await,
                     Method::DELETE => self.delete_stream(&stream).await,
-                    _ => Err(Problem::method_not_allowed("GET, PATCH, DELETE")),
+                    _ => Err(Problem::method_not_allowed("DELETE, GET, HEAD, OPTIONS, PATCH")),
                 }
             }
             ["v1", "streams", stream, "keys"] => {
@@ -112,20 +119,20 @@ impl<T: ApiTable> ApiFunction<T> {
                 match *method {
                     Method::POST => self.create_key(&stream, request).await,
                     Method::GET => self.list_keys(&stream).await,
-                    _ => Err(Problem::method_not_allowed("GET, POST")),
+                    _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS, POST")),
                 }
             }
             ["v1", "streams", stream, "keys", key] => match *method {
                 Method::DELETE => self.revoke_key(&stream_id(stream)?, key).await,
-                _ => Err(Problem::method_not_allowed("DELETE")),
+                _ => Err(Problem::method_not_allowed("DELETE, OPTIONS")),
             },
             ["v1", "streams", stream, "stop"] => match *method {
                 Method::POST => self.stop_stream(&stream_id(stream)?).await,
-                _ => Err(Problem::method_not_allowed("POST")),
+                _ => Err(Problem::method_not_allowed("OPTIONS, POST")),
             },
             ["v1", "streams", stream, "broadcasts"] => match *method {
                 Method::GET => self.list_broadcasts(&stream_id(stream)?, request).await,
-                _ => Err(Problem::method_not_allowed("GET")),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
             },
             _ => Err(Problem::not_found("resource")),
         }

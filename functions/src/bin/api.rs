@@ -5,8 +5,9 @@ use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_domain::key::Pepper;
 use headwater_functions::api::{ApiFunction, Places};
+use headwater_functions::serve::serve;
 use headwater_functions::startup;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -24,5 +25,5 @@ async fn main() -> Result<(), Error> {
             edge: settings::required("EDGE_URL")?,
         },
     };
-    run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
+    serve(|request| function.handle(request)).await
 }

@@ -7,8 +7,9 @@ use headwater_aws::tasks::Clusters;
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::hooks::{Door, HooksFunction};
+use headwater_functions::serve::serve;
 use headwater_functions::startup;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -26,5 +27,5 @@ async fn main() -> Result<(), Error> {
         revision: settings::optional("GATEWAY_REVISION"),
         door: Door::default(),
     };
-    run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
+    serve(|request| function.handle(request)).await
 }

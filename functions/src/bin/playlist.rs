@@ -5,8 +5,9 @@ use headwater_aws::secrets::Secrets;
 use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_functions::playlist::PlaylistFunction;
+use headwater_functions::serve::serve;
 use headwater_functions::startup;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,5 +19,5 @@ async fn main() -> Result<(), Error> {
         parts: Buckets::only(&sdk, settings::required("MEDIA_BUCKET")?),
         origin_secrets: Secrets::new(&sdk).current_and_previous("ORIGIN_SECRET_ARN").await?,
     };
-    run(service_fn(|request: Request| async { Ok::<_, Error>(function.handle(request).await) })).await
+    serve(|request| function.handle(request)).await
 }

@@ -13,6 +13,7 @@
 //! CloudFront asks two origins; each request carries which try it is (DESIGN §6): try 1 answers 503 when this region
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
+mod accept_encoding;
 mod counts;
 mod directives;
 mod holes;
@@ -36,6 +37,7 @@ use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use subtle::{Choice, ConstantTimeEq};
 
+use self::accept_encoding::Accepted;
 use crate::context::Context;
 use crate::reply::{Problem, path};
 
@@ -67,8 +69,9 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
             Ok(reply) => reply,
             Err(problem) => output::Reply::problem(problem.for_the_edge()),
         };
-        let encodings = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-        reply.into_response(encodings.unwrap_or_default())
+        let encodings = request.headers().get_all(header::ACCEPT_ENCODING).into_iter();
+        let encodings: Vec<_> = encodings.filter_map(|value| value.to_str().ok()).collect();
+        reply.into_response(Accepted::of(&encodings.join(",")))
     }
 
     async fn route(&self, request: &Request) -> Result<output::Reply, Problem> {
@@ -76,7 +79,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Err(Problem::method_not_allowed("GET, HEAD"));
         }
-        let path = path(request).trim_start_matches('/');
+        let path = path(request).strip_prefix('/').unwrap_or_default();
         let attempt = Attempt::of(request);
         let is_first = attempt == Attempt::First;
         match path.split('/').collect::<Vec<_>>().as_slice() {

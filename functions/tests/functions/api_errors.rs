@@ -1,5 +1,6 @@
 //! What the REST API says to mistakes and to hostile input.
 
+use base64::Engine as _;
 use headwater_domain::ports::FaultKind;
 use serde_json::{Value, json};
 
@@ -54,6 +55,27 @@ async fn every_mistake_in_a_body_has_its_own_type() {
     }
     let page = world.ask(&Event::sample("api-list-streams")).await.expect(200);
     assert_eq!(page["streams"].as_array().unwrap().len(), 1, "none of them made a stream");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_or_named() {
+    let world = World::seeded().await;
+    let made = world.ask(&create("\u{feff}{\"name\":\"from PowerShell\"}")).await.expect(201);
+    assert_eq!(made["name"], "from PowerShell");
+    for only in ["\u{feff}", "\u{feff}\u{feff}{\"name\":\"x\"}"] {
+        world.ask(&create(only)).await.problem(400, "invalid-json");
+    }
+    let mark_and_text = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+        let text = "{\"name\":\"x\"}".encode_utf16().flat_map(bytes);
+        base64::engine::general_purpose::STANDARD.encode(mark.into_iter().chain(text).collect::<Vec<u8>>())
+    };
+    for utf_16 in
+        [mark_and_text([0xff, 0xfe], u16::to_le_bytes), mark_and_text([0xfe, 0xff], u16::to_be_bytes)]
+    {
+        let event = Event::sample("api-create-stream").without_header("idempotency-key").binary(&utf_16);
+        let problem = world.ask(&event).await.problem(400, "invalid-json");
+        assert!(problem["detail"].as_str().unwrap().contains("byte order mark of UTF-16"), "{problem}");
+    }
 }
 
 #[tokio::test]
@@ -212,13 +234,13 @@ async fn a_wrong_method_is_told_the_right_ones() {
     let world = World::seeded().await;
     let stream = format!("/v1/streams/{ID}");
     for (path, allow, wrong) in [
-        ("/health".to_owned(), "GET", ["POST", "DELETE"]),
-        ("/v1/streams".to_owned(), "GET, POST", ["PUT", "DELETE"]),
-        (stream.clone(), "GET, PATCH, DELETE", ["PUT", "POST"]),
-        (format!("{stream}/keys"), "GET, POST", ["DELETE", "PATCH"]),
-        (format!("{stream}/keys/00000002"), "DELETE", ["GET", "POST"]),
-        (format!("{stream}/stop"), "POST", ["GET", "DELETE"]),
-        (format!("{stream}/broadcasts"), "GET", ["POST", "TRACE"]),
+        ("/health".to_owned(), "GET, HEAD, OPTIONS", ["POST", "DELETE"]),
+        ("/v1/streams".to_owned(), "GET, HEAD, OPTIONS, POST", ["PUT", "DELETE"]),
+        (stream.clone(), "DELETE, GET, HEAD, OPTIONS, PATCH", ["PUT", "POST"]),
+        (format!("{stream}/keys"), "GET, HEAD, OPTIONS, POST", ["DELETE", "PATCH"]),
+        (format!("{stream}/keys/00000002"), "DELETE, OPTIONS", ["GET", "POST"]),
+        (format!("{stream}/stop"), "OPTIONS, POST", ["GET", "DELETE"]),
+        (format!("{stream}/broadcasts"), "GET, HEAD, OPTIONS", ["POST", "TRACE"]),
     ] {
         for method in wrong {
             let answer = world.ask(&Event::sample("api-get-stream").path(&path).method(method)).await;

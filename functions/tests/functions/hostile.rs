@@ -140,6 +140,59 @@ async fn no_path_leads_out_of_its_place() {
     assert!(matches!(world.publish(9).await, headwater_domain::hooks::PublishAnswer::Allow { .. }));
 }
 
+/// `lambda_http` makes a URI of host, path and query, and panics where there is none.
+#[tokio::test]
+async fn what_makes_no_uri_is_not_found_or_refused() {
+    let world = World::seeded().await;
+    let long = "a".repeat(70_000);
+    let paths = [
+        "",
+        "/",
+        "//",
+        "//us-east-1/media/x/1.m4s",
+        "//us-east-1/playlists/x/720p.m3u8",
+        "///live/000000000001/index.m3u8",
+        ":99999/v1/streams",
+        "@example.org/v1/streams",
+        "/v1/streams/ a b ",
+        "/v1/streams/\"<>^`{|}\\",
+        "/v1/streams/\u{0}\r\nX: y\t\u{7f}",
+        "/v1/streams/\u{e4}\u{1f600}\u{202e}",
+        "/v1/streams/%zz%",
+        "/v1/streams/#x?y",
+        "http://[::1/v1/streams",
+        long.as_str(),
+    ];
+    for path in paths {
+        let event = Event::sample("api-get-stream").path(path);
+        let answer = Answer::of(world.api(world.table.clone()).handle(event.request()).await);
+        answer.problem(404, "not-found");
+        let answer = world.view(&Event::sample("playlist-media").path(path)).await;
+        answer.problem(404, "not-found");
+        let answer = world.hook(&Event::sample("hooks-publish").path(path)).await;
+        answer.problem(404, "not-found");
+    }
+    for (name, value) in [
+        ("host", ""),
+        ("host", "a b"),
+        ("host", "[::1"),
+        ("host", "example.org:99999"),
+        ("host", "example.org/%"),
+        ("x-forwarded-proto", ""),
+        ("x-forwarded-proto", "1"),
+        ("x-forwarded-proto", "https, http"),
+        ("x-forwarded-proto", "javascript"),
+    ] {
+        world.ask(&Event::sample("api-get-stream").header(name, value)).await.expect(200);
+    }
+    for query in ["\" <>", "\u{0}\u{7f}", "\u{e4}", "a#b", "%zz", "^`{|}\\", long.as_str()] {
+        world.ask(&Event::sample("api-get-stream").query(query)).await.expect(200);
+        world.ask(&Event::sample("api-list-streams").query(&format!("limit=1&{query}"))).await.expect(200);
+    }
+    let problem = world.ask(&Event::sample("api-list-streams").query("limit=\"")).await;
+    problem.problem(400, "bad-limit");
+}
+
 /// Nothing of the functions unpacks anything: a packed body is text that is no JSON, whatever it would become.
 #[tokio::test]
 async fn packed_bodies_are_not_unpacked() {

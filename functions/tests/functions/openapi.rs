@@ -51,8 +51,10 @@ async fn a_documented_method_is_answered_and_every_other_is_told_the_right_ones(
             let event = Event::sample("api-get-stream").path(&path).method(&method.to_uppercase());
             let is_viewed = item["servers"].is_array();
             let answer = if is_viewed { world.view(&event).await } else { world.ask(&event).await };
-            let is_documented = item[method].is_object() || (is_viewed && method == "head");
-            assert_eq!(answer.status != 405, is_documented, "{method} {path}");
+            let is_answered = item[method].is_object()
+                || (method == "head" && item["get"].is_object())
+                || (method == "options" && !is_viewed);
+            assert_eq!(answer.status != 405, is_answered, "{method} {path}");
             if answer.status == 404 {
                 let detail = answer.json()["detail"].as_str().unwrap().to_owned();
                 assert!(
@@ -60,6 +62,50 @@ async fn a_documented_method_is_answered_and_every_other_is_told_the_right_ones(
                     "{method} {path} is not routed"
                 );
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_and_options_with_what_there_is() {
+    let world = World::seeded().await;
+    for (name, allow) in [
+        ("api-health", "GET, HEAD, OPTIONS"),
+        ("api-openapi", "GET, HEAD, OPTIONS"),
+        ("api-list-streams", "GET, HEAD, OPTIONS, POST"),
+        ("api-get-stream", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("api-list-keys", "GET, HEAD, OPTIONS, POST"),
+        ("api-list-broadcasts", "GET, HEAD, OPTIONS"),
+    ] {
+        let event = Event::sample(name);
+        let (get, head) = (world.ask(&event).await, world.ask(&event.clone().method("HEAD")).await);
+        assert_eq!((get.status.as_u16(), head.status.as_u16()), (200, 200), "{name}");
+        assert_eq!(head.headers, get.headers, "{name}");
+        let options = world.ask(&event.clone().method("OPTIONS")).await;
+        assert_eq!((options.status.as_u16(), options.header("allow")), (204, allow), "{name}");
+        assert!(options.body.is_empty(), "{name}");
+        let refused = world.ask(&event.method("PROPFIND")).await;
+        refused.problem(405, "method-not-allowed");
+        assert_eq!(refused.header("allow"), allow, "{name}");
+    }
+    let nowhere = Event::sample("api-health").path("/v1/nothing").method("OPTIONS");
+    world.ask(&nowhere).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn one_slash_at_the_end_is_forgiven() {
+    let world = World::seeded().await;
+    for name in ["api-health", "api-list-streams", "api-get-stream", "api-list-keys", "api-list-broadcasts"] {
+        let event = Event::sample(name);
+        let path = event.clone().request().uri().path().to_owned();
+        let (bare, slashed) =
+            (world.ask(&event).await, world.ask(&event.clone().path(&format!("{path}/"))).await);
+        assert_eq!(
+            (bare.status, slashed.status.as_u16(), bare.text()),
+            (slashed.status, 200, slashed.text())
+        );
+        for other in [format!("{path}//"), format!("/{path}"), format!("/{path}/")] {
+            world.ask(&event.clone().path(&other)).await.problem(404, "not-found");
         }
     }
 }

@@ -58,7 +58,9 @@ async fn playlists_are_packed_for_who_takes_it() {
     let event = Event::sample("playlist-media");
     let packed = world.view(&event).await;
     assert_eq!(packed.header("content-encoding"), "gzip");
-    for encodings in ["", "br", "identity", "gzip;q=0"] {
+    for encodings in
+        ["", "br", "identity", "gzip;q=0", "gzip; q=0.0", "GZIP;Q=0.000", "br, gzip;q=0, *", "*;q=0"]
+    {
         let plain = world.view(&event.clone().header("accept-encoding", encodings)).await;
         assert_eq!(plain.header("content-encoding"), "", "{encodings}");
         assert_eq!(plain.text(), packed.text());
@@ -193,7 +195,7 @@ async fn hostile_paths_are_not_found() {
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
         assert_eq!(answer.header("cache-control"), SHORT, "{path}");
     }
-    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
         let answer = world.view(&Event::sample("playlist-media").method(method)).await;
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "GET, HEAD");

@@ -73,7 +73,7 @@ impl Origin {
     }
 }
 
-/// What happens to the paths of one pattern.
+/// What happens to the paths of one pattern; they are compared as CloudFront does, without dots and `%` but with every `/`.
 #[derive(Debug, Clone)]
 pub struct Behavior {
     /// `/live/*`, `/us-east-1/media/*`; `*` is any text, `?` any one character.
@@ -91,6 +91,10 @@ pub struct Behavior {
     pub prompt: bool,
     /// Headers every answer gets, in place of the origin's (CloudFront's response headers policy).
     pub response_headers: Vec<(String, String)>,
+    /// Headers that answers to OPTIONS get (what a response headers policy says to preflights).
+    pub preflight_headers: Vec<(String, String)>,
+    /// Viewers' headers that reach the origins, and are no part of the cache key (CloudFront's origin request policy).
+    pub forwarded_headers: Vec<String>,
     /// Headers of origins that viewers do not see.
     pub hidden_headers: Vec<String>,
 }
@@ -98,8 +102,8 @@ pub struct Behavior {
 /// How a behaviour treats requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    /// GET, HEAD and OPTIONS; cached as the origins' Cache-Control says and not at all without one. Viewers' headers
-    /// do not reach the origins, and of the query only what is named here, which is also the cache key.
+    /// GET, HEAD and OPTIONS; the first two are cached as the origins' Cache-Control says and not at all without one. Of
+    /// viewers' headers only the forwarded ones reach the origins, and of the query only what is named here, which is also the cache key.
     Cached {
         /// Query parameters that count.
         query_keys: Vec<String>,
@@ -122,6 +126,8 @@ impl Behavior {
             mode: Mode::Cached { query_keys: Vec::new(), error_ttl: Duration::from_secs(1) },
             prompt: false,
             response_headers: Vec::new(),
+            preflight_headers: Vec::new(),
+            forwarded_headers: Vec::new(),
             hidden_headers: Vec::new(),
         }
     }
@@ -147,6 +153,18 @@ impl Behavior {
     /// The same, with a response header.
     pub fn response_header(mut self, name: &str, value: &str) -> Self {
         self.response_headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, with a header on answers to OPTIONS.
+    pub fn preflight_header(mut self, name: &str, value: &str) -> Self {
+        self.preflight_headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, with viewers' headers that reach the origins.
+    pub fn forward(mut self, names: &[&str]) -> Self {
+        self.forwarded_headers.extend(names.iter().map(|&name| name.to_owned()));
         self
     }
 

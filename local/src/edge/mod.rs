@@ -10,6 +10,7 @@
 mod collapse;
 mod config;
 mod render;
+mod syntax;
 
 pub use config::{Behavior, Distribution, EdgeConfig, Mode, Origin};
 pub use render::RenderError;

@@ -6,6 +6,7 @@
 
 use super::collapse::NODE_HEADER;
 use super::config::{Behavior, Distribution, Mode, Origin};
+use super::syntax::{gzip, pattern, plain, preflight, quoted, unquoted};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
@@ -88,7 +89,16 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
     writeln!(out, "access_log off;\nserver_tokens off;\nclient_max_body_size 10m;\ntcp_nodelay on;")?;
     writeln!(out, "proxy_http_version 1.1;\nproxy_set_header Connection \"\";")?;
     writeln!(out, "map $request_uri $path {{ ~^(?<bare>[^?]*) $bare; }}")?;
-    writeln!(out, "map $http_accept_encoding $encoding {{ ~*gzip gzip; default \"\"; }}")?;
+    // RFC 9110 §12.5.3: gzip where it is named and not refused by a weight of zero.
+    writeln!(out, "map $http_accept_encoding $encoding {{")?;
+    writeln!(
+        out,
+        "\"~*{}\" \"\"; \"~*{}\" gzip; default \"\"; }}",
+        gzip("0(\\.0*)?"),
+        gzip("(1(\\.0*)?|0\\.[0-9]+)")
+    )?;
+    // As CloudFront, which takes `//` for another path than `/`.
+    writeln!(out, "merge_slashes off;")?;
     writeln!(
         out,
         "map $upstream_cache_status $x_cache {{ HIT \"Hit from edge\"; REVALIDATED \"RefreshHit from edge\"; default \"Miss from edge\"; }}"
@@ -119,7 +129,7 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
             let root = quoted(&root.to_string_lossy())?;
             writeln!(
                 out,
-                "location / {{ root {root}; index index.html; limit_except GET OPTIONS {{ deny all; }} }}"
+                "location / {{ root {root}; index index.html; limit_except GET {{ deny all; }} }}"
             )?;
         }
         writeln!(out, "}}")?;
@@ -130,6 +140,10 @@ pub(super) fn render(layout: &Layout<'_>, distribution: &Distribution) -> Result
 
 /// Variables of one behaviour: the part of the query that counts, and how long an error is remembered.
 fn maps(out: &mut String, index: usize, behavior: &Behavior, all: &Distribution) -> Result<(), RenderError> {
+    for (number, (_, value)) in behavior.preflight_headers.iter().enumerate() {
+        let name = preflight(index, number);
+        writeln!(out, "map $request_method {name} {{ OPTIONS {}; default \"\"; }}", quoted(value)?)?;
+    }
     match &behavior.mode {
         Mode::Cached { query_keys, error_ttl } => {
             let mut joined = String::new();
@@ -232,6 +246,10 @@ fn node_location(
     for (header, value) in &behavior.response_headers {
         writeln!(out, "proxy_hide_header {0}; add_header {0} {1} always;", plain(header)?, quoted(value)?)?;
     }
+    for (number, (header, _)) in behavior.preflight_headers.iter().enumerate() {
+        let value = preflight(index, number);
+        writeln!(out, "proxy_hide_header {0}; add_header {0} {value} always;", plain(header)?)?;
+    }
     writeln!(out, "add_header Via \"1.1 edge\" always; add_header X-Cache $x_cache always;")?;
     match &behavior.mode {
         Mode::Cached { .. } => {
@@ -248,6 +266,10 @@ fn node_location(
                 out,
                 "proxy_set_header Accept-Encoding $encoding; proxy_set_header X-Forwarded-For $remote_addr;"
             )?;
+            for header in &behavior.forwarded_headers {
+                let variable = plain(header)?.to_ascii_lowercase().replace('-', "_");
+                writeln!(out, "proxy_set_header {header} $http_{variable};")?;
+            }
             writeln!(
                 out,
                 "proxy_cache {}; proxy_cache_key \"{index} $encoding $path$query_{index}\";",
@@ -326,46 +348,4 @@ fn zone(node: usize) -> String {
 /// The socket between the layers.
 pub(super) fn socket(folder: &str) -> String {
     format!("{folder}/group.sock")
-}
-
-/// A CloudFront path pattern as an anchored regular expression. CloudFront matches the path as it was sent, nginx with
-/// `%0A` as a line break, which a wildcard must take as well.
-fn pattern(pattern: &str) -> Result<String, RenderError> {
-    let mut out = String::from("(?s)^");
-    for character in unquoted(pattern)?.chars() {
-        match character {
-            '*' => out.push_str(".*"),
-            '?' => out.push('.'),
-            '.' | '+' | '(' | ')' | '[' | ']' | '|' | '^' => {
-                out.push('\\');
-                out.push(character);
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('$');
-    Ok(format!("\"{out}\""))
-}
-
-/// Text that needs no quoting and has no meaning of its own: names.
-fn plain(text: &str) -> Result<&str, RenderError> {
-    let fine =
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if fine { Ok(text) } else { Err(RenderError::Unusable(text.to_owned())) }
-}
-
-/// Text without characters that nginx would read as its own.
-fn unquoted(text: &str) -> Result<&str, RenderError> {
-    let foul = |c: char| c.is_control() || c.is_whitespace() || "\"'\\${};#".contains(c);
-    if text.chars().any(foul) { Err(RenderError::Unusable(text.to_owned())) } else { Ok(text) }
-}
-
-/// Text in quotes; may have spaces. `$` cannot be escaped in nginx.
-fn quoted(text: &str) -> Result<String, RenderError> {
-    let foul = |c: char| c.is_control() || "\"\\$".contains(c);
-    if text.chars().any(foul) {
-        Err(RenderError::Unusable(text.to_owned()))
-    } else {
-        Ok(format!("\"{text}\""))
-    }
 }

@@ -16,6 +16,8 @@ pub struct HttpApiConfig {
     pub api_id: String,
     /// The routes.
     pub routes: Vec<Route>,
+    /// What sites' scripts may do; without, preflights are requests like any others.
+    pub cors: Option<Cors>,
     /// The key pair that IAM callers sign with.
     pub credentials: LocalCredentials,
     /// One JSON line a request is appended here.
@@ -24,6 +26,21 @@ pub struct HttpApiConfig {
     pub integration_timeout: Duration,
     /// Notes who calls IAM routes.
     pub calls: CallLog,
+}
+
+/// Cross-origin requests (`CorsConfiguration`).
+#[derive(Debug, Clone)]
+pub struct Cors {
+    /// Sites that may ask; `*` is any.
+    pub allow_origins: Vec<String>,
+    /// With which methods.
+    pub allow_methods: Vec<String>,
+    /// With which headers.
+    pub allow_headers: Vec<String>,
+    /// Headers of answers that scripts may read.
+    pub expose_headers: Vec<String>,
+    /// How long a browser may remember a preflight's answer.
+    pub max_age: Duration,
 }
 
 /// One route and what it invokes.

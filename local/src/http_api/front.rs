@@ -4,6 +4,7 @@
 use super::access_log::{AccessLog, Entry};
 use super::authorizer::Authorizers;
 use super::config::HttpApiConfig;
+use super::cors::Asked;
 use super::event::{Inbound, Matched};
 use super::response::{Own, from_function};
 use super::routes::Routes;
@@ -48,8 +49,12 @@ impl Front {
 
     /// The answer, the key of the route it came from, and what went wrong in API Gateway's own words.
     async fn answer(&self, request: Inbound) -> (Response<Body>, &str, Option<&'static str>) {
+        let asked = Asked::of(&request.method, &request.headers);
         let Some(taken) = self.routes.take(request.method.as_str(), &request.path) else {
-            return (Own::NotFound.response(), "-", Some("no route"));
+            return match self.config.cors.as_ref().and_then(|cors| cors.preflight(&asked)) {
+                Some(response) => (response, "-", None),
+                None => (Own::NotFound.response(), "-", Some("no route")),
+            };
         };
         let route = &self.config.routes[taken.index];
         let failed = |own: Own, why| (own.response(), route.key.as_str(), Some(why));
@@ -70,7 +75,12 @@ impl Front {
         };
         let event = request.integration(&matched, authorizer);
         match self.integrate(&route.function, Bytes::from(event.to_string())).await {
-            Ok(response) => (response, &route.key, None),
+            Ok(mut response) => {
+                if let Some(cors) = &self.config.cors {
+                    cors.mark(&asked, &mut response);
+                }
+                (response, &route.key, None)
+            }
             Err((own, why)) => failed(own, why),
         }
     }

@@ -5,6 +5,7 @@
 mod access_log;
 mod authorizer;
 mod config;
+mod cors;
 mod event;
 mod front;
 mod response;
@@ -13,7 +14,7 @@ mod sigv4;
 mod throttle;
 
 pub use access_log::LogError;
-pub use config::{Authorizer, HttpApiConfig, Route, Throttle};
+pub use config::{Authorizer, Cors, HttpApiConfig, Route, Throttle};
 pub use routes::RouteError;
 
 use crate::lambda::Lambda;

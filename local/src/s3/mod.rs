@@ -7,7 +7,11 @@
 
 mod action;
 mod conditional;
+mod cors;
+mod key;
 mod paths;
+
+pub use cors::CorsRule;
 
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
@@ -76,6 +80,7 @@ pub struct S3Config {
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
+    cors: Arc<cors::Rules>,
     folder: PathBuf,
 }
 
@@ -86,6 +91,8 @@ struct Front {
     open: S3Service,
     oac_secret: String,
     calls: CallLog,
+    cors: Arc<cors::Rules>,
+    folder: PathBuf,
     paths: Paths,
 }
 
@@ -107,15 +114,18 @@ impl S3 {
         let LocalCredentials { access_key_id, secret_access_key } = config.credentials;
         signed.set_auth(SimpleAuth::from_single(access_key_id, secret_access_key));
         let open = S3ServiceBuilder::new(store()?).build();
+        let cors = Arc::new(cors::Rules::default());
         let front = Front {
             signed: signed.build(),
             open,
             oac_secret: config.oac_secret,
             calls: config.calls,
+            cors: cors.clone(),
+            folder: folder.clone(),
             paths: Paths::default(),
         };
         let server = Server::start(&format!("s3 {}", config.region), config.port, Arc::new(front))?;
-        Ok(Self { server, folder })
+        Ok(Self { server, cors, folder })
     }
 
     /// Where it listens. Buckets are addressed by path (`force_path_style`).
@@ -130,6 +140,11 @@ impl S3 {
         }
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder).map_err(|source| S3Error::Folder { folder, source })
+    }
+
+    /// Sets what sites' scripts may do with a bucket (`PutBucketCors`); without, preflights are refused.
+    pub fn set_cors(&self, bucket: &str, rules: Vec<CorsRule>) {
+        self.cors.set(bucket, rules);
     }
 
     /// Refuses connections from now on; what is stored stays. `faults().start()` undoes it.
@@ -151,7 +166,10 @@ impl S3 {
 impl Handler for Front {
     fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
-            let asked = conditional::Asked::of(&request);
+            let (asked, site) = (conditional::Asked::of(&request), cors::Asked::of(&request));
+            if site.is_preflight() {
+                return self.cors.preflight(&site);
+            }
             let answered = match self.caller(&request) {
                 Caller::Anonymous => denied(),
                 Caller::Signed => {
@@ -163,7 +181,7 @@ impl Handler for Front {
                     None => denied(),
                 },
             };
-            asked.answer(answered)
+            self.cors.answer(&site, asked.answer(answered))
         })
     }
 
@@ -196,6 +214,9 @@ impl Front {
         };
         let path = parts.uri.path().to_owned();
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        if !key::can_be(&path) || reads && key::is_folder(&self.folder, &path) {
+            return error_response(StatusCode::NOT_FOUND, "NoSuchKey");
+        }
         let request = Request::from_parts(parts, s3s::Body::from(body));
         let answered = if reads {
             let _lock = self.paths.read(&path).await;

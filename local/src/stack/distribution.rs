@@ -21,6 +21,22 @@ const MEDIA_TIMEOUT: Duration = Duration::from_secs(3);
 /// seconds to read.
 const LOW_LATENCY_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// What browsers of other sites say before they ask, and wherefrom (the origin request policy).
+const CORS_QUESTIONS: [&str; 3] =
+    ["Origin", "Access-Control-Request-Headers", "Access-Control-Request-Method"];
+
+/// Players on any site may read playlists and media (the response headers policy).
+fn for_players_anywhere(behavior: Behavior) -> Behavior {
+    behavior
+        .forward(&CORS_QUESTIONS)
+        .response_header("Access-Control-Allow-Origin", "*")
+        .response_header("Access-Control-Expose-Headers", "Age, Date, Content-Length, Content-Range, X-Cache")
+        .response_header("X-Content-Type-Options", "nosniff")
+        .preflight_header("Access-Control-Allow-Headers", "*")
+        .preflight_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+        .preflight_header("Access-Control-Max-Age", "86400")
+}
+
 /// Everything the edge serves.
 pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option<PathBuf>) -> Distribution {
     let mut distribution = Distribution { static_root: web, ..Distribution::default() };
@@ -57,15 +73,13 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
         distribution.behaviors.push(low_latency.query_keys(&HLS_QUESTIONS).promptly());
         // What the bucket does not have yet, the region's API waits for; the other region has nothing of it.
         let (bucket, waits) = (format!("s3-{first}"), format!("api-{first}-low-try-1"));
-        let parts = Behavior::cached(&format!("/{name}/parts/*"), &bucket, Some(&waits), &MEDIA_FAILOVER)
-            .response_header("Access-Control-Allow-Origin", "*")
-            .response_header("X-Content-Type-Options", "nosniff");
+        let parts = Behavior::cached(&format!("/{name}/parts/*"), &bucket, Some(&waits), &MEDIA_FAILOVER);
         distribution.behaviors.push(parts.promptly());
         let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
-        let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER)
-            .response_header("Access-Control-Allow-Origin", "*")
-            .response_header("X-Content-Type-Options", "nosniff");
+        let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER);
         distribution.behaviors.push(media);
     }
+    let behaviors = distribution.behaviors.into_iter().map(for_players_anywhere);
+    distribution.behaviors = behaviors.collect();
     distribution
 }

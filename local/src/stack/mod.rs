@@ -4,6 +4,7 @@
 //! part of either region can be stopped and started while the rest runs; data stays under one folder.
 
 mod binaries;
+mod cors;
 pub mod demo;
 mod distribution;
 mod endpoints;

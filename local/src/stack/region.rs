@@ -17,7 +17,7 @@ use super::layout::{PeerPorts, Plan};
 use super::place::Part;
 use super::secrets::{self, Secrets};
 use super::table;
-use super::{REGIONS, StackConfig, events, routes};
+use super::{REGIONS, StackConfig, cors, events, routes};
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
 use crate::dynamodb::{DynamoDb, DynamoDbConfig};
@@ -121,6 +121,7 @@ impl Region {
         });
         let (dynamodb, s3) = (dynamodb.await?, s3.await?);
         s3.create_bucket(&bucket(name))?;
+        s3.set_cors(&bucket(name), vec![cors::of_media()]);
         let secrets_manager = SecretsManager::start(SecretsManagerConfig {
             region: name.into(),
             port: own.secrets,
@@ -162,6 +163,7 @@ impl Region {
             port: own.api,
             api_id: format!("headwater{}", setup.index),
             routes: routes::routes(),
+            cors: Some(cors::of_api()),
             credentials: setup.credentials.clone(),
             access_log: logs.join("api-access.log"),
             integration_timeout: Duration::from_secs(30),

@@ -7,8 +7,19 @@ use crate::http_api::{Authorizer, Route};
 /// All routes of one region's API.
 pub fn routes() -> Vec<Route> {
     let admin = || Authorizer::Lambda { function: "authorizer".into(), cache_for: Duration::ZERO };
-    let mut routes = vec![Route::open("GET /health", "api"), Route::open("GET /v1/openapi.json", "api")];
-    for key in ["ANY /v1/streams", "ANY /v1/streams/{proxy+}"] {
+    let open = [
+        "GET /health",
+        "HEAD /health",
+        "GET /v1/openapi.json",
+        "HEAD /v1/openapi.json",
+        // A preflight has no token, and a route for ANY would hand it to its authorizer.
+        "OPTIONS /v1/streams",
+        "OPTIONS /v1/streams/{proxy+}",
+        "OPTIONS /v1/{proxy+}",
+    ];
+    let mut routes: Vec<_> = open.into_iter().map(|key| Route::open(key, "api")).collect();
+    // The last one for `/v1/streams/`: no route key may end with a slash.
+    for key in ["ANY /v1/streams", "ANY /v1/streams/{proxy+}", "ANY /v1/{proxy+}"] {
         routes.push(Route::open(key, "api").authorized_by(admin()));
     }
     routes.push(Route::open("POST /hooks/{hook}", "hooks").authorized_by(Authorizer::Iam));

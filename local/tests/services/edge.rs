@@ -129,6 +129,126 @@ async fn caching_follows_cache_control_and_the_query_keys_per_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn gzip_is_asked_of_origins_for_who_takes_it_and_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, server_a) = TestOrigin::start("a", 200, Some("max-age=600"));
+    let (_b, server_b) = TestOrigin::start("b", 200, None);
+    let edge = edge(folder.path(), 1, two_origins(&server_a, &server_b)).await;
+    let encoding = async |number: usize, header: &str| {
+        let path = format!("/live/{number}");
+        get(edge.addr(), &path, &[("accept-encoding", header)]).await;
+        let asked = a.last();
+        assert_eq!(asked.uri().path(), path);
+        asked.headers().get("accept-encoding").map(|value| value.to_str().unwrap().to_owned())
+    };
+    let packed = [
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "br,gzip",
+        "br, gzip;q=0.001",
+        "gzip ; q=1.000, *;q=0",
+        "deflate, gzip;q=1.0, br",
+        "gzip;q=0.5",
+    ];
+    for (number, header) in packed.into_iter().enumerate() {
+        assert_eq!(encoding(number, header).await.as_deref(), Some("gzip"), "{header}");
+    }
+    let plain = [
+        "",
+        "identity",
+        "br",
+        "gzip;q=0",
+        "gzip; q=0.0",
+        "GZIP;Q=0.000",
+        "br;q=1, gzip;q=0, *;q=0.5",
+        "xgzip",
+        "gzipped",
+        "gzip-9",
+        "gzip;q=",
+        "gzip;q=no",
+        "*;q=0",
+    ];
+    for (number, header) in (packed.len()..).zip(plain) {
+        assert_eq!(encoding(number, header).await, None, "{header}");
+    }
+    let asked = a.count();
+    for header in ["gzip", "gzip;q=0.3", "gzip;q=0", "identity"] {
+        get(edge.addr(), "/live/0", &[("accept-encoding", header)]).await;
+    }
+    assert_eq!(a.count(), asked + 1, "packed and plain are one cache entry each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preflights_reach_the_origin_and_are_answered_for_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, server_a) = TestOrigin::start("a", 200, Some("max-age=600"));
+    let (b, server_b) = TestOrigin::start("b", 204, None);
+    let mut distribution = two_origins(&server_a, &server_b);
+    let asked_before = ["Origin", "Access-Control-Request-Headers"];
+    for behavior in &mut distribution.behaviors {
+        *behavior = behavior
+            .clone()
+            .forward(&asked_before)
+            .response_header("Access-Control-Allow-Origin", "*")
+            .preflight_header("Access-Control-Allow-Headers", "*");
+        behavior.prompt = behavior.pattern == "/live/*";
+    }
+    let edge = edge(folder.path(), 1, distribution).await;
+    let ask = async |path: &str| {
+        let request = Request::options(format!("http://{}{path}", edge.addr()))
+            .header("origin", "https://player.example")
+            .header("access-control-request-headers", "cmcd-request")
+            .header("cookie", "a=b");
+        send(request.body(Body::empty()).unwrap()).await
+    };
+    for path in ["/live/x", "/east/media/x"] {
+        for round in 1..=2 {
+            let before = a.count();
+            let answer = ask(path).await;
+            assert_eq!((answer.status, answer.header("access-control-allow-headers")), (StatusCode::OK, "*"));
+            assert_eq!(answer.header("access-control-allow-origin"), "*");
+            assert_eq!(a.count(), before + 1, "{path} {round}: it is not cached");
+            let headers = a.last().headers().clone();
+            assert_eq!(a.last().method(), Method::OPTIONS);
+            assert_eq!(headers["origin"], "https://player.example");
+            assert_eq!(
+                (headers.contains_key("cookie"), &headers["access-control-request-headers"]),
+                (false, &"cmcd-request".parse().unwrap())
+            );
+        }
+        let answer = get(edge.addr(), path, &[("origin", "https://one.example")]).await;
+        assert_eq!(answer.header("access-control-allow-headers"), "", "only preflights are told");
+        assert_eq!(seen(&answer).2, "Miss from edge");
+        let other = get(edge.addr(), path, &[("origin", "https://two.example")]).await;
+        assert_eq!((seen(&other).2, other.header("access-control-allow-origin")), ("Hit from edge", "*"));
+    }
+    a.say(403, None);
+    assert_eq!(ask("/east/media/y").await.status, StatusCode::NO_CONTENT, "the other bucket may know more");
+    assert_eq!(b.last().method(), Method::OPTIONS);
+}
+
+/// CloudFront resolves dots and decodes before it picks a behaviour, and takes `//` for what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_slashes_are_not_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, server_a) = TestOrigin::start("a", 200, Some("max-age=600"));
+    let (_b, server_b) = TestOrigin::start("b", 200, None);
+    let site = folder.path().join("site");
+    std::fs::create_dir(&site).unwrap();
+    let distribution = Distribution { static_root: Some(site), ..two_origins(&server_a, &server_b) };
+    let edge = edge(folder.path(), 1, distribution).await;
+    for path in ["//live/x", "///live/x", "/%2flive/x", "/.//live/x"] {
+        assert_eq!(get(edge.addr(), path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(a.count(), 0, "they are no behaviour's");
+    for path in ["/live//x", "/live/a/../x", "/./live/x", "/%6cive/x"] {
+        assert_eq!(seen(&get(edge.addr(), path, &[]).await).1, "from a", "{path}");
+        assert_eq!(a.last().uri().path(), path, "the origin gets the path as it was sent");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_fails_over_as_its_statuses_say() {
     let folder = tempfile::tempdir().unwrap();
     let (a, server_a) = TestOrigin::start("a", 503, Some("no-store"));
@@ -321,6 +441,14 @@ async fn it_serves_a_folder_and_comes_back_after_a_stop() {
     let edge = edge(folder.path(), 2, both).await;
     let index = get(edge.addr(), "/", &[]).await;
     assert_eq!((index.text(), index.header("content-type")), ("<p>player</p>", "text/html"));
+    for method in [Method::OPTIONS, Method::POST, Method::DELETE] {
+        let request = Request::builder().method(method.clone()).uri(format!("http://{}/", edge.addr()));
+        assert_eq!(
+            send(request.body(Body::empty()).unwrap()).await.status,
+            StatusCode::FORBIDDEN,
+            "{method}"
+        );
+    }
     assert_eq!(get(edge.addrs()[1], "/live/x", &[]).await.text(), "from a");
 
     edge.stop().await;

@@ -217,6 +217,7 @@ fn http_api(folder: &std::path::Path) -> (HttpApi, Lambda) {
         port: 0,
         api_id: "api".to_owned(),
         routes: Vec::new(),
+        cors: None,
         credentials: credentials(),
         access_log: folder.join("access.log"),
         integration_timeout: Duration::from_secs(30),

@@ -7,7 +7,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use axum::body::Body;
 use headwater_local::calls::CallLog;
-use headwater_local::http_api::{Authorizer, HttpApi, HttpApiConfig, Route};
+use headwater_local::http_api::{Authorizer, Cors, HttpApi, HttpApiConfig, Route};
 use headwater_local::lambda::Lambda;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -15,11 +15,22 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 fn start(folder: &Path, lambda: &Lambda, routes: Vec<Route>, timeout: Duration) -> HttpApi {
+    start_with(folder, lambda, routes, timeout, None)
+}
+
+fn start_with(
+    folder: &Path,
+    lambda: &Lambda,
+    routes: Vec<Route>,
+    timeout: Duration,
+    cors: Option<Cors>,
+) -> HttpApi {
     let config = HttpApiConfig {
         region: REGION.to_owned(),
         port: 0,
         api_id: "local".to_owned(),
         routes,
+        cors,
         credentials: credentials(),
         access_log: folder.join("access.log"),
         integration_timeout: timeout,
@@ -159,6 +170,69 @@ async fn a_lambda_authorizer_decides_and_its_context_reaches_the_function() {
     for secret in ["Bearer", "good", "bad", "in-the-query"] {
         assert!(!log.contains(secret), "{secret} is in the access log");
     }
+}
+
+fn cors() -> Cors {
+    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Cors {
+        allow_origins: list(&["https://dashboard.example", "https://other.example"]),
+        allow_methods: list(&["GET", "POST"]),
+        allow_headers: list(&["authorization", "content-type"]),
+        expose_headers: list(&["etag"]),
+        max_age: Duration::from_secs(300),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preflights_are_answered_as_api_gateway_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let lambda = host(folder.path(), 10);
+    lambda.register(echo());
+    let authorizer = || Authorizer::Lambda { function: "echo".to_owned(), cache_for: Duration::ZERO };
+    let routes = vec![
+        Route::open("GET /open", "echo"),
+        Route::open("ANY /closed", "echo").authorized_by(authorizer()),
+        Route::open("ANY /with-options", "echo").authorized_by(authorizer()),
+        Route::open("OPTIONS /with-options", "echo"),
+    ];
+    let api = start_with(folder.path(), &lambda, routes, Duration::from_secs(30), Some(cors()));
+    let origin = ("origin", "https://dashboard.example");
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        let request = Request::options(format!("http://{}{path}", api.addr()));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        send(request.body(Body::empty()).unwrap()).await
+    };
+    let question = [origin, ("access-control-request-method", "POST")];
+    // Routed or not: the API itself answers, without a function.
+    for path in ["/open", "/nowhere"] {
+        let answer = ask(path, &question).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::NO_CONTENT, ""), "{path}");
+        for (name, value) in [
+            ("access-control-allow-origin", origin.1),
+            ("access-control-allow-methods", "GET,POST"),
+            ("access-control-allow-headers", "authorization,content-type"),
+            ("access-control-max-age", "300"),
+        ] {
+            assert_eq!(answer.header(name), value, "{path} {name}");
+        }
+        let stranger = [("origin", "https://evil.example"), question[1]];
+        let answer = ask(path, &stranger).await;
+        assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (204, ""));
+        assert_eq!(ask(path, &[origin]).await.status, StatusCode::NOT_FOUND, "{path}: no preflight");
+    }
+    assert_eq!(lambda.stats("echo").unwrap().invocations, 0);
+    // A route for ANY takes it, and its authorizer refuses it; an own route for OPTIONS does not.
+    assert_eq!(ask("/closed", &question).await.status, StatusCode::UNAUTHORIZED);
+    let own = ask("/with-options", &question).await;
+    assert_eq!((own.status, own.header("access-control-allow-methods")), (StatusCode::OK, "GET,POST"));
+
+    // The configuration's headers take the place of the function's.
+    let plain = get(api.addr(), "/open?do=cors", &[]).await;
+    assert_eq!((plain.status.as_u16(), plain.header("access-control-allow-origin")), (200, ""));
+    let crossed = get(api.addr(), "/open?do=cors", &[origin]).await;
+    assert_eq!(crossed.header("access-control-allow-origin"), origin.1);
+    assert_eq!(crossed.header("access-control-expose-headers"), "etag");
+    assert_eq!(crossed.header("access-control-allow-methods"), "");
 }
 
 fn signed(

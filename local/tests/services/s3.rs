@@ -5,9 +5,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use axum::body::Body;
 use headwater_local::calls::CallLog;
-use headwater_local::s3::{OAC_HEADER, S3, S3Config};
-use http::{Request, StatusCode};
+use headwater_local::s3::{CorsRule, OAC_HEADER, S3, S3Config};
+use http::{Method, Request, StatusCode};
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) const BUCKET: &str = "media-bucket";
 const SECRET: &str = "edge-secret";
@@ -95,6 +96,90 @@ async fn the_edge_reads_objects_only_and_strangers_nothing() {
     assert_eq!((same.status, same.text()), (StatusCode::NOT_MODIFIED, ""));
     let ranged = get(addr, OBJECT, &[(OAC_HEADER, SECRET), ("range", "bytes=0-3")]).await;
     assert_eq!((ranged.status, ranged.text()), (StatusCode::PARTIAL_CONTENT, "0123"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn preflights_are_answered_by_the_bucket_s_rules_and_refused_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = start(folder.path(), 0).await;
+    put(&client(&s3)).await;
+    let ask = async |headers: &[(&str, &str)]| {
+        let request = Request::options(format!("http://{}{OBJECT}", s3.addr()));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        send(request.body(Body::empty()).unwrap()).await
+    };
+    let (origin, method) = (("origin", "https://player.example"), ("access-control-request-method", "GET"));
+    let wanted = ("access-control-request-headers", "CMCD-Request, range");
+    let refused = ask(&[origin, method, wanted]).await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (StatusCode::FORBIDDEN, ""));
+    assert!(refused.text().contains("<Code>AccessForbidden</Code>"));
+    let plain = get(s3.addr(), OBJECT, &[(OAC_HEADER, SECRET), origin]).await;
+    assert_eq!((plain.status, plain.header("access-control-allow-origin")), (StatusCode::OK, ""));
+
+    let rule = |origin: &str, headers: &[&str]| CorsRule {
+        allowed_origins: vec![origin.to_owned()],
+        allowed_methods: vec![Method::GET, Method::HEAD],
+        allowed_headers: headers.iter().map(|&name| name.to_owned()).collect(),
+        expose_headers: vec!["etag".to_owned()],
+        max_age: Duration::from_secs(60),
+    };
+    s3.set_cors(BUCKET, vec![rule("https://*.example", &["range", "cmcd-*"])]);
+    let fine = ask(&[origin, method, wanted]).await;
+    assert_eq!((fine.status, fine.text()), (StatusCode::OK, ""));
+    for (name, value) in [
+        ("access-control-allow-origin", "https://player.example"),
+        ("access-control-allow-methods", "GET, HEAD"),
+        ("access-control-allow-headers", "cmcd-request, range"),
+        ("access-control-expose-headers", "etag"),
+        ("access-control-max-age", "60"),
+        ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
+    ] {
+        assert_eq!(fine.header(name), value, "{name}");
+    }
+    let read = get(s3.addr(), OBJECT, &[(OAC_HEADER, SECRET), origin]).await;
+    assert_eq!((read.text(), read.header("access-control-allow-origin")), ("0123456789", origin.1));
+    assert_eq!(read.header("access-control-max-age"), "");
+    for headers in [
+        &[("origin", "https://player.invalid"), method, wanted][..],
+        &[origin, ("access-control-request-method", "PUT")],
+        &[origin, method, ("access-control-request-headers", "range, x-other")],
+    ] {
+        assert_eq!(ask(headers).await.status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    for headers in [&[][..], &[origin], &[method]] {
+        assert_eq!(ask(headers).await.status, StatusCode::BAD_REQUEST, "{headers:?}");
+    }
+    s3.set_cors(BUCKET, vec![rule("*", &["*"])]);
+    let any =
+        ask(&[("origin", "null"), method, ("access-control-request-headers", "authorization,x-token")]).await;
+    assert_eq!((any.status, any.header("access-control-allow-origin")), (StatusCode::OK, "*"));
+    assert_eq!(any.header("access-control-allow-headers"), "authorization, x-token");
+}
+
+/// The file store would read some as other keys, and fail at others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_file_can_be_called_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = start(folder.path(), 0).await;
+    put(&client(&s3)).await;
+    let long = "x".repeat(900);
+    for key in [
+        "/us-east-1/media/b/1.m4s",
+        "us-east-1//media/b/1.m4s",
+        "us-east-1/media/b/1.m4s/",
+        "us-east-1/media/b/1.m4s/more",
+        "us-east-1/media/./b/1.m4s",
+        "us-east-1/media/c/%2e%2e/b/1.m4s",
+        "us-east-1%2fmedia%2f%2fb/1.m4s",
+        "us-east-1/media/b",
+        "us-east-1/media/b/%00",
+        "us-east-1/media/b/%ff",
+        long.as_str(),
+    ] {
+        let path = format!("/{BUCKET}/{key}");
+        let answer = get(s3.addr(), &path, &[(OAC_HEADER, SECRET)]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{key}: {}", answer.text());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,7 +68,7 @@ impl Contract {
                 && template
                     .drain(..)
                     .zip(path.drain(..))
-                    .all(|(one, other)| one.starts_with('{') || one == other)
+                    .all(|(one, other)| one == other || one.starts_with('{') && !other.is_empty())
         };
         self.paths().find(|(template, _)| fits(template)).map(|(template, item)| (template.as_str(), item))
     }
@@ -107,18 +107,20 @@ impl Contract {
             assert!(is_viewed || answer.status == 404, "the document does not have the path of {about}");
             return;
         };
-        // Who answers GET answers HEAD, too (RFC 9110 §9.3.2), on the paths that the edge serves.
-        let is_viewed = item["servers"].is_array();
-        let method = if is_viewed && method == "head" { "get" } else { &method };
+        // Who answers GET answers HEAD, too (RFC 9110 §9.3.2).
+        let method = if method == "head" { "get" } else { &method };
         let operation = &item[method];
         if !operation.is_object() {
-            assert_eq!(answer.status, 405, "{about}");
+            // In front of what the edge serves, API Gateway answers the questions of browsers.
+            let is_options = method == "options" && !item["servers"].is_array();
+            assert_eq!(answer.status, if is_options { 204 } else { 405 }, "{about}");
             let mut allowed: BTreeSet<_> = METHODS
                 .iter()
                 .filter(|method| item[**method].is_object())
                 .map(|method| method.to_uppercase())
                 .collect();
-            allowed.extend(is_viewed.then(|| "HEAD".to_owned()));
+            allowed.extend(item["get"].is_object().then(|| "HEAD".to_owned()));
+            allowed.extend(item["servers"].is_null().then(|| "OPTIONS".to_owned()));
             assert_eq!(
                 answer.header("allow").split(", ").map(str::to_owned).collect::<BTreeSet<_>>(),
                 allowed,
@@ -235,7 +237,8 @@ impl Operation<'_> {
         if body.len() > 16_384 {
             return vec!["the body is too large".into()];
         }
-        match serde_json::from_slice(body) {
+        // The document is about JSON; a byte order mark before it is passed over (RFC 8259 §8.1).
+        match serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
             Err(error) => vec![error.to_string()],
             Ok(value) => self.wrong_with_json(&value),
         }
@@ -249,7 +252,8 @@ impl Operation<'_> {
 }
 
 fn segments(path: &str) -> Vec<&str> {
-    path.trim_matches('/').split('/').collect()
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.strip_suffix('/').unwrap_or(path).split('/').collect()
 }
 
 /// A parameter's text as the JSON that its schema is about.

@@ -3,7 +3,9 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use headwater_functions::serve::repaired;
 use http::{HeaderMap, StatusCode};
+use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
 
@@ -63,10 +65,15 @@ impl Event {
         self.text(&body.to_string())
     }
 
-    /// A body that is packed with gzip, as API Gateway hands it over: in base64.
-    pub fn packed(mut self, base64: &str) -> Self {
+    /// A body that is no text, as API Gateway hands it over: in base64.
+    pub fn binary(mut self, base64: &str) -> Self {
         self.0["isBase64Encoded"] = json!(true);
-        self.text(base64).header("content-encoding", "gzip")
+        self.text(base64)
+    }
+
+    /// A body that is packed with gzip.
+    pub fn packed(self, base64: &str) -> Self {
+        self.binary(base64).header("content-encoding", "gzip")
     }
 
     /// The JSON body of the sample, to be changed.
@@ -77,7 +84,8 @@ impl Event {
     }
 
     pub fn request(&self) -> Request {
-        lambda_http::request::from_str(&self.0.to_string()).unwrap()
+        let event: LambdaRequest = serde_json::from_value(self.0.clone()).unwrap();
+        repaired(event).into()
     }
 }
 
