@@ -187,6 +187,9 @@ class Stack:
         if fn == "Fn::Split":
             parts = arguments[1].split(arguments[0])
             return parts if len(parts) > 1 else [f"{arguments[1]}[0]", f"{arguments[1]}[1]"]
+        if fn == "Fn::FindInMap":
+            name, first, second = arguments
+            return translated()["Mappings"][name][first][second]
         if fn == "Fn::Cidr":
             block, count, bits = arguments
             return [f"cidr({block},{32 - int(bits)},{index})" for index in range(int(count))]

@@ -124,7 +124,8 @@ def test_every_stage_tag_is_read_and_every_fact_is_there():
         for name in SCENARIOS
         for reference in re.findall(r"<Peer\.[A-Za-z]+>", json.dumps(Stack.scenario(name).resources))
     }
-    assert asked - {"ApiId", "ApiHost", "ApiEndpoint"} <= told
+    known_without_asking = {"ApiId", "ApiHost", "ApiEndpoint", "OriginShield", "PeerOriginShield"}
+    assert asked - known_without_asking <= told
 
 
 def test_peer_is_asked_again_when_something_changed():
@@ -179,7 +180,20 @@ def test_gateways_scale_on_their_sessions():
     tracking = stack["GatewayScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
     assert tracking["CustomizedMetricSpecification"]["MetricName"] == "Sessions"
     assert '"Sessions"' in "".join(p.read_text() for p in (ROOT / "transcoder/src/gateway").rglob("*.rs"))
-    assert "GatewayScaling" not in Stack({"GatewayMinTasks": "2", "GatewayMaxTasks": "2"})
+
+
+def test_as_many_gateways_run_as_is_said():
+    """A new service begins with one task whatever the bounds are; only a scheduled action brings it inside."""
+    for low, high in ((1, 1), (1, 4), (2, 2), (2, 4), (5, 5), (3, 50)):
+        stack = Stack({"GatewayMinTasks": str(low), "GatewayMaxTasks": str(high)})
+        assert "DesiredCount" not in stack["GatewayService"], "deploys would undo what scaling has decided"
+        bounds = {"MinCapacity": str(low), "MaxCapacity": str(high)}
+        target = stack["GatewayScaling"]
+        assert bounds.items() <= target.items()
+        (action,) = target["ScheduledActions"]
+        assert action["ScalableTargetAction"] == bounds
+        assert action["Schedule"] == "rate(5 minutes)" and "EndTime" not in action
+        assert ("GatewayScalingPolicy" in stack) == (low != high)
 
 
 def test_hooks_start_the_task_that_the_stack_defines(stack):

@@ -9,6 +9,7 @@ mod answer;
 mod facts;
 mod peer;
 mod request;
+mod shield;
 mod site;
 
 use std::collections::BTreeMap;

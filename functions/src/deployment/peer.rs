@@ -5,11 +5,12 @@
 //! | `Deployment` | its name, the same in both regions |
 //! | `Role` | `primary` or `secondary`: of the stack that asks |
 //! | `ApiId` | the HTTP API of the stack that asks |
-//! | `PeerRegion` | the other region; empty: there is none |
+//! | `PeerRegion` | the other region; missing or empty: there is none |
 //! | `Join` | `true`: the peer must be there; `false`: it is not looked for |
 //!
 //! Any other property, when it changes, makes CloudFormation ask again. Attributes: see [`facts`], and `ApiId`,
-//! `ApiEndpoint`, `ApiHost`; all are always there, empty without a peer.
+//! `ApiEndpoint`, `ApiHost`; all are always there, empty without a peer. `OriginShield` and `PeerOriginShield`, the regions of
+//! the shields in front of both stacks, are always known.
 
 use std::fmt;
 
@@ -18,7 +19,7 @@ use headwater_domain::ports::{ListedApi, PortError, ReadApis};
 use thiserror::Error;
 
 use super::request::{Properties, PropertyError};
-use super::{Data, facts};
+use super::{Data, facts, shield};
 
 /// The resource's type in the template.
 pub(super) const TYPE: &str = "Custom::HeadwaterPeer";
@@ -108,16 +109,14 @@ pub(super) struct Question {
 impl Question {
     pub(super) fn read(properties: &Properties, old: &Properties) -> Result<Self, PropertyError> {
         let name = |text: &str| (1..=MAX_NAME).contains(&text.chars().count()).then(|| text.to_owned());
-        let region = |text: &str| match text {
-            "" => Some(None),
-            text => text.parse().ok().map(Some),
-        };
+        let region = || properties.parse("PeerRegion", "a region or empty", |text| text.parse().ok());
+        let peer_region = properties.optional("PeerRegion")?.map(|_| region()).transpose()?;
         Ok(Self {
             deployment: properties.parse("Deployment", "a name of 1 to 64 characters", name)?,
             role: properties.parse("Role", "primary or secondary", Role::read)?,
             api: properties.parse("ApiId", "the id of an HTTP API", name)?,
             old_api: old.text("ApiId").ok().map(str::to_owned),
-            peer_region: properties.parse("PeerRegion", "a region or empty", region)?,
+            peer_region,
             join: properties.parse("Join", "true or false", |text| text.parse().ok())?,
         })
     }
@@ -125,7 +124,7 @@ impl Question {
 
 /// Changes only if the deployment or the other region does.
 pub(super) fn physical_id(properties: &Properties) -> Option<String> {
-    let region = properties.text("PeerRegion").ok().filter(|region| !region.is_empty()).unwrap_or("none");
+    let region = properties.optional("PeerRegion").ok().flatten().unwrap_or("none");
     let deployment = properties.text("Deployment").ok().filter(|name| !name.is_empty())?;
     Some(format!("{deployment}/{region}"))
 }
@@ -146,7 +145,9 @@ pub(super) async fn find(apis: &impl ReadApis, own: &Region, question: &Question
         Some(region) if question.join => Some((region, the_peer(apis, own, region, question).await?)),
         _ => None,
     };
-    let Some((region, api)) = api else { return Ok(with_api(facts::none(), "", "", "")) };
+    let Some((region, api)) = api else {
+        return Ok(with_shields(with_api(facts::none(), "", "", ""), own, question));
+    };
     let role = question.role.other();
     let not_complete = |problem, place| PeerError::NotComplete {
         role,
@@ -165,7 +166,7 @@ pub(super) async fn find(apis: &impl ReadApis, own: &Region, question: &Question
         };
         not_complete(problem, "on stage $default")
     })?;
-    Ok(with_api(facts, &api.id, &api.endpoint, host))
+    Ok(with_shields(with_api(facts, &api.id, &api.endpoint, host), own, question))
 }
 
 /// The one API of the other role in the other region.
@@ -214,5 +215,11 @@ fn unreadable(region: &Region, source: PortError) -> PeerError {
 fn with_api(mut data: Data, id: &str, endpoint: &str, host: &str) -> Data {
     let attributes = [("ApiId", id), ("ApiEndpoint", endpoint), ("ApiHost", host)];
     data.extend(attributes.map(|(name, value)| (name, value.to_owned())));
+    data
+}
+
+fn with_shields(mut data: Data, own: &Region, question: &Question) -> Data {
+    data.insert("OriginShield", shield::nearest(own));
+    data.insert("PeerOriginShield", shield::nearest(question.peer_region.as_ref().unwrap_or(own)));
     data
 }

@@ -94,6 +94,12 @@ pub(super) enum PropertyError {
 pub(super) struct Properties(Map<String, Value>);
 
 impl Properties {
+    /// A property that may be missing; empty counts as missing.
+    pub(super) fn optional(&self, name: &'static str) -> Result<Option<&str>, PropertyError> {
+        let given = self.0.get(name).map(|value| value.as_str().ok_or(PropertyError::Missing(name)));
+        Ok(given.transpose()?.filter(|text| !text.is_empty()))
+    }
+
     /// A property that may be empty.
     pub(super) fn text(&self, name: &'static str) -> Result<&str, PropertyError> {
         self.0.get(name).and_then(Value::as_str).ok_or(PropertyError::Missing(name))

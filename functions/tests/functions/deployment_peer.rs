@@ -9,6 +9,8 @@ use crate::support::sample;
 
 const PRIMARY: &str = "us-east-1";
 const SECONDARY: &str = "eu-west-1";
+/// Stands for a property that is not there.
+const NONE: &str = "(none)";
 
 fn create(changes: &[(&str, &str)]) -> Value {
     let mut event = sample("deployment-peer-create");
@@ -68,6 +70,8 @@ async fn the_secondary_learns_all_about_the_primary() {
             "KeyPepperArn": secret("key-pepper"),
             "SigningKeyArn": secret("signing-key"),
             "OriginSecretArn": secret("origin-secret"),
+            "OriginShield": "eu-west-1",
+            "PeerOriginShield": "us-east-1",
         })
     );
 }
@@ -94,13 +98,19 @@ async fn without_a_peer_every_attribute_is_there_and_empty() {
     for (changes, id) in [
         ([("PeerRegion", "eu-west-1"), ("Join", "false")], "headwater/eu-west-1"),
         ([("PeerRegion", ""), ("Join", "true")], "headwater/none"),
+        ([("PeerRegion", NONE), ("Join", "true")], "headwater/none"),
     ] {
-        let event = create(&[own, changes].concat());
+        let mut event = create(&[own, changes].concat());
+        if event["ResourceProperties"]["PeerRegion"] == NONE {
+            event["ResourceProperties"].as_object_mut().unwrap().remove("PeerRegion");
+        }
         let answer = cloudformation.ask(&peers(PRIMARY, &apis), &event).await;
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!(id)));
         let data = answer["Data"].as_object().unwrap();
-        assert_eq!(data.len(), 20);
-        assert!(data.values().all(|value| value == ""), "{data:?}");
+        assert_eq!(data.len(), 22);
+        let known = |name: &str| name.ends_with("OriginShield");
+        assert!(data.iter().all(|(name, value)| known(name) != (value == "")), "{data:?}");
+        assert_eq!(data["OriginShield"], PRIMARY);
     }
 }
 
@@ -234,8 +244,11 @@ async fn properties_that_are_missing_or_wrong_are_named() {
         assert!(reason.contains(&format!("property {name} ")) && reason.contains(wanted), "{reason}");
         let mut missing = create(&[]);
         missing["ResourceProperties"].as_object_mut().unwrap().remove(name);
-        let reason = refused(&account(), &missing).await;
-        assert_eq!(reason, format!("property {name} is missing or no text"));
+        // Without a PeerRegion there is no peer.
+        if name != "PeerRegion" {
+            let reason = refused(&account(), &missing).await;
+            assert_eq!(reason, format!("property {name} is missing or no text"));
+        }
         let mut list = create(&[]);
         list["ResourceProperties"][name] = json!(["a"]);
         assert_eq!(refused(&account(), &list).await, format!("property {name} is missing or no text"));
