@@ -114,7 +114,7 @@ impl From<PortError> for Problem {
                 "a service this deployment stands on did not answer; try again, or ask the other region",
             )
             .header(header::RETRY_AFTER, "1"),
-            FaultKind::Corrupt | FaultKind::Refused => Self::new(
+            FaultKind::Corrupt | FaultKind::Refused | FaultKind::Forbidden => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Internal error",

@@ -118,14 +118,17 @@ def test_the_deployment_role_allows_what_its_adapters_call(scenario):
             r"\.(get_apis|get_api|get_stage|put_object|delete_object|list_objects_v2|head_object|get_object)\(\)", code
         )
     )
-    assert operations == {"get_apis", "get_stage", "put_object", "delete_object"}
+    assert operations == {"get_apis", "get_stage", "put_object", "delete_object", "list_objects_v2"}
     given = {(a, r) for a, r, _ in allowed(stack, "DeploymentRole") if not a.startswith("logs:")}
     apis = lambda region: f"arn:aws:apigateway:{region}::/apis"
     needed = {
         ("apigateway:GET", apis(stack.region)),
         ("s3:PutObject", "<MediaBucket.Arn>/web/*"),
         ("s3:DeleteObject", "<MediaBucket.Arn>/web/*"),
+        ("s3:ListBucket", "<MediaBucket.Arn>"),
     }
+    (lists,) = [s for s in policies(stack, "DeploymentRole") if s["Action"] == "s3:ListBucket"]
+    assert lists["Condition"] == {"StringLike": {"s3:prefix": "web/*"}}
     if stack.holds("HasPeer"):
         peer = SECONDARY if stack.region == PRIMARY else PRIMARY
         needed |= {("apigateway:GET", apis(peer)), ("apigateway:GET", f"{apis(peer)}/*/stages/*")}

@@ -78,5 +78,12 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let words = described(&error);
-    PortError { source: words.into(), ..port(action)(error) }
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let forbidden = code.is_some_and(|code| code.starts_with("AccessDenied"));
+    let fault = port(action)(error);
+    PortError {
+        source: words.into(),
+        kind: if forbidden { FaultKind::Forbidden } else { fault.kind },
+        ..fault
+    }
 }

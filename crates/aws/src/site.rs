@@ -43,4 +43,13 @@ impl WriteSite for Site {
         })?;
         Ok(())
     }
+
+    async fn some_files(&self, bucket: &str, prefix: &str) -> PortResult<Vec<String>> {
+        let sent = self.client.list_objects_v2().bucket(bucket).prefix(prefix).send().await;
+        let page = sent.map_err(|error| {
+            let words = described(&error);
+            PortError { source: words.into(), ..port("list the player page's files")(error) }
+        })?;
+        Ok(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect())
+    }
 }

@@ -33,6 +33,8 @@ pub enum FaultKind {
     Corrupt,
     /// We asked for something we must not; a mistake of ours or of the deployment.
     Refused,
+    /// The permission is missing, or was given so lately that not everybody knows of it.
+    Forbidden,
 }
 
 /// A port failed.
@@ -323,6 +325,8 @@ pub trait WriteSite: Send + Sync {
     ) -> impl Future<Output = PortResult<()>> + Send;
     /// Deletes a file; one that is not there is no error.
     fn delete_file(&self, bucket: &str, key: &str) -> impl Future<Output = PortResult<()>> + Send;
+    /// Keys that begin with `prefix`: all, or as many as one answer of the store has.
+    fn some_files(&self, bucket: &str, prefix: &str) -> impl Future<Output = PortResult<Vec<String>>> + Send;
 }
 
 /// The control plane, as gateway and transcoder see it.

@@ -129,10 +129,9 @@ impl<A: ReadApis + 'static, S: WriteSite + 'static> DeploymentFunction<A, S> {
             }
             site::TYPE => {
                 let place = site::Place::read(&request.properties)?;
-                let files = site::list(&self.site_folder)?;
                 match request.kind {
-                    Kind::Delete => site::remove(&self.site, &place, &files).await?,
-                    _ => site::put(&self.site, &place, &files).await?,
+                    Kind::Delete => site::remove(&self.site, &place, &self.site_folder).await?,
+                    _ => site::put(&self.site, &place, &site::list(&self.site_folder)?).await?,
                 }
                 Ok(Data::new())
             }

@@ -13,10 +13,12 @@
 //! the shields in front of both stacks, are always known.
 
 use std::fmt;
+use std::time::Duration;
 
 use headwater_domain::Region;
-use headwater_domain::ports::{ListedApi, PortError, ReadApis};
+use headwater_domain::ports::{FaultKind, ListedApi, PortError, PortResult, ReadApis};
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::request::{Properties, PropertyError};
 use super::{Data, facts, shield};
@@ -29,6 +31,10 @@ const DEPLOYMENT: &str = "headwater:deployment";
 const ROLE: &str = "headwater:role";
 /// CloudFormation's own tag with the stack's name.
 const STACK: &str = "aws:cloudformation:stack-name";
+/// How long a fresh role may be unknown; the resource's ServiceTimeout and the function's own leave more.
+const IAM_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries.
+const IAM_PAUSE: Duration = Duration::from_secs(3);
 /// Longest deployment name, in characters; it is part of other names.
 const MAX_NAME: usize = 64;
 
@@ -158,7 +164,8 @@ pub(super) async fn find(apis: &impl ReadApis, own: &Region, question: &Question
     };
     let host = facts::host_of(&api.endpoint)
         .ok_or_else(|| not_complete(format!("'{}' is no endpoint", api.endpoint), "for clients"))?;
-    let tags = apis.stage_tags(region, &api.id).await.map_err(|source| unreadable(region, source))?;
+    let tags = patiently(|| apis.stage_tags(region, &api.id)).await;
+    let tags = tags.map_err(|source| unreadable(region, source))?;
     let facts = facts::read(role, &tags, own).map_err(|gap| {
         let problem = match gap.value {
             None => format!("no tag {}", gap.tag),
@@ -203,9 +210,24 @@ async fn of_deployment(
     region: &Region,
     question: &Question,
 ) -> Result<Vec<ListedApi>, PeerError> {
-    let mut all = apis.apis(region).await.map_err(|source| unreadable(region, source))?;
+    let mut all = patiently(|| apis.apis(region)).await.map_err(|source| unreadable(region, source))?;
     all.retain(|api| api.tags.get(DEPLOYMENT) == Some(&question.deployment));
     Ok(all)
+}
+
+/// Asks again while permission is refused: the role of this very function was made a moment ago, and IAM takes its time to
+/// tell everybody ("Changes that I make are not always immediately visible", IAM User Guide).
+async fn patiently<T, F: Future<Output = PortResult<T>>>(ask: impl Fn() -> F) -> PortResult<T> {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(error) if error.kind == FaultKind::Forbidden && begun.elapsed() < IAM_PATIENCE => {
+                tracing::info!(reason = %error.source, "the permission is not known everywhere yet");
+                tokio::time::sleep(IAM_PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn unreadable(region: &Region, source: PortError) -> PeerError {
@@ -222,4 +244,42 @@ fn with_shields(mut data: Data, own: &Region, question: &Question) -> Data {
     data.insert("OriginShield", shield::nearest(own));
     data.insert("PeerOriginShield", shield::nearest(question.peer_region.as_ref().unwrap_or(own)));
     data
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn refused(kind: FaultKind) -> PortError {
+        PortError {
+            kind,
+            action: "list the HTTP APIs",
+            source: "AccessDeniedException: not authorized".into(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_that_is_not_known_everywhere_yet_is_waited_for() {
+        let asked = AtomicU32::new(0);
+        let known_after_a_while = || {
+            ready(match asked.fetch_add(1, Ordering::Relaxed) {
+                0..15 => Err(refused(FaultKind::Forbidden)),
+                _ => Ok("facts"),
+            })
+        };
+        assert_eq!(patiently(known_after_a_while).await.unwrap(), "facts");
+        assert_eq!(asked.into_inner(), 16);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_refused_is_told_in_time_and_what_fails_otherwise_at_once() {
+        let begun = Instant::now();
+        assert!(patiently(|| ready(Err::<(), _>(refused(FaultKind::Refused)))).await.is_err());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(patiently(|| ready(Err::<(), _>(refused(FaultKind::Forbidden)))).await.is_err());
+        assert!(begun.elapsed() <= IAM_PATIENCE + IAM_PAUSE);
+    }
 }

@@ -25,6 +25,8 @@ const MAX_FILES: usize = 500;
 const MAX_BYTES: u64 = 32 << 20;
 /// Deepest folder below `site/`.
 const MAX_DEPTH: usize = 8;
+/// Listings of what is left, of a thousand files each; one page has some twenty.
+const MAX_LISTINGS: usize = 50;
 /// Files on their way at a time.
 const AT_ONCE: usize = 8;
 /// File names carry no hash of their content, so a new version must be asked for soon.
@@ -142,13 +144,28 @@ async fn put_one(site: &impl WriteSite, place: &Place, file: &Found) -> Result<(
     site.put_file(&place.bucket, &key, object).await.map_err(|source| place.failed(key, source))
 }
 
-/// Deletes all files.
-pub(super) async fn remove(site: &impl WriteSite, place: &Place, files: &[Found]) -> Result<(), SiteError> {
-    few_at_once(files.iter().map(|file| remove_one(site, place, file)).collect()).await
+/// Deletes everything under the prefix, also what earlier versions or a put that comes late have left: a bucket that is to
+/// be deleted must be empty. Without a prefix of its own the page's are the files that this package has.
+pub(super) async fn remove(site: &impl WriteSite, place: &Place, folder: &Path) -> Result<(), SiteError> {
+    if place.prefix.is_empty() {
+        return remove_all(site, place, list(folder)?.iter().map(|file| place.key(file)).collect()).await;
+    }
+    for _ in 0..MAX_LISTINGS {
+        let listed = site.some_files(&place.bucket, &place.prefix).await;
+        let keys = listed.map_err(|source| place.failed(place.prefix.clone(), source))?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        remove_all(site, place, keys).await?;
+    }
+    Err(SiteError::TooLarge(format!("{MAX_LISTINGS} listings of {}", place.prefix)))
 }
 
-async fn remove_one(site: &impl WriteSite, place: &Place, file: &Found) -> Result<(), SiteError> {
-    let key = place.key(file);
+async fn remove_all(site: &impl WriteSite, place: &Place, keys: Vec<String>) -> Result<(), SiteError> {
+    few_at_once(keys.into_iter().map(|key| remove_one(site, place, key)).collect()).await
+}
+
+async fn remove_one(site: &impl WriteSite, place: &Place, key: String) -> Result<(), SiteError> {
     site.delete_file(&place.bucket, &key).await.map_err(|source| place.failed(key, source))
 }
 

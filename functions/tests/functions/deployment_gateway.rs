@@ -157,9 +157,12 @@ async fn the_adapter_lists_all_apis_with_their_tags() {
 
 #[tokio::test]
 async fn a_passing_trouble_passes() {
-    for trouble in
-        [Trouble::Error(429, "TooManyRequestsException", 1), Trouble::Error(500, "InternalFailure", 1)]
-    {
+    for trouble in [
+        Trouble::Error(429, "TooManyRequestsException", 1),
+        Trouble::Error(500, "InternalFailure", 1),
+        // A role that was made a moment ago.
+        Trouble::Error(403, "AccessDeniedException", 1),
+    ] {
         let (server, _) = Gateway::start(trouble).await;
         let event = sample("deployment-peer-create");
         let answer = CloudFormation::start().await.ask(&secondary(&server), &event).await;
@@ -170,7 +173,7 @@ async fn a_passing_trouble_passes() {
 #[tokio::test]
 async fn trouble_that_stays_is_told_in_api_gateway_s_words() {
     for (status, code) in
-        [(403, "AccessDeniedException"), (429, "TooManyRequestsException"), (500, "InternalFailure")]
+        [(400, "BadRequestException"), (429, "TooManyRequestsException"), (500, "InternalFailure")]
     {
         assert_eq!(
             reason(Trouble::Error(status, code, usize::MAX)).await,

@@ -99,6 +99,20 @@ async fn delete_removes_the_page_s_files_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn delete_leaves_nothing_of_earlier_versions_or_late_puts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (packed, site) = packed(folder.path());
+    let mut cloudformation = CloudFormation::start().await;
+    write(folder.path(), "old/only-in-an-earlier-version.js");
+    cloudformation.ask(&packed, &event("Create")).await;
+    std::fs::remove_dir_all(folder.path().join("site")).unwrap();
+    site.put_late("web/late.js");
+    let answer = cloudformation.ask(&packed, &event("Delete")).await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert!(keys(&site).is_empty(), "{:?}", keys(&site));
+}
+
+#[tokio::test]
 async fn delete_succeeds_even_if_nothing_can_be_removed() {
     let folder = tempfile::tempdir().unwrap();
     let (packed, site) = packed(folder.path());

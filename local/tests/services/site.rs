@@ -40,11 +40,14 @@ async fn a_file_is_stored_with_its_headers_replaced_and_deleted() {
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(page.header("cache-control"), "max-age=60");
     }
+    site.put_file(BUCKET, "website/other.html", file("not of the page")).await.unwrap();
+    assert_eq!(site.some_files(BUCKET, "web/").await.unwrap(), ["web/index.html"]);
     for _ in 0..2 {
         site.delete_file(BUCKET, "web/index.html").await.unwrap();
     }
     let gone = get(s3.addr(), &format!("/{BUCKET}/web/index.html"), &[(OAC_HEADER, SECRET)]).await;
     assert_eq!(gone.status.as_u16(), 403);
+    assert!(site.some_files(BUCKET, "web/").await.unwrap().is_empty());
 
     let stranger = Credentials::new("AKIALOCAL", "another-secret", None, None, "tests");
     let site = Site::new(&fixed_config("us-east-1", &format!("http://{}", s3.addr()), stranger));

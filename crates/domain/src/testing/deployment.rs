@@ -53,7 +53,11 @@ struct Objects {
     files: BTreeMap<(String, String), SiteFile>,
     order: Vec<String>,
     failure: Option<String>,
+    late: Vec<String>,
 }
+
+/// Keys in one answer to a listing: few, so that there is more than one.
+const PAGE: usize = 3;
 
 impl MemorySite {
     /// Bucket, key and file of everything that is there.
@@ -69,6 +73,11 @@ impl MemorySite {
     /// Refuses everything for this reason until it is `None` again.
     pub fn fail(&self, reason: Option<&str>) {
         self.objects().failure = reason.map(str::to_owned);
+    }
+
+    /// Has a file appear while others are deleted: a put that an earlier request had under way.
+    pub fn put_late(&self, key: &str) {
+        self.objects().late.push(key.to_owned());
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -100,6 +109,17 @@ impl WriteSite for MemorySite {
         let mut objects = self.objects();
         objects.check("delete a file of the player page")?;
         objects.files.remove(&(bucket.to_owned(), key.to_owned()));
+        if let Some(late) = objects.late.pop() {
+            let file = SiteFile { body: bytes::Bytes::new(), content_type: "", cache_control: "" };
+            objects.files.insert((bucket.to_owned(), late), file);
+        }
         Ok(())
+    }
+
+    async fn some_files(&self, bucket: &str, prefix: &str) -> PortResult<Vec<String>> {
+        let objects = self.objects();
+        objects.check("list the player page's files")?;
+        let keys = objects.files.keys().filter(|(at, key)| at == bucket && key.starts_with(prefix));
+        Ok(keys.map(|(_, key)| key.clone()).take(PAGE).collect())
     }
 }
