@@ -19,7 +19,7 @@ setup: ## Install what is missing on this machine (run, test)
 
 run: ## Start both regions on this machine; Ctrl-C stops them (PORT_BASE=n moves the ports)
 	@scripts/setup.sh run
-	@cargo build --workspace --bins
+	@cargo build --locked --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" run
 
 demo: ## Publish a test picture with clock and tone to the running stack
@@ -30,24 +30,24 @@ test: ## Everything CI runs: lints, unit and end-to-end tests, browser, proofs o
 	@$(MAKE) --no-print-directory check all-tests browser validate deploy-local-proof image-test
 	@$(MAKE) --no-print-directory api-test EXAMPLES=10
 
-check: ## Formatting and lints
+check: licenses ## Formatting, lints, and what the crates are
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Always the whole workspace: with fewer packages cargo picks other features and builds the SDKs again.
 all-tests:
-	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace
 
 unit: ## Quick tests: beside the code, and of the crates
-	cargo test --workspace --lib --bins
+	cargo test --locked --workspace --lib --bins
 
 chaos: ## Simulate both regions with trouble drawn from SEEDS seeds (5000); a failing one is told and can be replayed
-	HEADWATER_SEEDS=$(or $(SEEDS),5000) cargo test --workspace --test simulation -- --nocapture
+	HEADWATER_SEEDS=$(or $(SEEDS),5000) cargo test --locked --workspace --test simulation -- --nocapture
 
 e2e: ## Tests of the running platform: real encoders, both regions, failures
 	@scripts/setup.sh test
-	cargo test --workspace --no-run
-	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace --test e2e
+	cargo test --locked --workspace --no-run
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --test e2e
 
 browser: ## Tests of the player page in Chromium
 	cd web && npm test --silent
@@ -87,66 +87,67 @@ delete: ## Delete both stacks, the secondary first (PRIMARY, SECONDARY)
 
 validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-lint, checkov, tests/deploy
 	@scripts/setup.sh deploy
-	@[ -e $(ARTIFACTS)/calls.json ] || { cargo build --workspace --bins && HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --workspace --test e2e access; }
+	@[ -e $(ARTIFACTS)/calls.json ] || { cargo build --locked --workspace --bins && HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --test e2e access; }
 	@HEADWATER_ARTIFACTS=$(ARTIFACTS) PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" tests/deploy/validate.sh
 
 deploy-local-proof: ## Deploy both regions into an emulator and use them: real functions, gateway, transcoder
 	@scripts/setup.sh deploy
-	cargo build --workspace --bins
+	cargo build --locked --workspace --bins
 	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" python3 tests/deploy/proof.py
 
 interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink, VLC, hls.js and Shaka Player
 	@scripts/setup.sh test
-	cargo build --workspace --bins
+	cargo build --locked --workspace --bins
 	scripts/interop.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
 
 # What headwater-check needs more (--record, --decode, --json) goes into ARGS.
 conform: ## Judge the stream at URL by the rules for HLS, watching it for WATCH seconds (ARGS for more)
-	@cargo build --workspace --bins --quiet
+	@cargo build --locked --workspace --bins --quiet
 	@"$(CARGO_TARGET_DIR)/debug/headwater-check" "$(URL)" --watch $(or $(WATCH),10) $(ARGS)
 
 latency: ## Glass to glass: a clock in the picture, read back in Chromium for SECONDS (180); the limit is 3 s
 	@scripts/setup.sh test
-	cargo build --workspace --bins
+	cargo build --locked --workspace --bins
 	tests/browser/latency.sh "$(CARGO_TARGET_DIR)/debug/headwater-local" $(or $(SECONDS),180)
 
 drill: ## Break one part after the other in front of a person, in three minutes (ARGS="--only kill-gateway", ARGS=--json)
 	@scripts/setup.sh run
-	@cargo build --workspace --bins
+	@cargo build --locked --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-drill" $(ARGS)
 
 waiters: ## Let VIEWERS (2000) wait at the edge for each part of a low-latency stream, and count what the region is asked
 	@scripts/setup.sh test
-	cargo build --workspace --bins
-	HEADWATER_VIEWERS=$(or $(VIEWERS),2000) cargo test --workspace --test e2e -- --nocapture waiters::
+	cargo build --locked --workspace --bins
+	HEADWATER_VIEWERS=$(or $(VIEWERS),2000) cargo test --locked --workspace --test e2e -- --nocapture waiters::
 
 outages: ## Slow task starts, buckets and a table that are gone for SECONDS (60): what is lost, and what memory it costs
 	@scripts/setup.sh test
-	cargo test --workspace --no-run
-	HEADWATER_OUTAGE_SECONDS=$(or $(SECONDS),60) cargo test --workspace --test e2e -- --nocapture --test-threads 1 \
+	cargo test --locked --workspace --no-run
+	HEADWATER_OUTAGE_SECONDS=$(or $(SECONDS),60) cargo test --locked --workspace --test e2e -- --nocapture --test-threads 1 \
 	  stores::without tasks::after_a_start_that_takes_long
 
 soak: ## 1080p to four rungs for MINUTES (30), the encoder comes back 20 times: nothing may grow (ARGS="--reconnects 5")
 	@scripts/setup.sh run
-	cargo build --release --workspace --bins
+	cargo build --locked --release --workspace --bins
 	"$(CARGO_TARGET_DIR)/release/headwater-soak" --minutes $(or $(MINUTES),30) $(ARGS)
 
 api-test: ## Property-based test of the REST API against the running stack
 	@scripts/setup.sh test
-	cargo build --workspace --bins
+	cargo build --locked --workspace --bins
 	tests/api/run.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
 
 bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md (PART=id measures one part again)
 	@scripts/setup.sh bench
-	cargo build --release --workspace --bins
+	cargo build --locked --release --workspace --bins
 	"$(CARGO_TARGET_DIR)/release/headwater-bench" $(if $(PART),--only $(PART) --write)
 
 fuzz: ## Fuzz all that reads what strangers send, for SECONDS (60) in all; by coverage with nightly and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS),60)
 
-licenses: ## Check licences, advisories and duplicates of dependencies (installs cargo-deny)
-	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
-	cargo deny check
+# Advisories need RustSec's database from the network, so they are no part of `make test`.
+licenses: ## Check licences, sources and duplicates of the crates by deny.toml; ADVISORIES=1 for known vulnerabilities, too
+	@PATH="$$(scripts/venv.sh supply tests/supply/requirements.txt)/bin:$$PATH" \
+	  cargo deny --locked check --hide-inclusion-graph $(if $(ADVISORIES),,bans licenses sources)
 
 # What `sam build` calls for each function of template.yaml (BuildMethod: makefile).
 build-%Function:

@@ -23,11 +23,11 @@ folder=$profile
 target=${CARGO_TARGET_DIR:-target}
 if [ "$(uname -m)" = "$machine" ] && [ "$(uname -s)" = Linux ]; then
   # The whole workspace at once: with fewer packages cargo picks other features and builds the SDKs again.
-  cargo build --quiet --profile "$profile" --workspace --bins
+  cargo build --locked --quiet --profile "$profile" --workspace --bins
   built=$target/$folder/$binary
 elif command -v cargo-lambda >/dev/null; then
   flags=(); [ "$profile" = dev ] || flags=(--profile "$profile")
-  cargo lambda build --quiet --package headwater-functions --bins --target "$triple" "${flags[@]}"
+  cargo lambda build --locked --quiet --package headwater-functions --bins --target "$triple" "${flags[@]}"
   built=$target/lambda/$binary/bootstrap
 else
   echo "this machine is $(uname -m): to build for $architecture install cargo-lambda (pip install cargo-lambda ziglang), or deploy with ARCHITECTURE=x86_64 from an x86_64 Linux machine" >&2

@@ -9,7 +9,7 @@ seconds=${1:-60}
 shift || true
 read -ra targets <<<"$*"
 if [ ${#targets[@]} -eq 0 ]; then
-  listed=$(cargo test --quiet --workspace --test fuzz -- --list)
+  listed=$(cargo test --locked --quiet --workspace --test fuzz -- --list)
   mapfile -t targets < <(sed -n 's/: test$//p' <<<"$listed")
 fi
 share=$((seconds / ${#targets[@]}))
@@ -22,5 +22,5 @@ if [ -z "${STABLE:-}" ] && command -v cargo-fuzz >/dev/null && cargo +nightly --
       "fuzz/libfuzzer/corpus/$target" "fuzz/corpus/$target" -- -max_total_time="$share" -rss_limit_mb=1024
   done
 else
-  cargo test --quiet --workspace --test fuzz -- --seconds "$share" "${targets[@]}"
+  cargo test --locked --quiet --workspace --test fuzz -- --seconds "$share" "${targets[@]}"
 fi

@@ -24,7 +24,7 @@ finish() {
 trap finish EXIT
 
 if [ "$profile" = dev ]; then
-  cargo build --workspace --bins
+  cargo build --locked --workspace --bins
   binary=$target/debug/transcoder
 else
   cargo build --locked --release -p headwater-transcoder --bin transcoder

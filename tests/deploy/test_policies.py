@@ -1,7 +1,7 @@
 """Least privilege, both ways: what programs were seen to call against what their roles allow.
 
 `calls.json` is written by the end-to-end test `access`, which tours everything the platform does and notes every AWS
-call; `cargo test --workspace --test e2e access` makes it. What no stand-in can see is listed below, with its reason.
+call; `cargo test --locked --workspace --test e2e access` makes it. What no stand-in can see is listed below, with its reason.
 """
 
 import json
@@ -37,7 +37,7 @@ SECRETS = {
 def calls():
     if not CALLS.exists():
         pytest.fail(
-            f"{CALLS} is not there; make it with: cargo test --workspace --test e2e access (HEADWATER_ARTIFACTS says where)"
+            f"{CALLS} is not there; make it with: cargo test --locked --workspace --test e2e access (HEADWATER_ARTIFACTS says where)"
         )
     return json.loads(CALLS.read_text())
 

@@ -1,6 +1,6 @@
 //! A simulation of both regions: the real functions over a simulated global table, network, cluster and clock, with
 //! encoders, gateways, tasks and a viewer, and trouble drawn from a seed. After every step it is checked that what
-//! must always hold does hold. A seed replays exactly: `HEADWATER_SEED=n cargo test --workspace --test simulation`;
+//! must always hold does hold. A seed replays exactly: `HEADWATER_SEED=n cargo test --locked --workspace --test simulation`;
 //! `HEADWATER_SEEDS=n` runs more of them.
 
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // helpers of tests are tests

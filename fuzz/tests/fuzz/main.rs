@@ -1,4 +1,4 @@
-//! The fuzz targets, for so long as is asked for: `cargo test --workspace --test fuzz -- [--seconds n] [--seed n] [--input
+//! The fuzz targets, for so long as is asked for: `cargo test --locked --workspace --test fuzz -- [--seconds n] [--seed n] [--input
 //! file] [target…]`. Without `--seconds` a bounded number of rounds, always the same, as a test.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code")]
 

@@ -24,7 +24,11 @@ impl Binaries {
         let binaries = Self(folder.to_owned());
         for name in FUNCTIONS.iter().copied().chain([TRANSCODER]) {
             let path = binaries.path(name);
-            ensure!(path.exists(), "{} is not built; run: cargo build --workspace --bins", path.display());
+            ensure!(
+                path.exists(),
+                "{} is not built; run: cargo build --locked --workspace --bins",
+                path.display()
+            );
         }
         Ok(binaries)
     }

