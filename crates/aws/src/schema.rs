@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | a stream | `STREAM#<stream>` / `DOC#<region>` | Query, PutItem | stored version lower | api, hooks, playlist |
 //! | all streams, newest first | `STREAMS` / `<created>#<stream>` | Query, PutItem, DeleteItem | – | api |
-//! | a stream's keys | `KEYS#<stream>` / `KEY#<key>`, `REVOKED#<key>#<region>` | Query, PutItem | not there yet | api, hooks |
+//! | a stream's keys | `KEYS#<stream>` / `KEY#<key>`, `KEY#<key>#REVOKED#<region>` | Query, PutItem | not there yet | api, hooks |
 //! | what is live | `LIVE#<stream>` / `SEAT#<region>`, `BEAT#<region>` | Query, PutItem | version; lease and boot | hooks, lifecycle, api, playlist |
 //! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
@@ -66,9 +66,9 @@ impl Key<'_> {
         match self {
             Self::Stream(stream, region) => (stream_partition(stream), format!("DOC#{region}")),
             Self::Listing(created_at, stream) => (LISTING.into(), listing_place(*created_at, stream)),
-            Self::StreamKey(stream, key) => (keys_partition(stream), format!("KEY#{key}")),
+            Self::StreamKey(stream, key) => (keys_partition(stream), key_place(key)),
             Self::Revocation(stream, key, region) => {
-                (keys_partition(stream), format!("REVOKED#{key}#{region}"))
+                (keys_partition(stream), format!("{}#REVOKED#{region}", key_place(key)))
             }
             Self::Seat(stream, region) => (live_partition(stream), format!("{SEAT}{region}")),
             Self::Beat(stream, region) => (live_partition(stream), format!("{BEAT}{region}")),
@@ -102,6 +102,11 @@ pub fn stream_partition(stream: &StreamId) -> String {
 /// Partition of one stream's keys.
 pub fn keys_partition(stream: &StreamId) -> String {
     format!("KEYS#{stream}")
+}
+
+/// Sort key of a stream key; those of its revocations begin with it. All ids have one length, so no other key's do.
+pub fn key_place(key: &KeyId) -> String {
+    format!("KEY#{key}")
 }
 
 /// Partition of what is live of one stream.

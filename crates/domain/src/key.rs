@@ -122,7 +122,7 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A stream's keys and which of them were revoked, from both regions.
+/// A stream's keys (or one of them) and which of them were revoked, from both regions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRing {
     /// All keys, revoked ones too.
@@ -168,7 +168,21 @@ impl KeyRing {
         self.revoked.iter().any(|(revoked, _)| revoked == id)
     }
 
-    /// The keys that were not revoked, oldest first.
+    /// Whether any key opens the stream at `now`.
+    pub fn opens(&self, now: Timestamp) -> bool {
+        self.keys.iter().any(|record| self.is_valid(record, now))
+    }
+
+    /// How many keys open the stream at `now`.
+    pub fn valid(&self, now: Timestamp) -> usize {
+        self.keys.iter().filter(|record| self.is_valid(record, now)).count()
+    }
+
+    fn is_valid(&self, record: &KeyRecord, now: Timestamp) -> bool {
+        !self.is_revoked(&record.id) && record.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// The keys that were not revoked, oldest first; expired ones, too.
     pub fn active(&self) -> Vec<&KeyRecord> {
         let mut keys: Vec<_> = self.keys.iter().filter(|record| !self.is_revoked(&record.id)).collect();
         keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
@@ -201,13 +215,15 @@ mod tests {
         let mine = key(3);
         let mut ring = KeyRing { keys: vec![record(&mine, &pepper, Some(Timestamp(100)))], revoked: vec![] };
         assert!(matches!(ring.judge(&mine, &pepper, Timestamp(99)), Verdict::Valid(_)));
+        let opens = |ring: &KeyRing, at| (ring.opens(Timestamp(at)), ring.valid(Timestamp(at)));
+        assert_eq!((opens(&ring, 99), opens(&ring, 100)), ((true, 1), (false, 0)));
         assert_eq!(ring.judge(&mine, &pepper, Timestamp(100)), Verdict::Expired);
         assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
         assert_eq!(ring.judge(&mine, &Pepper::new(Secret::new("other")), Timestamp(0)), Verdict::Unknown);
         ring.revoked.push((mine.id().clone(), Timestamp(5)));
         assert_eq!(ring.judge(&mine, &pepper, Timestamp(0)), Verdict::Revoked);
         assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
-        assert!(ring.active().is_empty());
+        assert!(ring.active().is_empty() && !ring.opens(Timestamp(0)));
     }
 
     #[test]

@@ -106,6 +106,9 @@ pub trait WriteStreams: Send + Sync {
 pub trait ReadKeys: Send + Sync {
     /// All keys of a stream, read consistently in this region.
     fn key_ring(&self, stream: &StreamId) -> impl Future<Output = PortResult<KeyRing>> + Send;
+    /// One key of a stream and whether it was revoked, read consistently in this region: one small read, however many keys
+    /// the stream has or had.
+    fn key(&self, stream: &StreamId, key: &KeyId) -> impl Future<Output = PortResult<KeyRing>> + Send;
 }
 
 /// Writes stream keys.

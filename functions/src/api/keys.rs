@@ -1,7 +1,7 @@
 //! Stream keys: create, list, revoke.
 
-use headwater_domain::key::{KeyRecord, StreamKey};
-use headwater_domain::live::decide;
+use headwater_domain::key::{KeyRecord, KeyRing, StreamKey};
+use headwater_domain::live::decide::{self, Lapse};
 use headwater_domain::stream::BadSetting;
 use headwater_domain::{KeyId, StreamId, Timestamp};
 use http::StatusCode;
@@ -15,8 +15,10 @@ use crate::commit::write_seat;
 use crate::date::parse_date;
 use crate::reply::{Problem, json};
 
-/// Keys of one stream, revoked ones not counted.
+/// Keys that open one stream at a time.
 const MAX_KEYS: usize = 50;
+/// Keys of one stream that are kept, expired ones too: they stay listed, and are read, until they are revoked.
+const MAX_KEPT_KEYS: usize = 500;
 /// Longest label.
 const MAX_LABEL_CHARS: usize = 100;
 
@@ -26,6 +28,17 @@ struct Create {
     label: Option<String>,
     /// RFC 3339.
     expires_at: Option<String>,
+}
+
+fn check_limits(ring: &KeyRing, now: Timestamp) -> Result<(), Problem> {
+    let detail = if ring.valid(now) >= MAX_KEYS {
+        format!("a stream has at most {MAX_KEYS} keys that open it; revoke one that is not used any more")
+    } else if ring.active().len() >= MAX_KEPT_KEYS {
+        format!("a stream keeps at most {MAX_KEPT_KEYS} keys; revoke those that have expired")
+    } else {
+        return Ok(());
+    };
+    Err(Problem::new(StatusCode::CONFLICT, "too-many-keys", "Too many keys", detail))
 }
 
 fn check_label(label: &str) -> Result<(), BadSetting> {
@@ -59,10 +72,8 @@ impl<T: ApiTable> ApiFunction<T> {
         let ring = self.table.key_ring(stream).await?;
         // The limit is for new keys: a repeated request gets the key that it made.
         let is_new = ring.keys.iter().all(|record| record.id != *key.id());
-        if is_new && ring.active().len() >= MAX_KEYS {
-            let detail =
-                format!("a stream has at most {MAX_KEYS} keys; revoke one that is not used any more");
-            return Err(Problem::new(StatusCode::CONFLICT, "too-many-keys", "Too many keys", detail));
+        if is_new {
+            check_limits(&ring, self.context.now())?;
         }
         let record = KeyRecord {
             id: key.id().clone(),
@@ -85,14 +96,17 @@ impl<T: ApiTable> ApiFunction<T> {
 
     pub(super) async fn revoke_key(&self, stream: &StreamId, key: &str) -> Result<Response<Body>, Problem> {
         self.find(stream).await?;
-        let ring = self.table.key_ring(stream).await?;
+        let mut ring = self.table.key_ring(stream).await?;
         let known = key.parse::<KeyId>().ok().filter(|id| ring.keys.iter().any(|record| record.id == *id));
         let id = known.ok_or_else(|| Problem::not_found("stream key"))?;
         self.table.revoke_key(stream, &id, &self.context.region, self.context.now()).await?;
-        // First the revocation, then the session: see `hooks::publish` for the other half of this.
+        // First the revocation, then the session: see `hooks::publish` and `hooks::revalidate` for the other halves of this.
+        ring.revoked.push((id.clone(), self.context.now()));
+        // With no key left nobody can go on with the broadcast.
+        let end = !ring.opens(self.context.now());
         write_seat(&self.table, stream, &self.context, |situation, own| {
-            let reason = "the stream key was revoked";
-            Some((decide::kick(situation, own, |used| *used == id, reason, false, self.context.now())?, ()))
+            let (reason, now) = (Lapse::KeyRevoked, self.context.now());
+            Some((decide::kick(situation, own, |used| *used == id, reason.reason(), end, now)?, ()))
         })
         .await?;
         Ok(streams::empty())

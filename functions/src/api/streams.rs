@@ -1,7 +1,7 @@
 //! Streams: create, list, show, change, delete, stop.
 
 use headwater_domain::key::{KeyRecord, StreamKey};
-use headwater_domain::live::decide;
+use headwater_domain::live::decide::{self, Lapse};
 use headwater_domain::ports::{FaultKind, PortError, StreamPlace, Write};
 use headwater_domain::stream::{
     ColdStart, Latency, Passthrough, PublishPolicy, Rung, StreamDocument, StreamSettings, check_name,
@@ -203,25 +203,34 @@ impl<T: ApiTable> ApiFunction<T> {
 
     /// What a deleted stream leaves behind: its running broadcast and its place in the listing.
     async fn clear_away(&self, deleted: &StreamDocument) -> Result<(), Problem> {
-        self.end_broadcast(&deleted.id, "the stream was deleted").await?;
+        let reason = Lapse::StreamDeleted;
+        let ended = write_seat(&self.table, &deleted.id, &self.context, |situation, own| {
+            let now = self.context.now();
+            Some((decide::kick(situation, own, |_| true, reason.reason(), true, now)?, ()))
+        });
+        ended.await?;
         Ok(self.table.unlist_stream(deleted).await?)
     }
 
     pub(super) async fn stop_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {
         self.find(id).await?;
-        if self.end_broadcast(id, "the stream was stopped by its owner").await? {
+        if self.end_broadcast(id).await? {
             return Ok(json(StatusCode::ACCEPTED, &json!({ "stopped": true })));
         }
-        let detail = "the stream is not live, so there is nothing to stop";
+        let detail = "the stream is not live, so there is nothing to stop; if the other region has accepted an encoder \
+                      that this region has not heard of yet, that one is closed as soon as the regions have found together";
         Err(Problem::new(StatusCode::CONFLICT, "not-live", "Not live", detail))
     }
 
-    /// Ends the running broadcast, if there is one; its encoder is sent away with its next heartbeat.
-    async fn end_broadcast(&self, id: &StreamId, reason: &str) -> Result<bool, Problem> {
-        let ended = write_seat(&self.table, id, &self.context, |situation, own| {
-            Some((decide::kick(situation, own, |_| true, reason, true, self.context.now())?, ()))
+    /// Ends the running broadcast; whether there is one. Its encoder is sent away with its next heartbeat. Where there is another
+    /// region, the order is written down in any case: that one may know of more.
+    async fn end_broadcast(&self, id: &StreamId) -> Result<bool, Problem> {
+        let stopped = write_seat(&self.table, id, &self.context, |situation, own| {
+            let reason = "the stream was stopped by its owner";
+            let (seat, was_open) = decide::stop(situation, own, reason, self.context.now());
+            (was_open || self.context.peer.is_some()).then_some((seat, was_open))
         });
-        Ok(ended.await?.is_some())
+        Ok(stopped.await? == Some(true))
     }
 }
 

@@ -39,8 +39,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             ));
         }
         let order_of = |session: SessionRef| async move {
-            let situation = self.table.situation(&session.stream).await?;
-            let order = decide::session_order(&situation, &session, self.context.now());
+            let order = self.session_order(&session).await?;
             PortResult::Ok((session.session, order))
         };
         let orders =

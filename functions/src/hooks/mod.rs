@@ -3,6 +3,7 @@
 mod door;
 mod heartbeat;
 mod publish;
+mod revalidate;
 
 use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;

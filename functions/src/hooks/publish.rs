@@ -76,7 +76,8 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
         let Err(denied) = self.admit(key).await? else { return Ok(answer) };
         let PublishAnswer::Deny { kind, reason } = &denied else { return Ok(denied) };
-        self.kick(&stream.id, key.id(), reason, *kind == DenyKind::StreamDeleted).await?;
+        let end = *kind == DenyKind::StreamDeleted || !self.can_be_resumed(&stream.id).await?;
+        self.kick(&stream.id, key.id(), reason, end).await?;
         Ok(denied)
     }
 
@@ -86,7 +87,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         key: &StreamKey,
     ) -> PortResult<Result<(StreamDocument, Option<Timestamp>), PublishAnswer>> {
         let (stream, ring) =
-            tokio::try_join!(self.table.stream(key.stream()), self.table.key_ring(key.stream()))?;
+            tokio::try_join!(self.table.stream(key.stream()), self.table.key(key.stream(), key.id()))?;
         let expires_at = match ring.judge(key, &self.pepper, self.context.now()) {
             Verdict::Unknown => return Ok(Err(deny(DenyKind::UnknownKey, UNKNOWN_KEY))),
             Verdict::Revoked => {
@@ -148,6 +149,11 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         })
         .await?;
         Ok(())
+    }
+
+    /// Whether any key is left with which a broadcast could go on.
+    pub(super) async fn can_be_resumed(&self, stream: &StreamId) -> PortResult<bool> {
+        Ok(self.table.key_ring(stream).await?.opens(self.context.now()))
     }
 
     async fn kick(&self, stream: &StreamId, key: &KeyId, reason: &str, end: bool) -> PortResult<()> {

@@ -61,18 +61,28 @@ async fn a_key_opens_its_stream_until_it_expires() {
 #[tokio::test]
 async fn a_revoked_key_ends_its_session_and_is_gone() {
     let world = World::seeded().await;
+    let spare = world.ask(&create(&json!({}))).await.expect(201);
     let session = world.allowed(1).await;
     let gone = world.ask(&Event::sample("api-revoke-key")).await;
     assert_eq!((gone.expect(204), gone.body.len()), (Value::Null, 0));
     let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
     assert_eq!(reason, "the stream key was revoked");
     assert_eq!(world.state().await, Some(State::Reconnecting), "another key may go on with the broadcast");
-    assert_eq!(world.ask(&Event::sample("api-list-keys")).await.expect(200), json!({ "keys": [] }));
+    let left = world.ask(&Event::sample("api-list-keys")).await.expect(200);
+    assert_eq!((left["keys"].as_array().unwrap().len(), &left["keys"][0]["id"]), (1, &spare["id"]));
     let PublishAnswer::Deny { kind, .. } = world.publish(2).await else { panic!("allowed") };
     assert_eq!(kind, DenyKind::RevokedKey);
 
     world.ask(&Event::sample("api-revoke-key")).await.expect(204);
     world.other_region().ask(&Event::sample("api-revoke-key")).await.expect(204);
+}
+
+#[tokio::test]
+async fn revoking_the_last_key_ends_the_broadcast_that_nobody_could_resume() {
+    let world = World::seeded().await;
+    world.allowed(1).await;
+    world.ask(&Event::sample("api-revoke-key")).await.expect(204);
+    assert_eq!(world.state().await, Some(State::Ended));
 }
 
 #[tokio::test]
@@ -140,4 +150,26 @@ async fn a_stream_has_at_most_fifty_keys_that_open_it() {
     world.ask(&numbered(49)).await.expect(201); // made before: the repetition gets it still
     world.ask(&Event::sample("api-revoke-key")).await.expect(204);
     world.ask(&numbered(50)).await.expect(201);
+}
+
+#[tokio::test]
+async fn expired_keys_leave_room_for_others_until_they_are_very_many() {
+    let world = World::seeded().await;
+    let soon = |number: u32| {
+        let body = json!({ "expires_at": "2023-11-14T22:14:00Z", "label": format!("event {number}") });
+        create(&body).header("idempotency-key", &format!("key {number}"))
+    };
+    for number in 1..50 {
+        world.ask(&soon(number)).await.expect(201);
+    }
+    world.ask(&soon(99)).await.problem(409, "too-many-keys");
+    later(60);
+    let lasting = |number: u32| create(&json!({})).header("idempotency-key", &format!("key {number}"));
+    world.ask(&lasting(50)).await.expect(201);
+    let listed = world.ask(&Event::sample("api-list-keys")).await.expect(200);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 51, "expired ones are shown until they are revoked");
+    for number in 100..549 {
+        world.add_key(number, number, Some(crate::support::now())).await;
+    }
+    world.ask(&lasting(51)).await.problem(409, "too-many-keys");
 }

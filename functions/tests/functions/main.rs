@@ -30,4 +30,5 @@ mod playlist_low_latency;
 mod playlist_media;
 mod playlist_monotone;
 mod playlist_waits;
+mod revalidation;
 mod secrecy;

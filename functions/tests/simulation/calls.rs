@@ -138,8 +138,9 @@ pub async fn bring(side: Side, event: Value) -> bool {
 }
 
 /// The owner asks a region's API.
-pub async fn manage(side: Side, method: &'static str, path: String) -> Option<u16> {
-    let request = Request::builder().method(method).uri(path).body(Body::Empty).unwrap();
+pub async fn manage(side: Side, method: &'static str, path: String, body: Value) -> Option<u16> {
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let request = request.body(Body::Text(body.to_string())).unwrap();
     run(side, side, 0, async move { api(side).handle(request).await.status().as_u16() }).await
 }
 

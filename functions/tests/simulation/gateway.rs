@@ -28,6 +28,8 @@ pub struct Sessions {
 #[derive(Debug, Clone)]
 pub struct Session {
     pub names: SessionRef,
+    /// The key that it came with.
+    pub key: String,
     pub started: u64,
     /// Up to when media came.
     pub media_until: Option<u64>,
@@ -107,7 +109,7 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
         gateway: name(side),
         session: session.clone(),
         app: "live".into(),
-        key: Secret::new(key),
+        key: Secret::new(key.clone()),
         address: "203.0.113.7:40000".into(),
         query: BTreeMap::new(),
     };
@@ -116,7 +118,8 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
             tell(|| format!("{} publishes in {side:?}: {broadcast} #{order}", short(&session)));
             let names = SessionRef { session: session.clone(), stream, broadcast, order };
             let (started, media_until) = (executor::now(), None);
-            let opened = Session { names, started, media_until, ended: false, committed: 0, stopped: None };
+            let opened =
+                Session { names, key, started, media_until, ended: false, committed: 0, stopped: None };
             world::with(|world| world.region_mut(side).gateway.all.insert(session.clone(), opened));
             Ok(session)
         }

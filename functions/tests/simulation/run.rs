@@ -49,7 +49,10 @@ fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
     }
     executor::run(executor::now() + LINGER, check::step);
     script::calm();
-    if SIDES.into_iter().any(|side| encoder::with(side, |encoder| encoder.publishes)) {
+    check::orders::are_obeyed();
+    if !check::orders::may_be_deleted()
+        && SIDES.into_iter().any(|side| encoder::with(side, |encoder| encoder.publishes))
+    {
         check::settled::becomes_live();
         check::settled::goes_on();
     }

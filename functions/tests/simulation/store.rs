@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater_aws::schema::Key;
+use headwater_aws::schema::{Key, LISTING};
 use headwater_domain::beat::Beat;
 use headwater_domain::key::KeyRecord;
 use headwater_domain::live::{End, Seat};
@@ -100,7 +100,8 @@ pub fn write(side: Side, writer: &str, key: &Key<'_>, item: Item) {
     let stamped = Stamped { at: (side.clock(), count, side), item };
     let other = world::with(|world| {
         let owner = world.store.writers.entry(key.clone()).or_insert_with(|| writer.to_owned());
-        let other = (owner != writer).then(|| owner.clone());
+        // A place in the listing is nobody's: it says nothing, and both regions may put it there or take it out.
+        let other = (owner != writer && key.0 != LISTING).then(|| owner.clone());
         world.store.writes += 1;
         // In its own replica the newest write is the newest, whatever the clock does.
         world.store.replicas[side as usize].insert(key.clone(), stamped.clone());

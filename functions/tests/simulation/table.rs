@@ -10,6 +10,7 @@ use headwater_domain::key::{KeyRecord, KeyRing};
 use headwater_domain::live::{End, Seat, Situation};
 use headwater_domain::ports::*;
 use headwater_domain::stream::StreamDocument;
+use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, KeyId, Region, StreamId, Timestamp};
 
@@ -96,17 +97,20 @@ fn outcome(is_written: bool) -> Write {
     if is_written { Write::Stored } else { Write::Lost }
 }
 
+/// The stream's document as one replica holds it.
+pub fn document(world: &World, side: Side) -> Option<StreamDocument> {
+    let partition = stream_partition(&samples::stream_id());
+    let items = world.store.partition(side, &partition);
+    StreamDocument::current(items.filter_map(|(_, item)| match item {
+        Item::Document(document) => Some((**document).clone()),
+        _ => None,
+    }))
+}
+
 impl ReadStreams for Table {
     async fn stream(&self, id: &StreamId) -> PortResult<Option<StreamDocument>> {
-        self.read("read a stream", |world| {
-            let partition = stream_partition(id);
-            let items = world.store.partition(self.side, &partition);
-            StreamDocument::current(items.filter_map(|(_, item)| match item {
-                Item::Document(document) => Some((**document).clone()),
-                _ => None,
-            }))
-        })
-        .await
+        debug_assert_eq!(*id, samples::stream_id(), "there is one");
+        self.read("read a stream", |world| document(world, self.side)).await
     }
 
     async fn streams(&self, _after: Option<&StreamPlace>, _limit: usize) -> PortResult<Page<StreamPlace>> {
@@ -152,6 +156,13 @@ impl ReadKeys for Table {
             ring
         })
         .await
+    }
+
+    async fn key(&self, stream: &StreamId, key: &KeyId) -> PortResult<KeyRing> {
+        let mut ring = self.key_ring(stream).await?;
+        ring.keys.retain(|record| record.id == *key);
+        ring.revoked.retain(|(revoked, _)| revoked == key);
+        Ok(ring)
     }
 }
 

@@ -1,32 +1,47 @@
 //! Stream keys and their revocations.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
 use headwater_domain::key::{KeyRecord, KeyRing};
 use headwater_domain::ports::{PortError, PortResult, ReadKeys, Write, WriteKeys};
 use headwater_domain::{KeyId, Region, StreamId, Timestamp};
 
 use super::{Table, read, send, send_once, text};
 use crate::error::{corrupt, port};
-use crate::schema::{Key, SK, keys_partition};
+use crate::schema::{Key, SK, key_place, keys_partition};
 
 impl ReadKeys for Table {
     async fn key_ring(&self, stream: &StreamId) -> PortResult<KeyRing> {
-        const ACTION: &str = "read stream keys";
-        let mut ring = KeyRing::default();
-        let mut pages = self.query(keys_partition(stream)).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for item in page.map_err(port(ACTION))?.items() {
-                let sort_key = text(item, SK, ACTION)?;
-                if let Some(rest) = sort_key.strip_prefix("REVOKED#") {
-                    let key = rest.split('#').next().unwrap_or_default();
-                    ring.revoked
-                        .push((key.parse().map_err(|error| corrupt(ACTION, error))?, read(item, ACTION)?));
-                } else {
-                    ring.keys.push(read(item, ACTION)?);
+        ring_of(self.query(keys_partition(stream))).await
+    }
+
+    async fn key(&self, stream: &StreamId, key: &KeyId) -> PortResult<KeyRing> {
+        let query = self
+            .query(keys_partition(stream))
+            .key_condition_expression("PK = :pk AND begins_with(SK, :key)")
+            .expression_attribute_values(":key", AttributeValue::S(key_place(key)));
+        ring_of(query).await
+    }
+}
+
+async fn ring_of(query: QueryFluentBuilder) -> PortResult<KeyRing> {
+    const ACTION: &str = "read stream keys";
+    let mut ring = KeyRing::default();
+    let mut pages = query.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for item in page.map_err(port(ACTION))?.items() {
+            let mut place = text(item, SK, ACTION)?.split('#').skip(1);
+            let key = place.next().unwrap_or_default();
+            match place.next() {
+                None => ring.keys.push(read(item, ACTION)?),
+                Some(_) => {
+                    let key = key.parse().map_err(|error| corrupt(ACTION, error))?;
+                    ring.revoked.push((key, read(item, ACTION)?));
                 }
             }
         }
-        Ok(ring)
     }
+    Ok(ring)
 }
 
 impl WriteKeys for Table {

@@ -13,5 +13,7 @@ mod situation;
 #[cfg(test)]
 mod tests;
 
-pub use seat::{EarlierSession, End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat, Suspicion};
+pub use seat::{
+    EarlierSession, End, Gone, Kick, LeaseOver, LeaseSeat, Seat, SessionSeat, StopOrder, Suspicion,
+};
 pub use situation::{LIVE_WITHIN, PEER_PATIENCE, START_PATIENCE, Situation, State};

@@ -37,6 +37,9 @@ pub struct Seat {
     /// The last session that this region found silent for long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicion: Option<Suspicion>,
+    /// The owner's last order to this region to stop the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopOrder>,
 }
 
 impl Seat {
@@ -53,6 +56,7 @@ impl Seat {
             kick: None,
             end: None,
             suspicion: None,
+            stop: None,
         }
     }
 }
@@ -130,6 +134,16 @@ pub struct Suspicion {
     pub session: SessionId,
     /// When that was found.
     pub at: Timestamp,
+}
+
+/// The owner wants everything ended that was accepted before `at`, also what the region that took the order has not heard
+/// of yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopOrder {
+    /// When the order was given.
+    pub at: Timestamp,
+    /// Why; the encoder is shown this.
+    pub reason: String,
 }
 
 /// A session is gone.

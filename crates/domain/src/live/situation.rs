@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seat::{End, Kick, LeaseSeat, Seat, SessionSeat};
+use super::seat::{End, Kick, LeaseSeat, Seat, SessionSeat, StopOrder};
 use crate::beat::{Activity, Beat, DEAD_AFTER, Reach};
 use crate::ids::{BroadcastId, Lease, Region, SessionId};
 use crate::time::Timestamp;
@@ -103,6 +103,11 @@ impl Situation {
     /// Why `session` must be closed, if it must.
     pub fn kick_of(&self, session: &SessionId) -> Option<&Kick> {
         self.seats.iter().filter_map(|seat| seat.kick.as_ref()).find(|kick| kick.session == *session)
+    }
+
+    /// The owner's newest order to stop the stream.
+    pub fn stop_order(&self) -> Option<&StopOrder> {
+        self.seats.iter().filter_map(|seat| seat.stop.as_ref()).max_by_key(|stop| stop.at)
     }
 
     /// How the current broadcast ended, if somebody said so.

@@ -213,9 +213,9 @@ fn the_newest_publisher_wins_or_is_refused_as_the_stream_says() {
         broadcast: world.situation.broadcast().cloned().unwrap(),
         order,
     };
-    assert!(matches!(decide::session_order(&world.situation, &old(1), world.now), SessionOrder::Stop { .. }));
+    assert!(matches!(decide::session_order(&world.situation, &old(1)), SessionOrder::Stop { .. }));
     assert_eq!(
-        decide::session_order(&world.situation, &old(3), world.now),
+        decide::session_order(&world.situation, &old(3)),
         SessionOrder::Continue,
         "a session the peer accepted and that is not replicated yet goes on"
     );
@@ -378,7 +378,7 @@ fn a_revoked_key_or_a_deleted_stream_ends_the_session() {
         broadcast: world.situation.broadcast().cloned().unwrap(),
         order: 1,
     };
-    let order = decide::session_order(&world.situation, &session, world.now);
+    let order = decide::session_order(&world.situation, &session);
     assert_eq!(order, SessionOrder::Stop { reason: "the stream key was revoked".into() });
     assert_eq!(world.state(), Some(State::Reconnecting), "another key may go on with the broadcast");
 }

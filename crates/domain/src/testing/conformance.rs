@@ -73,6 +73,15 @@ pub async fn keys<S: ReadKeys + WriteKeys>(store: &S, seed: u128) {
     store.add_key(&record).await.expect("adds");
     store.add_key(&record).await.expect("adding the same again is as good");
     assert_eq!(store.key_ring(&stream).await.expect("reads").keys, vec![record.clone()]);
+    let other = KeyRecord { id: KeyId::from_random(seed + 1), ..record.clone() };
+    store.add_key(&other).await.expect("adds");
+    store.revoke_key(&stream, &other.id, &samples::region_a(), Timestamp(4)).await.expect("revokes");
+    let one = store.key(&stream, &record.id).await.expect("reads");
+    assert_eq!((one.keys, one.revoked), (vec![record.clone()], vec![]), "one key, and nothing of the other");
+    let one = store.key(&stream, &other.id).await.expect("reads");
+    assert_eq!((one.keys, one.revoked), (vec![other.clone()], vec![(other.id.clone(), Timestamp(4))]));
+    let none = store.key(&stream, &KeyId::from_random(seed + 2)).await.expect("reads");
+    assert_eq!(none, Default::default());
     for region in [samples::region_a(), samples::region_b()] {
         store.revoke_key(&stream, &record.id, &region, Timestamp(5)).await.expect("revokes");
         store
@@ -81,7 +90,9 @@ pub async fn keys<S: ReadKeys + WriteKeys>(store: &S, seed: u128) {
             .expect("revoking twice is no error");
     }
     let ring = store.key_ring(&stream).await.expect("reads");
-    assert!(ring.is_revoked(&record.id) && ring.revoked.iter().all(|(_, at)| *at == Timestamp(5)));
+    let of_it = |(key, _): &&(KeyId, Timestamp)| *key == record.id;
+    assert!(ring.is_revoked(&record.id));
+    assert!(ring.revoked.iter().filter(of_it).all(|(_, at)| *at == Timestamp(5)));
 }
 
 fn seat(stream: &StreamId, version: u64, order: u64) -> Seat {

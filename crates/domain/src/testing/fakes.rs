@@ -111,6 +111,13 @@ impl ReadKeys for MemoryTable {
                 .collect(),
         })
     }
+
+    async fn key(&self, stream: &StreamId, key: &KeyId) -> PortResult<KeyRing> {
+        let mut ring = self.key_ring(stream).await?;
+        ring.keys.retain(|record| record.id == *key);
+        ring.revoked.retain(|(revoked, _)| revoked == key);
+        Ok(ring)
+    }
 }
 
 impl WriteKeys for MemoryTable {

@@ -66,7 +66,10 @@ pass! {
         list_stream(document: &StreamDocument) -> (), Some(&document.id);
         unlist_stream(document: &StreamDocument) -> (), Some(&document.id);
     }
-    ReadKeys { key_ring(stream: &StreamId) -> KeyRing, Some(stream); }
+    ReadKeys {
+        key_ring(stream: &StreamId) -> KeyRing, Some(stream);
+        key(stream: &StreamId, key: &KeyId) -> KeyRing, Some(stream);
+    }
     WriteKeys {
         add_key(record: &KeyRecord) -> (), Some(&record.stream);
         revoke_key(stream: &StreamId, key: &KeyId, region: &Region, at: Timestamp) -> (), Some(stream);

@@ -2,6 +2,7 @@
 
 pub mod leases;
 pub mod media;
+pub mod orders;
 pub mod playlists;
 pub mod settled;
 pub mod state;
@@ -25,6 +26,7 @@ pub fn reset() {
     leases::reset();
     playlists::reset();
     media::reset();
+    orders::reset();
     state::reset();
 }
 

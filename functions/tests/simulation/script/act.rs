@@ -3,9 +3,10 @@
 use headwater_domain::testing::samples;
 
 use super::Event;
+use crate::check::orders::Order;
 use crate::executor::{self, NETWORK, sleep};
 use crate::world::{self, RegionState, SIDES, Side, World, tell};
-use crate::{calls, cluster, dice, encoder, gateway};
+use crate::{calls, check, cluster, dice, encoder, gateway};
 use serde_json::json;
 
 /// What a disturbance has left behind shows for so much longer.
@@ -78,10 +79,10 @@ pub fn act(event: Event) {
                 executor::spawn(NETWORK, sweep(side));
             }
         }
-        Event::RevokeKey(side) => {
-            manage(side, "DELETE", format!("/v1/streams/{}/keys/{}", samples::stream_id(), crate::key_id(0)));
-        }
-        Event::StopStream(side) => manage(side, "POST", format!("/v1/streams/{}/stop", samples::stream_id())),
+        Event::RevokeKey(side) => manage(side, Order::Revoke),
+        Event::StopStream(side) => manage(side, Order::Stop),
+        Event::DeleteStream(side) => manage(side, Order::Delete),
+        Event::PatchStream(side, number) => manage(side, Order::Rename(format!("name {number}"))),
         Event::RegionLost(side, time) => {
             disturbed(time);
             if world::with(|world| world.region(side).lost) {
@@ -189,10 +190,20 @@ fn thaw_all() {
     all.iter().for_each(thaw);
 }
 
-fn manage(side: Side, method: &'static str, path: String) {
+/// The owner gives an order.
+fn manage(side: Side, order: Order) {
+    let stream = format!("/v1/streams/{}", samples::stream_id());
+    let (method, path, body) = match &order {
+        Order::Revoke => ("DELETE", format!("{stream}/keys/{}", crate::key_id(0)), json!({})),
+        Order::Stop => ("POST", format!("{stream}/stop"), json!({})),
+        Order::Delete => ("DELETE", stream, json!({})),
+        Order::Rename(name) => ("PATCH", stream, json!({ "name": name })),
+    };
+    let given = executor::now();
     executor::spawn(NETWORK, async move {
-        let answer = calls::manage(side, method, path).await;
-        tell(|| format!("the owner's {method} in {side:?}: {answer:?}"));
+        let answer = calls::manage(side, method, path, body).await;
+        tell(|| format!("the owner's order to {order:?} in {side:?}: {answer:?}"));
+        check::orders::given(order, given, answer);
     });
 }
 

@@ -11,6 +11,8 @@ const LAST_AT: u64 = 60_000;
 const MAX_EVENTS: u64 = 8;
 /// So many of a hundred scripts split the regions: by chance alone both would rarely grant leases apart.
 const GO_APART: u64 = 30;
+/// In so many of a hundred of these the owner gives an order meanwhile.
+const GIVE_ORDERS: u64 = 50;
 /// And so many let two tasks of one region overlap.
 const OVERLAP: u64 = 25;
 
@@ -65,6 +67,19 @@ fn go_apart(events: &mut Vec<(u64, Event)>, dice: &mut Dice) {
         let happens = [Event::KillTask, Event::KillTask, Event::Reconnect(side, 0), Event::Leave(side)];
         events.push((from + dice.between(0, time), dice.one(&happens)));
     }
+    // The owner gives an order where it cannot be seen what is on air on the other side.
+    if dice.chance(GIVE_ORDERS) {
+        let side = side(dice);
+        let name = Event::PatchStream(side, dice.between(0, 1_000_000));
+        let orders = [
+            Event::RevokeKey(side),
+            Event::StopStream(side),
+            Event::StopStream(side),
+            Event::DeleteStream(side),
+            name,
+        ];
+        events.push((from + dice.between(0, time), dice.one(&orders)));
+    }
 }
 
 fn side(dice: &mut Dice) -> Side {
@@ -74,7 +89,7 @@ fn side(dice: &mut Dice) -> Side {
 fn event(dice: &mut Dice) -> Event {
     let side = side(dice);
     let seconds = |dice: &mut Dice, least: u64, most: u64| dice.between(least * 1_000, most * 1_000);
-    match dice.between(0, 25) {
+    match dice.between(0, 27) {
         0..=3 => Event::Publish(side),
         4 => Event::Leave(side),
         5 | 6 => {
@@ -104,6 +119,11 @@ fn event(dice: &mut Dice) -> Event {
         22 => {
             let kinds = [Event::Sweep, Event::RevokeKey(side), Event::StopStream(side)];
             dice.one(&kinds)
+        }
+        25 | 26 => {
+            let name = Event::PatchStream(side, dice.between(0, 1_000_000));
+            let (revoke, stop) = (Event::RevokeKey(side), Event::StopStream(side));
+            dice.one(&[revoke, revoke, stop, stop, Event::DeleteStream(side), name])
         }
         23 => Event::RegionLost(side, seconds(dice, 5, 60)),
         _ => Event::Deaf(seconds(dice, 20, 60)),

@@ -49,6 +49,9 @@ pub enum Event {
     Sweep,
     RevokeKey(Side),
     StopStream(Side),
+    DeleteStream(Side),
+    /// The stream gets another name, in which this number stands.
+    PatchStream(Side, u64),
     RegionLost(Side, u64),
 }
 

@@ -5,12 +5,14 @@
 
 mod beat;
 mod publish;
+mod revalidate;
 mod session;
 mod tend;
 
 pub use beat::{BeatOutcome, beat, behind, record_beat, unread};
 pub use publish::{Publish, Publisher, publish};
-pub use session::{kick, session_order, unpublish, withdraw};
+pub use revalidate::{Lapse, revalidate};
+pub use session::{kick, session_order, stop, unpublish, withdraw};
 pub use tend::{MAX_FAILURES, Occasion, tend};
 
 use super::seat::{Gone, LeaseSeat, Seat};

@@ -92,7 +92,7 @@ pub fn publish(
         gateway: publisher.gateway.clone(),
         key: publisher.key.clone(),
         key_expires_at: publisher.key_expires_at,
-        accepted_at: now,
+        accepted_at: accepted_at(situation, now),
         settings: settings(stream, open),
         earlier: open.map(SessionSeat::passed_on).unwrap_or_default(),
     };
@@ -113,6 +113,13 @@ pub fn publish(
         next: Some(Box::new(Next { seat, start: task })),
         restart: None,
     }
+}
+
+/// Behind every order to stop that is known of, whatever the clocks of those who gave it say: what is accepted in spite of an
+/// order is not what the order meant.
+fn accepted_at(situation: &Situation, now: Timestamp) -> Timestamp {
+    let ordered = situation.stop_order().map(|stop| Timestamp(stop.at.0.saturating_add(1)));
+    ordered.map_or(now, |after| now.max(after))
 }
 
 /// The stream's settings, but those that shape the playlists of a broadcast hold for as long as that: a longer window would

@@ -2,7 +2,7 @@
 
 use crate::hooks::{SessionOrder, SessionRef};
 use crate::ids::{KeyId, Lease, SessionId};
-use crate::live::{End, Gone, Kick, LeaseOver, Seat, Situation, State};
+use crate::live::{End, Gone, Kick, LeaseOver, Seat, Situation, State, StopOrder};
 use crate::time::Timestamp;
 
 /// A session has ended. `None` if it is not the current one, or known to be gone.
@@ -65,8 +65,19 @@ pub fn kick(
     Some(seat)
 }
 
-/// Whether a gateway's session may go on.
-pub fn session_order(situation: &Situation, session: &SessionRef, now: Timestamp) -> SessionOrder {
+/// Ends the broadcast, if one is open here; whether that is so. The order stays, for a broadcast that this region has not
+/// heard of yet: its own region obeys when it hears of the order ([`super::revalidate`]).
+pub fn stop(situation: &Situation, own: &Seat, reason: &str, now: Timestamp) -> (Seat, bool) {
+    let kicked = kick(situation, own, |_| true, reason, true, now);
+    let was_open = kicked.is_some();
+    let mut seat = kicked.unwrap_or_else(|| Seat { version: own.version + 1, ..own.clone() });
+    seat.stop = Some(StopOrder { at: now, reason: reason.into() });
+    (seat, was_open)
+}
+
+/// Whether a gateway's session may go on, as far as its stream's life says. Whether its key still opens the stream is for
+/// [`super::revalidate`] to say.
+pub fn session_order(situation: &Situation, session: &SessionRef) -> SessionOrder {
     let stop = |reason: &str| SessionOrder::Stop { reason: reason.into() };
     if let Some(kick) = situation.kick_of(&session.session) {
         return stop(&kick.reason);
@@ -81,9 +92,6 @@ pub fn session_order(situation: &Situation, session: &SessionRef, now: Timestamp
             } else {
                 SessionOrder::Continue
             }
-        }
-        Some(current) if current.key_expires_at.is_some_and(|at| at <= now) => {
-            stop("the stream key has expired")
         }
         Some(_) => match situation.end() {
             Some(end) => stop(&end.reason),

@@ -28,7 +28,7 @@ fn of_two_broadcasts_that_were_opened_apart_the_newer_one_holds() {
     assert!(*world.situation.broadcast().unwrap() > older);
     let loser =
         SessionRef { session: SessionId::from_random(3), stream: stream().id, broadcast: older, order: 2 };
-    let order = decide::session_order(&world.situation, &loser, world.now);
+    let order = decide::session_order(&world.situation, &loser);
     assert!(matches!(order, SessionOrder::Stop { .. }), "{order:?}");
 }
 
