@@ -9,7 +9,7 @@
 //! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
 //! | a timeline | `TIMELINE#<broadcast>` / `<number>#<lease, sortable>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
-//! | repeated requests | `REQUEST#<fingerprint>` / `REQUEST` | PutItem, GetItem | not there or expired | api |
+//! | repeated requests | `REQUEST#<fingerprint>` / `<region>` | PutItem, Query | not there or expired | api |
 //!
 //! Every item has `PK`, `SK`, its document as JSON in `doc` (gzip of it for entries of timelines); some have `v` (version or order, for conditions) and `ttl`
 //! (unix seconds; filtered on read, because expiry is lazy). There is no Scan and no transaction anywhere.
@@ -56,8 +56,8 @@ pub enum Key<'a> {
     BroadcastEnd(&'a BroadcastId, &'a Region),
     /// A timeline entry.
     Entry(&'a BroadcastId, &'a Lease, SegmentNumber),
-    /// A remembered request.
-    Request(&'a str),
+    /// A request that a region remembers.
+    Request(&'a str, &'a Region),
 }
 
 impl Key<'_> {
@@ -82,7 +82,7 @@ impl Key<'_> {
             Self::Entry(broadcast, lease, number) => {
                 (timeline_partition(broadcast), format!("{:012}#{}", number.0, lease_order(lease)))
             }
-            Self::Request(fingerprint) => (format!("REQUEST#{fingerprint}"), "REQUEST".into()),
+            Self::Request(fingerprint, region) => (request_partition(fingerprint), region.to_string()),
         }
     }
 }
@@ -127,6 +127,11 @@ pub fn broadcasts_partition(stream: &StreamId) -> String {
 /// Partition of one broadcast's timeline.
 pub fn timeline_partition(broadcast: &BroadcastId) -> String {
     format!("{TIMELINE_PREFIX}{broadcast}")
+}
+
+/// Partition of the requests with one fingerprint.
+pub fn request_partition(fingerprint: &str) -> String {
+    format!("REQUEST#{fingerprint}")
 }
 
 /// A stream's sort key in the listing.
@@ -198,7 +203,8 @@ mod tests {
             Key::Entry(&broadcast, &lease_a, SegmentNumber(1)),
             Key::Entry(&broadcast, &lease_b, SegmentNumber(1)),
             Key::Entry(&broadcast, &lease_b, SegmentNumber(2)),
-            Key::Request("x"),
+            Key::Request("x", &a),
+            Key::Request("x", &b),
         ]
         .into_iter()
         .map(|key| key.encode())

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -125,26 +126,29 @@ pub trait WriteKeys: Send + Sync {
     ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// Requests are remembered for so long.
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// A request that was made with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
+    /// Which region was asked.
+    pub region: Region,
     /// Fingerprint of the request.
     pub request: String,
-    /// What everything made for it is derived from.
-    pub seed: String,
-    /// When it was first made.
+    /// When it was first made there.
     pub at: Timestamp,
 }
 
-/// Remembers requests for a day.
+/// Remembers requests for [`REMEMBERED_FOR`].
 pub trait RememberRequests: Send + Sync {
-    /// Stores `request` under `key` unless something is there; answers what is there now.
+    /// Stores `request` under `key` unless its region remembers one already; answers what either region remembers now.
     fn remember(
         &self,
         key: &str,
         request: &Remembered,
         now: Timestamp,
-    ) -> impl Future<Output = PortResult<Remembered>> + Send;
+    ) -> impl Future<Output = PortResult<Vec<Remembered>>> + Send;
 }
 
 /// Reads what is live.

@@ -67,14 +67,21 @@ impl<T: ApiTable> ApiFunction<T> {
             asked.expires_at.as_deref().map(|text| future(text, self.context.now())).transpose()?;
         self.find(stream).await?;
         let scope = format!("keys of {stream}");
-        let origin = Origin::of(request, &scope, &self.table, &self.pepper, &self.context).await?;
-        let key = StreamKey::from_random(stream.clone(), origin.key_id(), origin.key_secret());
-        let ring = self.table.key_ring(stream).await?;
-        // The limit is for new keys: a repeated request gets the key that it made.
-        let is_new = ring.keys.iter().all(|record| record.id != *key.id());
-        if is_new {
-            check_limits(&ring, self.context.now())?;
+        let mut origin = Origin::of(request, &scope, &self.table, &self.pepper, &self.context).await?;
+        let (ring, now) = (self.table.key_ring(stream).await?, self.context.now());
+        let (key, made) = loop {
+            let key = StreamKey::from_random(stream.clone(), origin.key_id(), origin.key_secret());
+            let made = ring.keys.iter().find(|record| record.id == *key.id());
+            match made.filter(|made| !origin.is_of_this_request(made.created_at, now)) {
+                Some(_) => origin.next_use()?,
+                None => break (key, made),
+            }
+        };
+        if let Some(made) = made {
+            return Ok(json(StatusCode::CREATED, &view::key(made, Some(&key))));
         }
+        // The limit is for new keys: a repeated request gets the key that it made.
+        check_limits(&ring, now)?;
         let record = KeyRecord {
             id: key.id().clone(),
             stream: stream.clone(),

@@ -20,6 +20,8 @@ use crate::reply::{Problem, json};
 
 /// Lost races for one document before we give up.
 const MAX_RACES: usize = 5;
+/// Queries for one page of a listing, of which each fills the places that the one before has left empty.
+const MAX_READS_OF_A_PAGE: usize = 8;
 /// Latest time in a cursor, in milliseconds: nineteen digits, so that a pattern can say what a cursor is.
 const MAX_CURSOR: u64 = 9_999_999_999_999_999_999;
 
@@ -101,7 +103,8 @@ impl<T: ApiTable> ApiFunction<T> {
         let mut settings = StreamSettings::default();
         asked.apply(&mut settings);
         settings.check()?;
-        let origin = Origin::of(request, "streams", &self.table, &self.pepper, &self.context).await?;
+        let mut origin = Origin::of(request, "streams", &self.table, &self.pepper, &self.context).await?;
+        let made = self.made_before(&mut origin).await?;
         let document = StreamDocument {
             id: origin.stream_id(),
             region: self.context.region.clone(),
@@ -113,18 +116,12 @@ impl<T: ApiTable> ApiFunction<T> {
             settings,
         };
         let key = StreamKey::from_random(document.id.clone(), origin.key_id(), origin.key_secret());
-        let record = KeyRecord {
-            id: key.id().clone(),
-            stream: document.id.clone(),
-            hash: key.hash(&self.pepper),
-            label: None,
-            created_at: origin.at,
-            expires_at: None,
-        };
         // In this order a request that dies in the middle leaves nothing that can be seen, and its repetition goes on.
         // `Lost`: the repeated request's stream was changed since; what is there now is shown.
-        self.table.put_stream(&document).await?;
-        self.table.add_key(&record).await?;
+        if made.is_none() {
+            self.table.put_stream(&document).await?;
+        }
+        let record = self.first_key(&key, &origin).await?;
         // A stream that was deleted since must not come back into the listing.
         let document = self.find(&document.id).await?;
         self.table.list_stream(&document).await?;
@@ -134,6 +131,39 @@ impl<T: ApiTable> ApiFunction<T> {
         Ok(json(StatusCode::CREATED, &view))
     }
 
+    /// What an earlier request with this key has made, by this region's knowledge.
+    async fn made_before(&self, origin: &mut Origin) -> Result<Option<StreamDocument>, Problem> {
+        while origin.is_repeatable() {
+            let made = self.table.stream(&origin.stream_id()).await?;
+            match made {
+                Some(made) if !origin.is_of_this_request(made.created_at, self.context.now()) => {
+                    origin.next_use()?;
+                }
+                made => return Ok(made),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The key that a stream is created with. The other region may have stored it by its own clock.
+    async fn first_key(&self, key: &StreamKey, origin: &Origin) -> Result<KeyRecord, Problem> {
+        if origin.is_repeatable()
+            && let Some(made) = self.table.key(key.stream(), key.id()).await?.keys.pop()
+        {
+            return Ok(made);
+        }
+        let record = KeyRecord {
+            id: key.id().clone(),
+            stream: key.stream().clone(),
+            hash: key.hash(&self.pepper),
+            label: None,
+            created_at: origin.at,
+            expires_at: None,
+        };
+        self.table.add_key(&record).await?;
+        Ok(record)
+    }
+
     async fn show(&self, document: &StreamDocument) -> Result<serde_json::Map<String, Value>, Problem> {
         let situation = self.table.situation(&document.id).await?;
         Ok(view::stream(document, &situation, &self.places, self.context.now()))
@@ -141,19 +171,35 @@ impl<T: ApiTable> ApiFunction<T> {
 
     pub(super) async fn list_streams(&self, request: &Request) -> Result<Response<Body>, Problem> {
         let (limit, after) = input::page(request, parse_place)?;
-        let page = self.table.streams(after.as_ref(), limit).await?;
-        let mut streams = Vec::with_capacity(page.items.len());
-        for place in &page.items {
-            // Deleted by the other region and not yet out of the listing.
-            let Some(document) =
-                self.table.stream(&place.id).await?.filter(|stream| stream.deleted_at.is_none())
-            else {
-                continue;
-            };
-            streams.push(self.show(&document).await?);
+        let (mut streams, mut place, mut more) = (Vec::with_capacity(limit), after, true);
+        // Places without a stream to show do not count: a page is full if there is enough behind it.
+        for _ in 0..MAX_READS_OF_A_PAGE {
+            let page = self.table.streams(place.as_ref(), limit - streams.len()).await?;
+            for found in &page.items {
+                if let Some(document) = self.listed_at(found).await? {
+                    streams.push(self.show(&document).await?);
+                }
+            }
+            (place, more) = (page.items.last().cloned().or(place), page.more);
+            if !more || streams.len() == limit {
+                break;
+            }
         }
-        let next = page.items.last().filter(|_| page.more).map(show_place);
+        let next = place.as_ref().filter(|_| more).map(show_place);
         Ok(json(StatusCode::OK, &json!({ "streams": streams, "next": next })))
+    }
+
+    /// The stream that a place in the listing stands for, if any does.
+    async fn listed_at(&self, place: &StreamPlace) -> Result<Option<StreamDocument>, Problem> {
+        let Some(document) = self.table.stream(&place.id).await? else { return Ok(None) };
+        if document.deleted_at.is_some() {
+            // Deleted by the other region, or listed by one that had not heard of it.
+            let left = StreamDocument { created_at: place.created_at, ..document };
+            self.table.unlist_stream(&left).await?;
+            return Ok(None);
+        }
+        // One request that both regions took has put it in two places, by two clocks: that of the document that holds counts.
+        Ok(Some(document).filter(|document| document.created_at == place.created_at))
     }
 
     pub(super) async fn get_stream(&self, id: &StreamId) -> Result<Response<Body>, Problem> {

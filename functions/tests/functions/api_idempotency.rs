@@ -1,5 +1,6 @@
 //! A repeated POST with an `Idempotency-Key` is the same request.
 
+use headwater_domain::ports::{ReadKeys, ReadStreams, WriteKeys, WriteStreams};
 use serde_json::json;
 
 use crate::support::{Event, World, later};
@@ -25,6 +26,83 @@ async fn the_same_key_and_body_get_the_same_stream_and_stream_key() {
     let path = format!("/v1/streams/{}/keys", first["id"].as_str().unwrap());
     let keys = world.ask(&Event::sample("api-list-keys").path(&path)).await.expect(200);
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+}
+
+/// Both regions before either has heard of the other.
+fn apart() -> (World, World) {
+    let here = World::empty();
+    let mut there = here.other_region();
+    there.table = Default::default();
+    (here, there)
+}
+
+/// What `from` holds of a stream arrives in `to`.
+async fn replicate(from: &World, to: &World, stream: &str) {
+    let id = stream.parse().unwrap();
+    let document = from.table.stream(&id).await.unwrap().unwrap();
+    to.table.put_stream(&document).await.unwrap();
+    to.table.list_stream(&document).await.unwrap();
+    for key in from.table.key_ring(&id).await.unwrap().keys {
+        to.table.add_key(&key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn regions_that_do_not_know_of_each_other_make_the_same_stream_and_the_same_key() {
+    let (here, there) = apart();
+    let first = here.ask(&create("k")).await.expect(201);
+    later(3);
+    let second = there.ask(&create("k")).await.expect(201);
+    assert_eq!(
+        (&second["id"], &second["stream_key"]["value"]),
+        (&first["id"], &first["stream_key"]["value"])
+    );
+
+    let id = first["id"].as_str().unwrap();
+    replicate(&here, &there, id).await;
+    replicate(&there, &here, id).await;
+    for world in [&here, &there] {
+        let again = world.ask(&create("k")).await.expect(201);
+        assert_eq!(
+            (&again["id"], &again["stream_key"]["value"]),
+            (&first["id"], &first["stream_key"]["value"])
+        );
+        let listed = world.ask(&Event::sample("api-list-streams")).await.expect(200);
+        assert_eq!(listed["streams"].as_array().unwrap().len(), 1, "{listed}");
+        let keys = Event::sample("api-list-keys").path(&format!("/v1/streams/{id}/keys"));
+        assert_eq!(world.ask(&keys).await.expect(200)["keys"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn regions_that_do_not_know_of_each_other_make_the_same_further_key() {
+    let (here, there) = apart();
+    let stream = here.ask(&create("stream")).await.expect(201);
+    let id = stream["id"].as_str().unwrap();
+    replicate(&here, &there, id).await;
+    let add = Event::sample("api-create-key").path(&format!("/v1/streams/{id}/keys"));
+    let add = add.header("idempotency-key", "k");
+    let first = here.ask(&add).await.expect(201);
+    later(3);
+    let second = there.ask(&add).await.expect(201);
+    assert_eq!((&second["id"], &second["value"]), (&first["id"], &first["value"]));
+    replicate(&here, &there, id).await;
+    assert_eq!(there.ask(&add).await.expect(201)["value"], first["value"]);
+}
+
+#[tokio::test]
+async fn another_body_is_a_mistake_as_soon_as_the_regions_know_of_each_other() {
+    let (here, there) = apart();
+    let other = create("k").body(&json!({ "name": "Monday" }));
+    let first = here.ask(&create("k")).await.expect(201);
+    later(1);
+    let second = there.ask(&other).await.expect(201);
+    assert_ne!(second["id"], first["id"], "nobody gets half of what he asked for");
+    // One table: what each region remembers is there for both.
+    let both = here.other_region();
+    later(1);
+    both.ask(&other).await.problem(422, "idempotency-key-reused");
+    assert_eq!(both.ask(&create("k")).await.expect(201)["id"], first["id"]);
 }
 
 #[tokio::test]
@@ -63,7 +141,23 @@ async fn a_day_later_the_key_is_new() {
     let world = World::empty();
     let first = world.ask(&create("k")).await.expect(201);
     later(24 * 3600 + 1);
-    assert_ne!(world.ask(&create("k")).await.expect(201)["id"], first["id"]);
+    let second = world.ask(&create("k")).await.expect(201);
+    assert_ne!(second["id"], first["id"]);
+    later(60);
+    assert_eq!(world.ask(&create("k")).await.expect(201), second, "and holds for a day again");
+    later(24 * 3600 + 1);
+    let third = world.ask(&create("k")).await.expect(201);
+    assert!(third["id"] != second["id"] && third["id"] != first["id"]);
+}
+
+#[tokio::test]
+async fn a_day_later_the_key_of_a_deleted_stream_is_new_too() {
+    let world = World::empty();
+    let first = world.ask(&create("k")).await.expect(201);
+    let path = format!("/v1/streams/{}", first["id"].as_str().unwrap());
+    world.ask(&Event::sample("api-delete-stream").path(&path)).await.expect(204);
+    later(24 * 3600 + 1);
+    world.ask(&create("k")).await.expect(201);
 }
 
 #[tokio::test]
@@ -93,6 +187,5 @@ async fn a_repetition_does_not_bring_a_deleted_stream_back() {
     world.ask(&Event::sample("api-delete-stream").path(&path)).await.expect(204);
     world.ask(&create("k")).await.problem(404, "not-found");
     // Not in the listing either, where it would take up places of pages.
-    use headwater_domain::ports::ReadStreams;
     assert!(world.table.streams(None, 10).await.unwrap().items.is_empty());
 }

@@ -336,7 +336,12 @@ impl WriteTimeline for Table {
 }
 
 impl RememberRequests for Table {
-    async fn remember(&self, _key: &str, request: &Remembered, _now: Timestamp) -> PortResult<Remembered> {
-        Ok(request.clone())
+    async fn remember(
+        &self,
+        _key: &str,
+        request: &Remembered,
+        _now: Timestamp,
+    ) -> PortResult<Vec<Remembered>> {
+        Ok(vec![request.clone()])
     }
 }

@@ -241,17 +241,21 @@ fn noise(seed: u64, words: usize) -> String {
 /// [`RememberRequests`].
 pub async fn requests<S: RememberRequests>(store: &S, seed: u128) {
     let key = format!("key-{seed}");
-    let request = |text: &str| Remembered { request: text.into(), seed: text.into(), at: Timestamp(1) };
-    let day = 24 * 3_600_000;
+    let request =
+        |text: &str| Remembered { region: samples::region_a(), request: text.into(), at: Timestamp(1) };
+    let peers = Remembered { region: samples::region_b(), ..request("d") };
     let now = Timestamp(1_700_000_000_000);
-    assert_eq!(store.remember(&key, &request("a"), now).await.expect("remembers"), request("a"));
-    assert_eq!(store.remember(&key, &request("b"), now).await.expect("remembers"), request("a"));
-    let next_day = Timestamp(now.0 + day + 1_000);
-    assert_eq!(
-        store.remember(&key, &request("c"), next_day).await.expect("remembers"),
-        request("c"),
-        "for a day"
-    );
+    assert_eq!(store.remember(&key, &request("a"), now).await.expect("remembers"), [request("a")]);
+    assert_eq!(store.remember(&key, &request("b"), now).await.expect("remembers"), [request("a")]);
+    let mut both = store.remember(&key, &peers, now + REMEMBERED_FOR / 2).await.expect("remembers");
+    both.sort_by(|a, b| a.region.cmp(&b.region));
+    let mut expected = [request("a"), peers.clone()];
+    expected.sort_by(|a, b| a.region.cmp(&b.region));
+    assert_eq!(both, expected, "what both regions were asked");
+    let next_day = Timestamp((now + REMEMBERED_FOR).0 + 1_000);
+    let mut left = store.remember(&key, &request("c"), next_day).await.expect("remembers");
+    left.retain(|request| *request != peers);
+    assert_eq!(left, [request("c")], "for a day");
 }
 
 /// [`ReadParts`], over what [`PutMedia`] has stored.

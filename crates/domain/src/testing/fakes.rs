@@ -31,7 +31,7 @@ struct Items {
     starts: BTreeMap<BroadcastId, Timestamp>,
     ends: BTreeMap<BroadcastId, End>,
     entries: BTreeMap<(BroadcastId, SegmentNumber, Lease), Entry>,
-    requests: BTreeMap<String, (Remembered, Timestamp)>,
+    requests: BTreeMap<(String, Region), (Remembered, Timestamp)>,
 }
 
 /// A table in memory.
@@ -255,12 +255,13 @@ impl WriteTimeline for MemoryTable {
 }
 
 impl RememberRequests for MemoryTable {
-    async fn remember(&self, key: &str, request: &Remembered, now: Timestamp) -> PortResult<Remembered> {
-        const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+    async fn remember(&self, key: &str, request: &Remembered, now: Timestamp) -> PortResult<Vec<Remembered>> {
         let mut items = self.items();
         items.requests.retain(|_, (_, until)| now < *until);
-        let there = items.requests.entry(key.to_owned()).or_insert_with(|| (request.clone(), now + DAY));
-        Ok(there.0.clone())
+        let place = (key.to_owned(), request.region.clone());
+        items.requests.entry(place).or_insert_with(|| (request.clone(), now + REMEMBERED_FOR));
+        let there = items.requests.iter().filter(|((of, _), _)| of == key);
+        Ok(there.map(|(_, (request, _))| request.clone()).collect())
     }
 }
 

@@ -74,7 +74,7 @@ pass! {
         add_key(record: &KeyRecord) -> (), Some(&record.stream);
         revoke_key(stream: &StreamId, key: &KeyId, region: &Region, at: Timestamp) -> (), Some(stream);
     }
-    RememberRequests { remember(key: &str, request: &Remembered, now: Timestamp) -> Remembered, None; }
+    RememberRequests { remember(key: &str, request: &Remembered, now: Timestamp) -> Vec<Remembered>, None; }
     ReadLive {
         situation(stream: &StreamId) -> Situation, Some(stream);
         active(region: &Region) -> Vec<StreamId>, None;
