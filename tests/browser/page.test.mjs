@@ -172,17 +172,20 @@ test('damaged media is played past', async () => {
   });
 });
 
-test('the end is told, and the next broadcast plays by itself', async () => {
-  edge.goLive();
-  await inBrowser(async (page) => {
-    await openStream(page, edge.url, ID, 60_000);
-    edge.end();
-    await state(page, 'ended');
-    assert.equal(await page.textContent('#status-action'), 'Watch again');
+for (const playlists of ['playlists', 'low-latency']) {
+  test(`the end is told, and the next broadcast plays by itself: ${playlists}`, async () => {
+    edge.playlists = playlists;
     edge.goLive();
-    await state(page, 'playing');
+    await inBrowser(async (page) => {
+      await openStream(page, edge.url, ID, 60_000);
+      edge.end();
+      await state(page, 'ended');
+      assert.equal(await page.textContent('#status-action'), 'Watch again');
+      edge.goLive();
+      await state(page, 'playing');
+    });
   });
-});
+}
 
 test('the list shows streams as text, and a click watches one', async () => {
   edge.goLive();

@@ -37,8 +37,8 @@ export function playbackUrl(id, origin) {
 
 /**
  * Which broadcast a multivariant playlist belongs to, from the path of its media playlists
- * (`/<region>/playlists/<broadcast>/<rendition>.m3u8`). `null` if the paths are not of that form.
+ * (`/<region>/playlists/<broadcast>/<rendition>.m3u8`, `/<region>/low-latency/…`). `null` if the paths are not of that form.
  */
 export function broadcastOf(multivariant) {
-  return /\/playlists\/([^/"\s]+)\//.exec(multivariant)?.[1] ?? null;
+  return /\/(?:playlists|low-latency)\/([^/"\s]+)\//.exec(multivariant)?.[1] ?? null;
 }
