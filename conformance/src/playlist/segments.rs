@@ -72,7 +72,7 @@ impl Gathering {
                 self.next.duration = seconds.unwrap_or(0.0);
             }
             "-X-DISCONTINUITY" => {
-                self.once(self.next.discontinuity, line, "EXT-X-DISCONTINUITY", problems);
+                // More than one may stand here: each counts (8216bis 4.4.3.3), for segments that nobody can list.
                 self.before_parts(line, name, problems);
                 self.next.discontinuity = true;
                 self.next.discontinuity_number = self.next.discontinuity_number.saturating_add(1);

@@ -223,6 +223,12 @@ pub trait ReadTimeline: Send + Sync {
         broadcast: &BroadcastId,
         limit: usize,
     ) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
+    /// The oldest `limit` entries by (number, lease), in no promised order.
+    fn oldest(
+        &self,
+        broadcast: &BroadcastId,
+        limit: usize,
+    ) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;
     /// All entries of a broadcast, in no promised order; of one with more than [`MAX_RECORDED`], about so many of the
     /// newest.
     fn all(&self, broadcast: &BroadcastId) -> impl Future<Output = PortResult<Vec<Entry>>> + Send;

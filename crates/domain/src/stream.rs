@@ -19,6 +19,9 @@ pub const MAX_RUNGS: usize = 5;
 pub const RUNG_HEIGHTS: std::ops::RangeInclusive<u32> = 90..=1080;
 /// Video bitrates that a rung may have, in kbit/s.
 pub const RUNG_KBPS: std::ops::RangeInclusive<u32> = 50..=12_000;
+/// Length of a segment, in seconds. It is every live playlist's EXT-X-TARGETDURATION, which may never change while players
+/// have the playlist (RFC 8216bis section 6.2.1): so it is a setting, and no segment is longer once rounded.
+pub const SEGMENT_SECONDS: u32 = 2;
 /// Longest reconnect window; the task is paid for while it waits.
 pub const MAX_RECONNECT_WINDOW: Duration = Duration::from_secs(900);
 /// How far back live viewers can seek.
@@ -181,7 +184,7 @@ impl StreamSettings {
                 ColdStart::FirstFrame => false,
                 ColdStart::LiveEdge => true,
             },
-            segment_seconds: 2,
+            segment_seconds: SEGMENT_SECONDS,
             audio_kbps: 128,
             mirror: self.mirror,
         }

@@ -14,7 +14,7 @@ mod text;
 mod time;
 
 pub use low_latency::{LowLatency, OpenSegment, Part, PartTarget, RenditionReport};
-pub use media::{MediaPlaylist, PartProblem, PlaylistType, Window, WindowError};
+pub use media::{MAX_FURTHER_BREAKS, MediaPlaylist, PartProblem, PlaylistType, Window, WindowError};
 pub use multivariant::{AudioGroup, FrameRate, Ladder, LadderError, MultivariantPlaylist, Variant};
 pub use segment::{ByteRange, Segment};
 pub use text::{MAX_TEXT_BYTES, MAX_URI_BYTES, QuotedText, TextError, Uri};

@@ -60,6 +60,8 @@ pub struct OpenSegment {
     pub map: Option<Uri>,
     /// Encoding or timestamps do not continue from the segment before.
     pub discontinuity: bool,
+    /// Breaks that stand before it as well; see [`crate::Segment::further_breaks`].
+    pub further_breaks: u64,
     /// When its first sample was captured.
     pub program_date_time: Option<WallClock>,
     /// What there is of it; never empty.

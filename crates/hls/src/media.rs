@@ -12,6 +12,10 @@ const PARTS_TARGETS: u64 = 3;
 /// is six (section 4.4.3.8).
 const SKIP_TARGETS: u64 = 6;
 
+/// Breaks before one segment beyond the first: some 6 kB of lines, which gzip makes a few. What a region leaves out that
+/// takes over at once is a dozen.
+pub const MAX_FURTHER_BREAKS: u64 = 255;
+
 /// EXT-X-PLAYLIST-TYPE: what may still happen to the playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlaylistType {
@@ -57,9 +61,9 @@ impl Window {
         if self.playlist_type != PlaylistType::Live || excess == 0 {
             return;
         }
-        let breaks = self.segments.drain(..excess).filter(|segment| segment.discontinuity).count();
+        let left = self.segments.drain(..excess).filter(|segment| segment.discontinuity);
+        self.discontinuity_sequence += left.map(|segment| 1 + segment.further_breaks).sum::<u64>();
         self.media_sequence += excess as u64;
-        self.discontinuity_sequence += breaks as u64;
     }
 
     /// Drops the parts of segments that nobody plays in parts any more.
@@ -139,6 +143,14 @@ pub enum WindowError {
     /// A recording that has not ended contradicts itself.
     #[error("a VOD playlist must have ended")]
     VodNotEnded,
+    /// More breaks before a segment than are worth their lines, or some before one that is behind none.
+    #[error("segment {index} has {further} further breaks")]
+    FurtherBreaks {
+        /// Which segment.
+        index: usize,
+        /// How many.
+        further: u64,
+    },
     /// Segment numbers would pass 2^64.
     #[error("media sequence numbers run out")]
     SequenceOverflow,

@@ -23,6 +23,9 @@ pub struct Segment {
     pub map: Option<Uri>,
     /// Encoding or timestamps do not continue from the segment before.
     pub discontinuity: bool,
+    /// Breaks that stand before it as well: those of segments that nobody can list. Each is a tag, so that the numbers of
+    /// discontinuities go on (section 4.4.3.3).
+    pub further_breaks: u64,
     /// The media was lost and will not come (EXT-X-GAP).
     pub gap: bool,
     /// When its first sample was captured.
@@ -41,6 +44,7 @@ impl Segment {
             duration,
             map: None,
             discontinuity: false,
+            further_breaks: 0,
             gap: false,
             program_date_time: None,
             byte_range: None,
@@ -66,6 +70,14 @@ impl Segment {
     #[must_use]
     pub fn after_break(mut self, discontinuity: bool) -> Self {
         self.discontinuity = discontinuity;
+        self
+    }
+
+    /// As the first one after so many breaks.
+    #[must_use]
+    pub fn after_breaks(mut self, count: u64) -> Self {
+        self.discontinuity = count > 0;
+        self.further_breaks = count.saturating_sub(1);
         self
     }
 

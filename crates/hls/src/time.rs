@@ -116,6 +116,12 @@ impl TargetDuration {
         Self(u32::try_from(longest).expect("a MediaDuration is at most a day"))
     }
 
+    /// `duration`, or the longest that fits if it is longer.
+    pub fn cut(self, duration: MediaDuration) -> MediaDuration {
+        let longest = MediaDuration { ticks: u64::from(self.0) * 1_000 + 499, timescale: 1_000 };
+        if self.fits(duration) { duration } else { longest }
+    }
+
     /// In seconds.
     pub fn seconds(self) -> u32 {
         self.0

@@ -35,6 +35,7 @@ fn in_parts(number: u64) -> Segment {
 
 fn open(number: u64, durations: &[u64]) -> OpenSegment {
     OpenSegment {
+        further_breaks: 0,
         map: segment(number).map,
         discontinuity: false,
         program_date_time: Some(at(2_000 * number)),

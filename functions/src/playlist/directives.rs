@@ -23,6 +23,9 @@ pub(super) struct Directives {
     /// Whether segments that the client knows may be left out. `v2` differs from `YES` only in what may be left out of
     /// EXT-X-DATERANGE, of which we have none.
     pub(super) delta: bool,
+    /// Whether the query is spelled as clients spell it (section 6.2.5): sorted, and nothing else. Any other spelling is a
+    /// question of its own to caches, and no answer is waited for.
+    pub(super) canonical: bool,
 }
 
 impl Directives {
@@ -44,7 +47,17 @@ impl Directives {
             Some("YES" | "v2") => true,
             Some(_) => return Err(refused("_HLS_skip is YES or v2")),
         };
-        Ok(Self { until, delta })
+        let directives = Self { until, delta, canonical: true };
+        let canonical = request.uri().query().unwrap_or_default() == directives.query();
+        Ok(Self { canonical, ..directives })
+    }
+
+    /// The query that clients ask with. `v2` is for playlists with EXT-X-DATERANGE, so nobody asks ours with it.
+    fn query(&self) -> String {
+        let segment = self.until.map(|until| format!("_HLS_msn={}", until.segment));
+        let part = self.until.and_then(|until| until.part).map(|part| format!("_HLS_part={part}"));
+        let skip = self.delta.then(|| "_HLS_skip=YES".to_owned());
+        [segment, part, skip].into_iter().flatten().collect::<Vec<_>>().join("&")
     }
 }
 

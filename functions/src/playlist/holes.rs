@@ -8,7 +8,7 @@ use std::time::Duration;
 use headwater_domain::SegmentNumber;
 use headwater_domain::stream::DVR_WINDOW_SECONDS;
 use headwater_domain::timeline::Entry;
-use headwater_hls::{MediaDuration, Segment, WallClock};
+use headwater_hls::{MAX_FURTHER_BREAKS, MediaDuration, Segment};
 
 use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use crate::reply::Problem;
@@ -16,6 +16,9 @@ use crate::reply::Problem;
 /// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
 /// hundred at most; behind a longer hole a live window begins anew, and a recording leaves out the rest.
 const MAX_HOLE: u64 = (*DVR_WINDOW_SECONDS.end() / SEGMENT_SECONDS) as u64;
+/// Of a gap: numbers that a takeover leaves free for what it cannot see are more than the time that has passed has segments.
+const SHORTEST_GAP: Duration = Duration::from_millis(100);
+const LONGEST_GAP: Duration = Duration::from_secs(SEGMENT_SECONDS as u64);
 
 /// The numbers that anybody wrote.
 pub(super) fn numbers(written: &[Entry]) -> BTreeSet<SegmentNumber> {
@@ -52,14 +55,9 @@ pub(super) fn in_window(mut line: Vec<Entry>, window: RangeInclusive<SegmentNumb
     line.drain(..shown);
     match line.first() {
         Some(first) if first.number > oldest => {
-            let before_it = breaks_before(first);
-            // As many breaks as are known of before the window; what is between has had the others.
-            let known = breaks.or((oldest.0 == 0).then_some(0)).unwrap_or(before_it);
-            let breaks = before_it.saturating_sub(known);
-            let behind = first.number.0 - oldest.0 - 1;
-            let discontinuity = breaks > behind;
-            let missing = missing(first, oldest, before_it - breaks.min(behind));
-            line.insert(0, Entry { discontinuity, ..missing });
+            // As many breaks as are known of before the window; the others stand behind the hole.
+            let known = breaks.or((oldest.0 == 0).then_some(0)).unwrap_or(u64::MAX);
+            line.insert(0, missing(first, oldest, known.min(breaks_before(first))));
         }
         Some(_) => {}
         None => {
@@ -86,33 +84,46 @@ fn missing(near: &Entry, number: SegmentNumber, discontinuities: u64) -> Entry {
     }
 }
 
-/// The numbers between two entries as gaps. As many breaks as have been counted there are shown there, the last ones
-/// if there is no room for all: no segment's discontinuity sequence number changes while the window slides.
+/// The numbers between two entries as gaps, which together last as long as what is missing, as far as that can be told.
 pub(super) fn fill_hole(
     segments: &mut Vec<Segment>,
     before: &Entry,
     after: &Entry,
     rendition: &str,
 ) -> Result<(), Problem> {
-    let counted = breaks_before(after);
-    let breaks = counted.saturating_sub(before.discontinuities);
-    let (from, time) = (before.until(), after.program_date_time.since(before.until()));
     // A hole in a recording can be as long as somebody likes; in a live window none is longer.
     let first = (before.number.0 + 1).max(after.number.0.saturating_sub(MAX_HOLE));
+    let missing = after.number.0.saturating_sub(first);
+    let time = after.program_date_time.since(before.until());
+    let each = time.checked_div(u32::try_from(missing).unwrap_or(u32::MAX)).unwrap_or_default();
+    let each = u64::try_from(each.clamp(SHORTEST_GAP, LONGEST_GAP).as_millis()).unwrap_or(u64::MAX);
+    let duration = MediaDuration::new(each, 1_000).map_err(internal)?;
     for number in first..after.number.0 {
         let missing = Entry { number: SegmentNumber(number), ..before.clone() };
-        let duration = MediaDuration::new(u64::from(SEGMENT_SECONDS), 1).map_err(internal)?;
-        let mut segment =
-            Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true);
-        if after.number.0 - number <= breaks {
-            // At a break players cannot extrapolate (Apple authoring specification 8.4).
-            let part = (number - before.number.0) as f64 / (after.number.0 - before.number.0) as f64;
-            let at = from + time.mul_f64(part);
-            segment = segment.after_break(true).at(WallClock::from_unix_ms(at.0).map_err(internal)?);
-        }
-        segments.push(segment);
+        segments
+            .push(Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true));
     }
     Ok(())
+}
+
+/// How many breaks are shown before each entry. None stands before a gap: hls.js loads sound only once a picture has told
+/// where time begins behind a break, and of a gap there never will be one, so it would stand still until the gaps have
+/// left the window. They stand before the next segment that is there, a tag for each, also those that were counted in a
+/// hole; so no segment's discontinuity sequence number changes while the window slides.
+pub(super) fn breaks_shown(entries: &[Entry]) -> Vec<u64> {
+    let mut due = 0;
+    let mut shown = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(before) = index.checked_sub(1).map(|before| &entries[before])
+            && before.number.next() < entry.number
+        {
+            due += breaks_before(entry).saturating_sub(before.discontinuities);
+        }
+        due += u64::from(entry.discontinuity);
+        let is_lost = entry.gap || (entry.open && index + 1 < entries.len());
+        shown.push(if is_lost { 0 } else { std::mem::take(&mut due).min(1 + MAX_FURTHER_BREAKS) });
+    }
+    shown
 }
 
 /// The first entry behind the last hole that is too long to be shown.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, EntryPart, TrackKind, low_latency_path, part_path};
+use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind, low_latency_path, part_path};
 use headwater_domain::{BroadcastId, Region};
 use headwater_hls::{
     LowLatency, MediaDuration, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock,
@@ -14,10 +14,11 @@ use headwater_hls::{
 };
 
 use super::directives::{Directives, refused};
-use super::holes::fill_hole;
-use super::media::{checked, has_ended, has_init, has_rendition, segments, window, window_from};
+use super::holes::{breaks_shown, fill_hole};
+use super::media::{checked, has_ended, has_init, segments, window, window_from};
 use super::output::{Keep, Reply};
-use super::reach::{Verdict, found, judge, last_shown, part_target, shown};
+use super::reach::{Verdict, judge, last_shown, part_target, shown};
+use super::renditions::{Name, Wanted};
 use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::wait::{PATIENCE, Waited};
 use super::{Attempt, PlaylistFunction};
@@ -45,37 +46,42 @@ pub(super) fn in_parts(entries: &[Entry]) -> bool {
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in parts at its end.
     pub(super) async fn low_latency_media(&self, question: &Question<'_>) -> Result<Reply, Problem> {
-        let Question { broadcast, rendition, directives, .. } = question;
+        let Question { broadcast, directives, .. } = question;
+        let name = self.look_up(broadcast, question.rendition).await?;
+        if matches!(name, Name::Unknown) {
+            return Err(Problem::not_found("rendition"));
+        }
         let situation = self.situation(&broadcast.stream(), question.attempt == Attempt::First).await?;
+        let Name::Known(rendition) = name else { return Err(self.nothing_of(&situation)) };
         let ended = has_ended(&situation, broadcast, self.context.now());
         // Nothing comes any more: whatever was asked for, this is all there is.
-        let satisfied = !ended && self.is_satisfied(question).await?;
+        let satisfied = !ended && self.is_satisfied(question, &rendition).await?;
         let entries = self.shown_entries(broadcast, &situation).await?;
-        let window = match in_parts(&entries) && !ended {
-            true => low_latency_window(&entries, question)?,
-            false => window(&entries, rendition, PlaylistType::Live, ended)?,
-        };
-        let playlist = checked(window.ok_or_else(|| self.nothing_of(&entries, &situation))?)?;
-        let text = if directives.delta { playlist.render_delta() } else { playlist.render() };
         let keep = match (ended, satisfied) {
-            (true, _) => Keep::Minute,
+            (true, _) => self.may_still_be_watched(&situation, broadcast, &entries).await?,
             (false, true) => Keep::Satisfied,
             (false, false) => Keep::Second,
         };
+        let window = match in_parts(&entries) && !ended {
+            true => low_latency_window(&entries, question, &rendition)?,
+            false => window(&entries, &rendition, PlaylistType::Live, ended)?,
+        };
+        let playlist = checked(window.ok_or_else(|| self.nothing_of(&situation))?)?;
+        let text = if directives.delta { playlist.render_delta() } else { playlist.render() };
         Ok(Reply::playlist(text, keep))
     }
 
     /// Waits for what was asked for, if anything was; whether it came.
-    async fn is_satisfied(&self, question: &Question<'_>) -> Result<bool, Problem> {
+    async fn is_satisfied(&self, question: &Question<'_>, rendition: &Wanted) -> Result<bool, Problem> {
         let Some(until) = question.directives.until else { return Ok(false) };
         let may_wait = question.attempt != Attempt::Second;
-        let patience = if may_wait { PATIENCE } else { Duration::ZERO };
+        let patience = if may_wait && question.directives.canonical { PATIENCE } else { Duration::ZERO };
         let is_made = AtomicBool::new(true);
         let judge = |entries: &[Entry]| {
-            let made = has_rendition(entries, question.rendition);
+            let made = entries.iter().any(|entry| rendition.found(entry).is_some());
             is_made.store(made, Ordering::Relaxed);
             // Nobody waits for what is not made; the playlist will say that there is none.
-            if made { judge(entries, question.rendition, until) } else { Verdict::There }
+            if made { judge(entries, rendition, until) } else { Verdict::There }
         };
         match self.wait(&question.broadcast, patience, judge).await?.0 {
             Waited::There => Ok(is_made.load(Ordering::Relaxed)),
@@ -83,26 +89,27 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             Waited::Never if may_wait => {
                 Err(refused("what _HLS_msn and _HLS_part ask for is more than two segments ahead"))
             }
-            Waited::Never | Waited::InVain => Ok(false),
+            Waited::Never | Waited::Later | Waited::InVain => Ok(false),
         }
     }
 }
 
-fn low_latency_window(entries: &[Entry], question: &Question<'_>) -> Result<Option<Window>, Problem> {
-    let rendition = question.rendition;
+fn low_latency_window(
+    entries: &[Entry],
+    question: &Question<'_>,
+    rendition: &Wanted,
+) -> Result<Option<Window>, Problem> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
-    if !has_rendition(entries, rendition) {
-        return Ok(None);
-    }
     let closed = if last.open { &entries[..entries.len() - 1] } else { entries };
-    let mut segments = segments(closed, rendition)?;
+    let breaks = breaks_shown(entries);
+    let mut segments = segments(closed, &breaks, rendition)?;
     if let Some(before) = closed.last() {
-        fill_hole(&mut segments, before, last, rendition)?;
+        fill_hole(&mut segments, before, last, rendition.name())?;
     }
     add_parts(&mut segments, closed, first.number.0, rendition)?;
     let low_latency = LowLatency {
         part_target: part_target(),
-        open: open_segment(closed, last, rendition)?,
+        open: open_segment(closed, last, breaks[entries.len() - 1], rendition)?,
         hint: hint(last, rendition).map(|path| uri(&path)).transpose()?,
         reports: reports(entries, question)?,
     };
@@ -118,7 +125,7 @@ fn add_parts(
     segments: &mut [Segment],
     entries: &[Entry],
     first: u64,
-    rendition: &str,
+    rendition: &Wanted,
 ) -> Result<(), Problem> {
     // A segment that is whole although one of its parts could not be stored is loaded as a whole.
     let in_parts = |entry: &&Entry| !entry.open && !entry.parts.iter().any(|part| part.gap);
@@ -131,12 +138,13 @@ fn add_parts(
     Ok(())
 }
 
-fn parts(entry: &Entry, rendition: &str) -> Result<Vec<Part>, Problem> {
-    let found = found(entry, rendition);
+fn parts(entry: &Entry, rendition: &Wanted) -> Result<Vec<Part>, Problem> {
+    let found = rendition.found(entry);
+    let name = found.map_or(rendition.name(), |found| &found.name);
     let is_audio = found.is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
     let make = |(index, (part, duration)): (usize, (&EntryPart, MediaDuration))| {
         Ok(Part {
-            uri: uri(&format!("/{}", entry.part_path(rendition, index)))?,
+            uri: uri(&format!("/{}", entry.part_path(name, index)))?,
             duration,
             // Every frame of AAC decodes by itself.
             independent: part.independent || is_audio,
@@ -147,17 +155,23 @@ fn parts(entry: &Entry, rendition: &str) -> Result<Vec<Part>, Problem> {
 }
 
 /// What there is of the segment that is being made, if anything is shown of it.
-fn open_segment(closed: &[Entry], last: &Entry, rendition: &str) -> Result<Option<OpenSegment>, Problem> {
+fn open_segment(
+    closed: &[Entry],
+    last: &Entry,
+    breaks: u64,
+    rendition: &Wanted,
+) -> Result<Option<OpenSegment>, Problem> {
     let parts = if last.open { parts(last, rendition)? } else { Vec::new() };
     if parts.is_empty() {
         return Ok(None);
     }
     let inits = std::iter::once(last).chain(closed.iter().rev());
     let mut stored = inits.filter(|entry| has_init(entry));
-    let init = stored.find_map(|entry| found(entry, rendition)).map(|found| &found.init);
+    let init = stored.find_map(|entry| rendition.found(entry)).map(|found| &found.init);
     Ok(Some(OpenSegment {
         map: init.map(|init| uri(&format!("/{init}"))).transpose()?,
-        discontinuity: last.discontinuity,
+        discontinuity: breaks > 0,
+        further_breaks: breaks.saturating_sub(1),
         program_date_time: Some(WallClock::from_unix_ms(last.program_date_time.0).map_err(internal)?),
         parts,
     }))
@@ -165,29 +179,28 @@ fn open_segment(closed: &[Entry], last: &Entry, rendition: &str) -> Result<Optio
 
 /// The part that comes next. None while that is open: an open segment of full length may be closed, or go on until its
 /// source has a key frame.
-fn hint(last: &Entry, rendition: &str) -> Option<String> {
-    // A rendition that is left out has none.
-    found(last, rendition)?;
+fn hint(last: &Entry, rendition: &Wanted) -> Option<String> {
+    // Where nothing of its kind is made there is none.
+    let name = &rendition.found(last)?.name;
     if !last.open {
         let number = last.number.next();
-        return Some(format!("/{}", part_path(&last.broadcast, &last.lease, rendition, number, 0)));
+        return Some(format!("/{}", part_path(&last.broadcast, &last.lease, name, number, 0)));
     }
     let parts = last.parts.len();
     let all_are_shown = shown(last, rendition).count() == parts;
     let may_be_over =
         last.span().is_some_and(|span| span.duration.seconds() > f64::from(SEGMENT_SECONDS) - 0.1);
-    (all_are_shown && !may_be_over).then(|| format!("/{}", last.part_path(rendition, parts)))
+    (all_are_shown && !may_be_over).then(|| format!("/{}", last.part_path(name, parts)))
 }
 
 fn reports(entries: &[Entry], question: &Question<'_>) -> Result<Vec<RenditionReport>, Problem> {
     let Some(last) = entries.last() else { return Ok(Vec::new()) };
-    let others =
-        last.renditions.iter().map(|one| one.name.as_str()).filter(|name| *name != question.rendition);
-    let report = |name: &str| -> Result<Option<RenditionReport>, Problem> {
-        let Some((last_segment, last_part)) = last_shown(entries, name) else { return Ok(None) };
-        let path = low_latency_path(&question.region, &question.broadcast, name);
+    let others = last.renditions.iter().filter(|one| one.name != question.rendition);
+    let report = |one: &EntryRendition| -> Result<Option<RenditionReport>, Problem> {
+        let Some((last_segment, last_part)) = last_shown(entries, &Wanted::of(one)) else { return Ok(None) };
+        let path = low_latency_path(&question.region, &question.broadcast, &one.name);
         let uri: Uri = uri(&format!("/{path}"))?;
         Ok(Some(RenditionReport { uri, last_segment, last_part }))
     };
-    others.filter_map(|name| report(name).transpose()).collect()
+    others.filter_map(|one| report(one).transpose()).collect()
 }

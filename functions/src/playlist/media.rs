@@ -10,11 +10,12 @@ use headwater_hls::{
 };
 
 use super::counts::Counts;
-use super::holes::{behind_hole, breaks_before, fill_hole, in_window, numbers, places};
+use super::holes::{behind_hole, breaks_before, breaks_shown, fill_hole, in_window, numbers, places};
 use super::output::{Keep, Reply};
-use super::reach::{found, span_for};
+use super::reach::span_for;
+use super::renditions::{Name, Wanted};
 use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
-use super::{PlaylistFunction, not_live, not_recorded, unknown_broadcast};
+use super::{PlaylistFunction, not_live, unknown_broadcast};
 use crate::reply::Problem;
 
 /// Fewer segments than this are never a live window (Apple HLS authoring specification 8.11 wants six).
@@ -32,20 +33,36 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         rendition: &str,
         first_try: bool,
     ) -> Result<Reply, Problem> {
+        let name = self.look_up(broadcast, rendition).await?;
+        if matches!(name, Name::Unknown) {
+            return Err(Problem::not_found("rendition"));
+        }
         let situation = self.situation(&broadcast.stream(), first_try).await?;
+        let Name::Known(rendition) = name else { return Err(self.nothing_of(&situation)) };
         let entries = self.shown_entries(broadcast, &situation).await?;
         let ended = has_ended(&situation, broadcast, self.context.now());
-        let Some(window) = window(&entries, rendition, PlaylistType::Live, ended)? else {
-            return Err(self.nothing_of(&entries, &situation));
+        let keep = match ended {
+            true => self.may_still_be_watched(&situation, broadcast, &entries).await?,
+            false => Keep::Second,
         };
-        Ok(Reply::playlist(checked(window)?.render(), if ended { Keep::Minute } else { Keep::Second }))
+        let window = window(&entries, &rendition, PlaylistType::Live, ended)?;
+        let window = window.ok_or_else(|| self.nothing_of(&situation))?;
+        Ok(Reply::playlist(checked(window)?.render(), keep))
     }
 
     /// All of one rendition, once the broadcast has ended.
     pub(super) async fn vod_media(&self, broadcast: &BroadcastId, rendition: &str) -> Result<Reply, Problem> {
+        let none = || Problem::not_found("rendition");
+        let rendition = match self.look_up(broadcast, rendition).await? {
+            Name::Known(rendition) => rendition,
+            Name::Unknown => Wanted::fixed(rendition).ok_or_else(none)?,
+            Name::NothingYet => return Err(self.nothing_of_recording(broadcast).await),
+        };
         let entries = self.finished(broadcast).await?;
-        let window = window(&entries, rendition, PlaylistType::Vod, true)?;
-        let window = window.ok_or_else(|| Problem::not_found("rendition"))?;
+        if !entries.iter().any(|entry| rendition.found(entry).is_some()) {
+            return Err(none());
+        }
+        let window = window(&entries, &rendition, PlaylistType::Vod, true)?.ok_or_else(none)?;
         Ok(Reply::playlist(checked(window)?.render(), Keep::Minute))
     }
 
@@ -56,21 +73,9 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             return Err(not_live(situation.state(self.context.now()))
                 .with("hint", "the recording is here once the broadcast has ended"));
         }
-        if !self.is_recorded(&situation, broadcast).await? {
-            return Err(not_recorded(broadcast));
-        }
+        self.must_be_recorded(&situation, broadcast).await?;
         let entries = resolve(self.table.all(broadcast).await?);
         if entries.is_empty() { Err(unknown_broadcast(broadcast)) } else { Ok(entries) }
-    }
-
-    /// Whether a broadcast that has ended may be watched: as its last session's settings said or, of one that is not the
-    /// stream's newest, as the stream's say now.
-    async fn is_recorded(&self, situation: &Situation, broadcast: &BroadcastId) -> Result<bool, Problem> {
-        if let Some(recorded) = situation.is_recorded(broadcast) {
-            return Ok(recorded);
-        }
-        let document = self.table.stream(&broadcast.stream()).await?;
-        Ok(document.is_none_or(|document| document.settings.record))
     }
 
     /// The entries of the live window, oldest first; the last one may be open.
@@ -111,12 +116,19 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         }
     }
 
-    /// Why there is no playlist of a rendition.
-    pub(super) fn nothing_of(&self, entries: &[Entry], situation: &Situation) -> Problem {
-        if entries.iter().any(|entry| !entry.open) {
-            Problem::not_found("rendition")
-        } else {
-            not_live(situation.state(self.context.now()))
+    /// Why there is no playlist of a broadcast yet.
+    pub(super) fn nothing_of(&self, situation: &Situation) -> Problem {
+        not_live(situation.state(self.context.now()))
+    }
+
+    /// Why there is no recording of a broadcast without entries.
+    pub(super) async fn nothing_of_recording(&self, broadcast: &BroadcastId) -> Problem {
+        match self.table.situation(&broadcast.stream()).await {
+            Ok(situation) if has_ended(&situation, broadcast, self.context.now()) => {
+                unknown_broadcast(broadcast)
+            }
+            Ok(situation) => self.nothing_of(&situation),
+            Err(error) => error.into(),
         }
     }
 }
@@ -147,7 +159,7 @@ pub(super) fn checked(window: Window) -> Result<MediaPlaylist, Problem> {
 /// there is nothing to show.
 pub(super) fn window(
     entries: &[Entry],
-    rendition: &str,
+    rendition: &Wanted,
     playlist_type: PlaylistType,
     ended: bool,
 ) -> Result<Option<Window>, Problem> {
@@ -156,27 +168,31 @@ pub(super) fn window(
         _ => entries,
     };
     let Some(first) = closed.first() else { return Ok(None) };
-    if !has_rendition(closed, rendition) {
-        return Ok(None);
-    }
-    Ok(Some(window_from(first, segments(closed, rendition)?, playlist_type, ended)))
-}
-
-pub(super) fn has_rendition(entries: &[Entry], rendition: &str) -> bool {
-    entries.iter().any(|entry| found(entry, rendition).is_some())
+    let segments = segments(closed, &breaks_shown(entries), rendition)?;
+    Ok(Some(window_from(first, segments, playlist_type, ended)))
 }
 
 /// A window that begins with `first`.
 pub(super) fn window_from(
     first: &Entry,
-    segments: Vec<Segment>,
+    mut segments: Vec<Segment>,
     playlist_type: PlaylistType,
     ended: bool,
 ) -> Window {
-    let shortest = TargetDuration::from_seconds(SEGMENT_SECONDS).expect("two seconds are a target duration");
-    let fitting = TargetDuration::fitting(segments.iter().map(|segment: &Segment| segment.duration));
+    let setting = TargetDuration::from_seconds(SEGMENT_SECONDS).expect("two seconds are a target duration");
+    let target_duration = match playlist_type {
+        // Players may have it since before the longest segment was made, and it must never change.
+        PlaylistType::Live => {
+            segments.iter_mut().for_each(|segment| segment.duration = setting.cut(segment.duration));
+            setting
+        }
+        // Nothing is added to it any more.
+        PlaylistType::Event | PlaylistType::Vod => {
+            TargetDuration::fitting(segments.iter().map(|segment| segment.duration)).max(setting)
+        }
+    };
     Window {
-        target_duration: fitting.max(shortest),
+        target_duration,
         media_sequence: first.number.0,
         discontinuity_sequence: breaks_before(first),
         playlist_type,
@@ -187,22 +203,32 @@ pub(super) fn window_from(
     }
 }
 
-/// Each number's segment of one rendition, as far as entries and the holes between them go.
-pub(super) fn segments(entries: &[Entry], rendition: &str) -> Result<Vec<Segment>, Problem> {
+/// Each number's segment of one rendition, as far as entries and the holes between them go. `breaks`: how many are shown
+/// before each entry.
+pub(super) fn segments(
+    entries: &[Entry],
+    breaks: &[u64],
+    rendition: &Wanted,
+) -> Result<Vec<Segment>, Problem> {
     let mut segments = Vec::with_capacity(entries.len());
     let mut map = None;
-    for (index, entry) in entries.iter().enumerate() {
+    for (index, (entry, breaks)) in entries.iter().zip(breaks).enumerate() {
         if let Some(before) = index.checked_sub(1).map(|before| &entries[before]) {
-            fill_hole(&mut segments, before, entry, rendition)?;
+            fill_hole(&mut segments, before, entry, rendition.name())?;
         }
-        segments.push(segment(entry, rendition, &mut map)?);
+        segments.push(segment(entry, *breaks, rendition, &mut map)?);
     }
     Ok(segments)
 }
 
 /// An entry that is open and not the last one has lost its writer: players skip it, too.
-fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segment, Problem> {
-    let found = found(entry, rendition);
+fn segment(
+    entry: &Entry,
+    breaks: u64,
+    rendition: &Wanted,
+    map: &mut Option<Uri>,
+) -> Result<Segment, Problem> {
+    let found = rendition.found(entry);
     let (span, present) = match span_for(found.map(|found| &found.kind), entry.video, entry.audio) {
         Some(span) => (span, found.is_some() && !entry.gap && !entry.open),
         None => (
@@ -216,10 +242,11 @@ fn segment(entry: &Entry, rendition: &str, map: &mut Option<Uri>) -> Result<Segm
     if let Some(found) = found.filter(|_| has_init(entry)) {
         *map = Some(uri(&format!("/{}", found.init))?);
     }
+    let name = found.map_or(rendition.name(), |found| &found.name);
     let duration = MediaDuration::new(span.duration.ticks, span.duration.timescale).map_err(internal)?;
-    let mut segment = Segment::new(uri(&format!("/{}", entry.media_path(rendition)))?, duration)
+    let mut segment = Segment::new(uri(&format!("/{}", entry.media_path(name)))?, duration)
         .at(WallClock::from_unix_ms(entry.program_date_time.0).map_err(internal)?)
-        .after_break(entry.discontinuity)
+        .after_breaks(breaks)
         .lost(!present);
     if let Some(map) = map {
         segment = segment.with_map(map.clone());

@@ -14,6 +14,7 @@
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
 mod accept_encoding;
+mod afterwards;
 mod counts;
 mod directives;
 mod holes;
@@ -24,8 +25,12 @@ mod multivariant;
 mod output;
 mod parts;
 mod reach;
+mod recorded;
+mod renditions;
 mod vocabulary;
 mod wait;
+
+pub use renditions::KnownRenditions;
 
 use std::time::Duration;
 
@@ -60,6 +65,8 @@ pub struct PlaylistFunction<T, P> {
     /// What the edge proves itself with; empty: it need not. More than one while the secret is being rotated: CloudFront
     /// takes minutes to send a new header from everywhere.
     pub origin_secrets: Vec<Secret>,
+    /// What this instance has learnt of broadcasts.
+    pub renditions: KnownRenditions,
 }
 
 impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T, P> {
@@ -85,6 +92,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["live", "index.json"] => self.listing().await,
             ["live", stream, "index.m3u8"] => self.live(&id::<StreamId>(stream, "stream")?, is_first).await,
+            [region, "playlists" | "parts", ..] if !self.is_ours(region) => Err(Problem::not_found("region")),
             [_, "playlists", broadcast, "index.m3u8"] => self.recording(&id(broadcast, "broadcast")?).await,
             [_, "playlists", broadcast, "vod", file] => {
                 self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?).await
@@ -93,6 +101,9 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
                 self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first).await
             }
             [region, "low-latency", broadcast, file] => {
+                if !self.is_ours(region) {
+                    return Err(Problem::not_found("region"));
+                }
                 let question = low_latency::Question {
                     region: id(region, "region")?,
                     broadcast: id(broadcast, "broadcast")?,
@@ -105,6 +116,11 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
             [_, "parts", ..] => self.part(path).await,
             _ => Err(Problem::not_found("page")),
         }
+    }
+
+    /// Whether a path's region is one of the deployment's; each other word would be another address of the same.
+    fn is_ours(&self, region: &str) -> bool {
+        self.context.regions().any(|ours| ours.as_str() == region)
     }
 
     fn check_origin(&self, request: &Request) -> Result<(), Problem> {

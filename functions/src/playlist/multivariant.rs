@@ -1,6 +1,6 @@
 //! Multivariant playlists: the renditions that a broadcast has now.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 use headwater_domain::live::State;
@@ -15,11 +15,15 @@ use super::low_latency::in_parts;
 use super::media::window_segments;
 use super::output::{Keep, Reply};
 use super::reach::Verdict;
+use super::recorded::recorded;
+use super::renditions::{AT_EITHER_END, Wanted};
 use super::vocabulary::{internal, uri};
 use super::wait::PATIENCE_TO_START;
 use super::{PlaylistFunction, not_live};
 use crate::reply::Problem;
 
+/// Newest entries that pictures are looked for in.
+const SWITCHING: usize = 3;
 /// Entries that bitrates are measured over.
 const MEASURED: usize = 10;
 /// Segments that together last so many seconds count for the peak: 0.5 to 1.5 target durations (RFC 8216bis §4.4.6.2).
@@ -50,41 +54,42 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         // The region in the path is asked first: that which writes.
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
-        let text = render(&entries, &last.renditions, false, |rendition| path(region, broadcast, rendition))?;
+        let renditions = offered(&entries);
+        let text = render(&entries, &renditions, false, |rendition| path(region, broadcast, rendition))?;
         Ok(Reply::playlist(text, Keep::Second))
     }
 
     /// The multivariant playlist of a finished broadcast.
     pub(super) async fn recording(&self, broadcast: &BroadcastId) -> Result<Reply, Problem> {
+        let mut ends = self.table.newest(broadcast, AT_EITHER_END).await?;
+        if ends.is_empty() {
+            return Err(self.nothing_of_recording(broadcast).await);
+        }
         let entries = self.finished(broadcast).await?;
+        ends.extend(self.table.oldest(broadcast, AT_EITHER_END).await?);
         let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
         let folder =
             |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
-        Ok(Reply::playlist(render(&entries, &recorded(&entries), true, folder)?, Keep::Minute))
+        let renditions = recorded(&entries, &ends);
+        if renditions.is_empty() {
+            return Err(super::unknown_broadcast(broadcast));
+        }
+        Ok(Reply::playlist(render(&entries, &renditions, true, folder)?, Keep::Minute))
     }
 }
 
-/// The renditions of a recording, best first, as they were described last. What the last segments have is by chance: a busy
-/// machine leaves rungs out, an encoder comes back with sound only. So it is those that are there most of the time.
-fn recorded(entries: &[Entry]) -> Vec<EntryRendition> {
-    let mut found: Vec<(EntryRendition, f64)> = Vec::new();
-    for entry in entries.iter().rev().filter(|entry| !entry.gap) {
-        let seconds = entry.span().map_or(0.0, |span| span.duration.seconds());
-        for one in &entry.renditions {
-            match found.iter_mut().find(|(known, _)| known.name == one.name) {
-                Some((_, length)) => *length += seconds,
-                None => found.push((one.clone(), seconds)),
-            }
-        }
-    }
-    let longest = found.iter().map(|(_, length)| *length).fold(0.0, f64::max);
-    found.retain(|(_, length)| *length >= longest / 2.0);
-    let size = |one: &EntryRendition| match one.kind {
-        TrackKind::Video { width, height, .. } => u64::from(width) * u64::from(height),
-        TrackKind::Audio { .. } => 0,
-    };
-    found.sort_by_key(|(one, _)| std::cmp::Reverse((size(one), one.max_bitrate)));
-    found.into_iter().map(|(one, _)| one).collect()
+/// What a live stream offers: what its newest segment has and, if that has no pictures, those of the ones before. Players
+/// read this once, and a camera that is switched takes a moment.
+fn offered(entries: &[Entry]) -> Vec<EntryRendition> {
+    let has_pictures = |entry: &&Entry| entry.renditions.iter().any(is_video);
+    let Some(last) = entries.last() else { return Vec::new() };
+    let with_pictures = entries.iter().rev().take(SWITCHING).find(has_pictures).unwrap_or(last);
+    let pictures = with_pictures.renditions.iter().filter(|one| is_video(one));
+    pictures.chain(last.renditions.iter().filter(|one| !is_video(one))).cloned().collect()
+}
+
+fn is_video(rendition: &EntryRendition) -> bool {
+    matches!(rendition.kind, TrackKind::Video { .. })
 }
 
 /// What is known of one rendition's bits.
@@ -124,20 +129,19 @@ impl Rates {
     }
 }
 
-fn rates(entries: &[Entry]) -> BTreeMap<&str, Rates> {
-    let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
+/// Of what is shown as the rendition.
+fn rates(entries: &[Entry], rendition: &Wanted) -> Rates {
+    let mut rates = Rates::default();
     for entry in entries {
-        for rendition in &entry.renditions {
-            let span = match rendition.kind {
-                TrackKind::Audio { .. } => entry.audio,
-                TrackKind::Video { .. } => entry.video,
-            };
-            let seconds = span.or(entry.span()).map_or(0.0, |span| span.duration.seconds());
-            let rate = rates.entry(&rendition.name).or_default();
-            rate.bound = rate.bound.max(rendition.max_bitrate);
-            if seconds > 0.0 {
-                rate.add(rendition.bytes as f64 * 8.0, seconds);
-            }
+        let Some(found) = rendition.found(entry) else { continue };
+        let span = match found.kind {
+            TrackKind::Audio { .. } => entry.audio,
+            TrackKind::Video { .. } => entry.video,
+        };
+        let seconds = span.or(entry.span()).map_or(0.0, |span| span.duration.seconds());
+        rates.bound = rates.bound.max(found.max_bitrate);
+        if seconds > 0.0 {
+            rates.add(found.bytes as f64 * 8.0, seconds);
         }
     }
     rates
@@ -149,14 +153,11 @@ fn render(
     finished: bool,
     path: impl Fn(&str) -> String,
 ) -> Result<String, Problem> {
-    let rates = rates(entries);
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
     for rendition in renditions {
-        let rate = rates.get(rendition.name.as_str());
-        let bandwidth = rate.map_or(rendition.max_bitrate, |rate| rate.bandwidth(finished)).max(1);
-        let average = rate
-            .filter(|rate| rate.seconds > 0.0)
-            .map_or(bandwidth, |rate| (rate.bits / rate.seconds) as u64);
+        let rates = rates(entries, &Wanted::of(rendition));
+        let bandwidth = rates.bandwidth(finished).max(1);
+        let average = if rates.seconds > 0.0 { (rates.bits / rates.seconds) as u64 } else { bandwidth };
         let average_bandwidth = average.clamp(1, bandwidth);
         let uri = uri(&format!("/{}", path(&rendition.name)))?;
         let codecs = rendition.codecs.parse().map_err(internal)?;

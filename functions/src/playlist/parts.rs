@@ -12,7 +12,8 @@ use headwater_domain::timeline::{Entry, TrackKind};
 use super::PlaylistFunction;
 use super::directives::Position;
 use super::output::Reply;
-use super::reach::{Verdict, found, judge};
+use super::reach::{Verdict, judge};
+use super::renditions::{Wanted, named};
 use super::wait::{PATIENCE, Waited};
 use crate::reply::Problem;
 
@@ -33,7 +34,7 @@ impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
             return Err(none());
         };
         let is_audio =
-            found(entry, wanted.rendition()).is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+            named(entry, wanted.rendition()).is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
         Ok(Reply::part(bytes, if is_audio { "audio/mp4" } else { "video/mp4" }))
     }
 }
@@ -44,14 +45,14 @@ fn judge_part(entries: &[Entry], wanted: &PartPath) -> Verdict {
     if entries.iter().any(|entry| wanted.is_in(entry)) {
         return Verdict::There;
     }
-    if last.lease != wanted.lease || found(last, wanted.rendition()).is_none() {
+    let Some(rendition) = named(last, wanted.rendition()).filter(|_| last.lease == wanted.lease) else {
         return Verdict::Never;
-    }
+    };
     if last.number == wanted.number && !last.open {
         return Verdict::Never;
     }
     let position = Position { segment: wanted.number.0, part: Some(wanted.part) };
-    match judge(entries, wanted.rendition(), position) {
+    match judge(entries, &Wanted::of(rendition), position) {
         // The playlist is past it, and it is not there: it was never stored, or its segment had fewer parts.
         Verdict::There => Verdict::Never,
         verdict => verdict,

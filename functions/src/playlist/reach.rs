@@ -2,10 +2,11 @@
 //! Pure; must not know how one waits.
 
 use headwater_domain::time::Span;
-use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind};
+use headwater_domain::timeline::{Entry, EntryPart, TrackKind};
 use headwater_hls::{MediaDuration, PartTarget};
 
 use super::directives::Position;
+use super::renditions::Wanted;
 
 /// PART-TARGET in milliseconds: parts of 0.5 s are cut at a frame of video, and 25 frames of AAC are 0.5333 s. No part
 /// of a source with 15 frames a second or more is longer, and none but a segment's last shorter than 85 % of it.
@@ -20,11 +21,6 @@ const ADVANCE_SEGMENTS: u64 = 2;
 
 pub(super) fn part_target() -> PartTarget {
     PartTarget::from_millis(PART_TARGET_MS).expect("half a second is a duration")
-}
-
-/// The rendition's entry, if it is in this segment.
-pub(super) fn found<'a>(entry: &'a Entry, rendition: &str) -> Option<&'a EntryRendition> {
-    entry.renditions.iter().find(|one| one.name == rendition)
 }
 
 /// The stretch that counts for a rendition of this kind.
@@ -44,9 +40,9 @@ pub(super) fn span_for(kind: Option<&TrackKind>, video: Option<Span>, audio: Opt
 /// to be its last, so it must be long enough.
 pub(super) fn shown<'a>(
     entry: &'a Entry,
-    rendition: &str,
+    rendition: &Wanted,
 ) -> impl Iterator<Item = (&'a EntryPart, MediaDuration)> {
-    let kind = found(entry, rendition).map(|found| found.kind.clone());
+    let kind = rendition.found(entry).map(|found| found.kind.clone());
     let (target, last) = (part_target(), entry.parts.len().checked_sub(1).filter(|_| !entry.open));
     entry.parts.iter().enumerate().map_while(move |(index, part)| {
         let span = span_for(kind.as_ref(), part.video, part.audio)?;
@@ -57,7 +53,7 @@ pub(super) fn shown<'a>(
 }
 
 /// Number of the last segment that is shown, at least in parts, and the index of its last part.
-pub(super) fn last_shown(entries: &[Entry], rendition: &str) -> Option<(u64, Option<u64>)> {
+pub(super) fn last_shown(entries: &[Entry], rendition: &Wanted) -> Option<(u64, Option<u64>)> {
     entries.iter().rev().find_map(|entry| {
         let parts = shown(entry, rendition).count() as u64;
         (!entry.open || parts > 0).then_some((entry.number.0, parts.checked_sub(1)))
@@ -69,14 +65,17 @@ pub(super) fn last_shown(entries: &[Entry], rendition: &str) -> Option<(u64, Opt
 pub(super) enum Verdict {
     /// It is there.
     There,
-    /// It is about so many parts ahead.
+    /// It comes next, in about so many parts.
     Ahead(u64),
+    /// It is further ahead than what comes next. It may come, but nobody waits for it: each position that is waited for is a
+    /// question of its own, which holds a Lambda slot.
+    Later,
     /// It is too far ahead, or will never come.
     Never,
 }
 
 /// Whether the playlist has `wanted`. `entries`: the end of the timeline, resolved.
-pub(super) fn judge(entries: &[Entry], rendition: &str, wanted: Position) -> Verdict {
+pub(super) fn judge(entries: &[Entry], rendition: &Wanted, wanted: Position) -> Verdict {
     // Nothing is live yet; the playlist will say so.
     let Some(last) = entries.last() else { return Verdict::There };
     let parts = |entry: &Entry| shown(entry, rendition).count();
@@ -105,14 +104,20 @@ pub(super) fn judge(entries: &[Entry], rendition: &str, wanted: Position) -> Ver
     // Where it begins or, for a whole segment, ends, counted from the last segment's beginning.
     let target = segments * PARTS_IN_SEGMENT + wanted.part.map_or(PARTS_IN_SEGMENT, |part| part as u64 + 1);
     let done = if last.open { there as u64 } else { PARTS_IN_SEGMENT };
-    Verdict::Ahead(target.saturating_sub(done).max(1))
+    let ahead = target.saturating_sub(done).max(1);
+    let comes_next = match wanted.part {
+        Some(_) => ahead == 1,
+        None => wanted.segment == number + u64::from(!last.open),
+    };
+    if comes_next { Verdict::Ahead(ahead) } else { Verdict::Later }
 }
 
 impl Position {
-    /// A part behind a complete segment's last one is the first of the next segment (section 6.2.5.2).
+    /// A part behind a complete segment's last one is the first of the next segment (section 6.2.5.2). Only the one right
+    /// behind it: that is what a client asks for which has seen the segment open.
     fn normal(self, parts_of: impl Fn(u64) -> Option<usize>) -> Self {
         match (self.part, parts_of(self.segment)) {
-            (Some(part), Some(parts)) if part >= parts => Self { segment: self.segment + 1, part: Some(0) },
+            (Some(part), Some(parts)) if part == parts => Self { segment: self.segment + 1, part: Some(0) },
             _ => self,
         }
     }

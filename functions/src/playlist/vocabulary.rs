@@ -1,11 +1,9 @@
 //! What every kind of playlist is written with. Must not know any of them.
 
+pub(super) use headwater_domain::stream::SEGMENT_SECONDS;
 use headwater_hls::Uri;
 
 use crate::reply::Problem;
-
-/// Length of a segment that the transcoder aims at; the target duration is never below it.
-pub(super) const SEGMENT_SECONDS: u32 = 2;
 
 pub(super) fn uri(text: &str) -> Result<Uri, Problem> {
     text.parse().map_err(internal)

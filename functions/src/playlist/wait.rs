@@ -6,6 +6,10 @@
 //! then one every 90 ms: on average a part is seen 45 ms after its entry. What is overdue for a second is looked for
 //! less often. A viewer's wait costs three or four looks.
 //!
+//! Nobody waits for anything but what comes next: the next part, the segment that it is in or begins, each with and without
+//! `_HLS_skip`, spelled as clients spell it. So a rendition has four questions that hold a slot (six for the half second
+//! in which the part behind a closed segment has two names), however many a stranger invents.
+//!
 //! One Lambda slot is held for each different question, not for each viewer: viewers of one rendition wait for the same
 //! part, so they send the same URL (clients sort the directives, section 6.2.5), and each cache node asks once for all
 //! of them (CloudFront collapses equal requests under way, and with Origin Shield only one node asks the region at all).
@@ -47,6 +51,8 @@ pub(super) enum Waited {
     There,
     /// It did not come in time.
     InVain,
+    /// It may come, but is not waited for.
+    Later,
     /// It makes no sense to wait for it.
     Never,
 }
@@ -65,6 +71,7 @@ impl<T: ReadTimeline, P> PlaylistFunction<T, P> {
             let entries = resolve(self.table.newest(broadcast, LOOKED_AT).await?);
             let parts = match judge(&entries) {
                 Verdict::There => return Ok((Waited::There, entries)),
+                Verdict::Later => return Ok((Waited::Later, entries)),
                 Verdict::Never => return Ok((Waited::Never, entries)),
                 Verdict::Ahead(parts) => parts,
             };

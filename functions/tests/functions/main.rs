@@ -29,6 +29,8 @@ mod playlist_http;
 mod playlist_low_latency;
 mod playlist_media;
 mod playlist_monotone;
+mod playlist_recordings;
+mod playlist_strangers;
 mod playlist_waits;
 mod revalidation;
 mod secrecy;

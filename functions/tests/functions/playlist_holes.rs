@@ -81,18 +81,69 @@ async fn a_lease_that_is_not_as_far_as_the_one_it_replaced_does_not_pull_the_win
 async fn breaks_that_a_takeover_leaves_room_for_are_shown_as_such() {
     let world = live().await;
     put(&world, &samples::lease(1), 0, |_| ()).await;
-    let breaks = |list: &MediaPlaylist| {
-        list.segments.iter().map(|segment| if segment.discontinuity { '!' } else { '.' }).collect::<String>()
+    // Tags before each segment; the independent parser only tells whether there is one.
+    let breaks = async || {
+        let text = world.view(&Event::sample("playlist-media")).await.text();
+        let mut counts = vec![0];
+        for line in text.lines() {
+            match line {
+                "#EXT-X-DISCONTINUITY" => *counts.last_mut().unwrap() += 1,
+                _ if line.starts_with('/') => counts.push(0),
+                _ => {}
+            }
+        }
+        counts.pop();
+        counts
     };
     put(&world, &other_lease(2), 4, |entry| (entry.discontinuity, entry.discontinuities) = (true, 4)).await;
-    assert_eq!(breaks(&media(&world).await.0), ".!!!!");
+    assert_eq!(breaks().await, [0, 0, 0, 0, 4], "no gap stands behind a break of its own");
+    let list = media(&world).await.0;
+    let hole: f32 = list.segments[1..4].iter().map(|segment| segment.duration).sum();
+    assert!((hole - 6.0).abs() < 0.01, "the gaps last as long as what is missing: {hole}");
     // Two of those that were missing come late, one behind a break.
     put(&world, &samples::lease(1), 1, |_| ()).await;
     put(&world, &samples::lease(1), 2, |entry| (entry.discontinuity, entry.discontinuities) = (true, 1))
         .await;
     let (list, gaps) = media(&world).await;
-    assert_eq!((breaks(&list).as_str(), gaps.as_str()), ("..!!!", "xxx-x"));
+    assert_eq!((breaks().await, gaps.as_str()), (vec![0, 0, 1, 0, 3], "xxx-x"));
     assert_eq!(list.discontinuity_sequence, 0);
+    // Once the hole has left the window one break is left of it, and its segment has the number that it always had.
+    for number in 5..10 {
+        put(&world, &other_lease(2), number, |entry| entry.discontinuities = 4).await;
+    }
+    let list = media(&world).await.0;
+    assert_eq!((list.media_sequence, list.discontinuity_sequence), (4, 3));
+    assert_eq!(breaks().await, [1, 0, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn gaps_of_a_takeover_last_as_long_as_the_time_that_passed() {
+    let world = live().await;
+    put(&world, &samples::lease(1), 0, |_| ()).await;
+    // Room for eleven segments was left, though only nine seconds passed.
+    put(&world, &other_lease(2), 12, |entry| {
+        entry.program_date_time = samples::entry(1, 0).until() + std::time::Duration::from_secs(9);
+        (entry.discontinuity, entry.discontinuities) = (true, 12);
+    })
+    .await;
+    let (list, gaps) = media(&world).await;
+    assert_eq!(gaps, "x-----------x");
+    let hole: f32 = list.segments[1..12].iter().map(|segment| segment.duration).sum();
+    assert!((8.9..=9.1).contains(&hole), "{hole}");
+}
+
+#[tokio::test]
+async fn a_gap_hands_its_break_to_the_next_segment() {
+    let world = live().await;
+    put(&world, &samples::lease(1), 0, |_| ()).await;
+    put(&world, &samples::lease(1), 1, |entry| {
+        (entry.gap, entry.discontinuity, entry.discontinuities) = (true, true, 1);
+    })
+    .await;
+    put(&world, &samples::lease(1), 2, |entry| entry.discontinuities = 1).await;
+    let (list, gaps) = media(&world).await;
+    let breaks: Vec<_> = list.segments.iter().map(|segment| segment.discontinuity).collect();
+    assert_eq!((breaks, gaps.as_str()), (vec![false, false, true], "x-x"));
 }
 
 #[tokio::test]

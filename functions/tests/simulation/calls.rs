@@ -74,7 +74,13 @@ impl ReadParts for NoParts {
 /// The playlist function, which answers at once.
 pub fn playlist(side: Side) -> PlaylistFunction<Table, NoParts> {
     let origin_secrets = Vec::new();
-    PlaylistFunction { context: context(side), table: Table::at_once(side), parts: NoParts, origin_secrets }
+    PlaylistFunction {
+        context: context(side),
+        table: Table::at_once(side),
+        parts: NoParts,
+        origin_secrets,
+        renditions: Default::default(),
+    }
 }
 
 /// Runs a function in `to`'s region for somebody in `from`'s, if the way is open there and back.

@@ -318,6 +318,12 @@ impl ReadTimeline for Table {
         self.read("read a timeline", |world| entries(world, self.side, broadcast, limit)).await
     }
 
+    async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        let mut all = self.newest(broadcast, usize::MAX).await?;
+        all.drain(..all.len().saturating_sub(limit));
+        Ok(all)
+    }
+
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
         self.newest(broadcast, usize::MAX).await
     }

@@ -15,18 +15,24 @@ const READ: &str = "read a timeline";
 impl ReadTimeline for Table {
     async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
         let query = self.query(timeline_partition(broadcast)).limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        newest_of(query, limit).await
+        first_of(query.scan_index_forward(false), limit).await
+    }
+
+    async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        let query = self.query(timeline_partition(broadcast)).limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        first_of(query, limit).await
     }
 
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
-        newest_of(self.query(timeline_partition(broadcast)), MAX_RECORDED).await
+        let query = self.query(timeline_partition(broadcast)).scan_index_forward(false);
+        first_of(query, MAX_RECORDED).await
     }
 }
 
 /// Page by page: DynamoDB gives a megabyte at once, whatever the limit.
-async fn newest_of(query: QueryFluentBuilder, most: usize) -> PortResult<Vec<Entry>> {
+async fn first_of(query: QueryFluentBuilder, most: usize) -> PortResult<Vec<Entry>> {
     let mut entries = Vec::new();
-    let mut pages = query.scan_index_forward(false).into_paginator().send();
+    let mut pages = query.into_paginator().send();
     while entries.len() < most {
         let Some(page) = pages.next().await else { break };
         for item in page.map_err(port(READ))?.items() {

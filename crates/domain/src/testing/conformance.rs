@@ -199,6 +199,11 @@ pub async fn timeline<S: ReadTimeline + WriteTimeline>(store: &S, seed: u128) {
     numbers.sort_unstable();
     assert_eq!(numbers, [(1, 9), (1, 10), (1, 11)], "by number, whoever wrote it");
 
+    let oldest = store.oldest(&broadcast, 3).await.expect("reads");
+    let mut numbers: Vec<_> = oldest.iter().map(|entry| (entry.lease.number.0, entry.number.0)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [(1, 0), (1, 1), (1, 2)]);
+
     // A segment in parts is one item that grows until it is closed, and never shrinks.
     let part =
         crate::timeline::EntryPart { video: None, audio: None, independent: true, gap: false, lease: None };

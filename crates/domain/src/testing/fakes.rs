@@ -237,6 +237,12 @@ impl ReadTimeline for MemoryTable {
         Ok(entries)
     }
 
+    async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        let mut entries = self.all(broadcast).await?;
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
         Ok(self.items().entries.values().filter(|entry| entry.broadcast == *broadcast).cloned().collect())
     }

@@ -1,6 +1,6 @@
 //! The rules that a window must keep so that players can play it.
 
-use super::{LowLatency, PartProblem, PlaylistType, Window, WindowError};
+use super::{LowLatency, MAX_FURTHER_BREAKS, PartProblem, PlaylistType, Window, WindowError};
 use crate::{Part, Segment};
 
 pub(super) fn check(window: &Window) -> Result<(), WindowError> {
@@ -34,6 +34,7 @@ fn check_segment(window: &Window, index: usize, segment: &Segment) -> Result<(),
     if segment.map.is_none() && !segment.gap {
         return Err(WindowError::MapMissing { index });
     }
+    check_breaks(index, segment.discontinuity, segment.further_breaks)?;
     check_time(window, index, segment.discontinuity, segment.program_date_time.is_some())?;
     match segment.byte_range {
         Some(range) if range.length == 0 || range.offset.checked_add(range.length).is_none() => {
@@ -41,6 +42,11 @@ fn check_segment(window: &Window, index: usize, segment: &Segment) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+fn check_breaks(index: usize, discontinuity: bool, further: u64) -> Result<(), WindowError> {
+    let most = if discontinuity { MAX_FURTHER_BREAKS } else { 0 };
+    if further > most { Err(WindowError::FurtherBreaks { index, further }) } else { Ok(()) }
 }
 
 /// Apple authoring specification 8.4. At a break a player cannot extrapolate, so it holds for recordings too.
@@ -69,6 +75,7 @@ fn check_low_latency(window: &Window, low: &LowLatency) -> Result<(), WindowErro
     if open.map.is_none() && open.parts.iter().any(|part| !part.gap) {
         return Err(WindowError::MapMissing { index });
     }
+    check_breaks(index, open.discontinuity, open.further_breaks)?;
     check_time(window, index, open.discontinuity, open.program_date_time.is_some())?;
     check_parts(low, index, &open.parts, None, true)
 }

@@ -11,6 +11,9 @@ const HEADER_BYTES: usize = 512;
 /// Upper bound of a segment's lines without its URIs, in bytes (all tags, all numbers at their longest).
 const SEGMENT_BYTES: usize = 224;
 
+/// The tag of a break.
+const BREAK: &str = "#EXT-X-DISCONTINUITY\n";
+
 /// Upper bound of a part's or a report's line without its URI, in bytes.
 const LINE_BYTES: usize = 96;
 
@@ -25,14 +28,17 @@ pub(super) fn media(window: &Window, skipped: usize) -> String {
 fn upper_bound(window: &Window) -> usize {
     let length = |uri: &Uri| uri.as_str().len();
     let parts = |parts: &[Part]| parts.iter().map(|part| LINE_BYTES + length(&part.uri)).sum::<usize>();
+    let breaks = |further: u64| BREAK.len() * usize::try_from(further).unwrap_or(usize::MAX / BREAK.len());
     let segment = |segment: &Segment| {
         let uris = length(&segment.uri) + segment.map.as_ref().map_or(0, length);
-        SEGMENT_BYTES + uris + parts(&segment.parts)
+        SEGMENT_BYTES + uris + parts(&segment.parts) + breaks(segment.further_breaks)
     };
     let low = |low: &LowLatency| {
         let open = low.open.as_ref();
-        let open =
-            open.map_or(0, |one| SEGMENT_BYTES + one.map.as_ref().map_or(0, length) + parts(&one.parts));
+        let open = open.map_or(0, |one| {
+            let init = one.map.as_ref().map_or(0, length);
+            SEGMENT_BYTES + init + parts(&one.parts) + breaks(one.further_breaks)
+        });
         let reports: usize = low.reports.iter().map(|report| LINE_BYTES + length(&report.uri)).sum();
         open + low.hint.as_ref().map_or(0, length) + reports
     };
@@ -67,7 +73,8 @@ fn write_window(out: &mut String, window: &Window, skipped: usize) -> std::fmt::
     let mut map = CurrentMap::default();
     for segment in &window.segments[skipped..] {
         let due = map.tag_due(segment.discontinuity, segment.map.as_ref());
-        write_lead(out, segment.discontinuity, due, segment.program_date_time)?;
+        let breaks = u64::from(segment.discontinuity) + segment.further_breaks;
+        write_lead(out, breaks, due, segment.program_date_time)?;
         write_segment(out, segment)?;
     }
     if let Some(low) = &window.low_latency {
@@ -95,12 +102,12 @@ fn write_control(out: &mut String, window: &Window, low: &LowLatency) -> std::fm
 /// The tags that stand before a segment's parts, because they count for those as well.
 fn write_lead(
     out: &mut String,
-    discontinuity: bool,
+    breaks: u64,
     map: Option<&Uri>,
     moment: Option<WallClock>,
 ) -> std::fmt::Result {
-    if discontinuity {
-        out.push_str("#EXT-X-DISCONTINUITY\n");
+    for _ in 0..breaks {
+        out.push_str(BREAK);
     }
     if let Some(init) = map {
         writeln!(out, "#EXT-X-MAP:URI=\"{init}\"")?;
@@ -142,7 +149,8 @@ fn write_parts(out: &mut String, parts: &[Part]) -> std::fmt::Result {
 fn write_end<'a>(out: &mut String, low: &'a LowLatency, map: &mut CurrentMap<'a>) -> std::fmt::Result {
     if let Some(open) = &low.open {
         let due = map.tag_due(open.discontinuity, open.map.as_ref());
-        write_lead(out, open.discontinuity, due, open.program_date_time)?;
+        let breaks = u64::from(open.discontinuity) + open.further_breaks;
+        write_lead(out, breaks, due, open.program_date_time)?;
         write_parts(out, &open.parts)?;
     }
     if let Some(hint) = &low.hint {
@@ -173,7 +181,7 @@ mod tests {
         let segment = Segment::new("s".parse().unwrap(), longest)
             .with_map("i".parse().unwrap())
             .at(moment)
-            .after_break(true)
+            .after_breaks(30)
             .lost(true)
             .within(ByteRange { length: 1, offset: u64::MAX - 1 })
             .in_parts(vec![part.clone(); 4]);
@@ -182,6 +190,7 @@ mod tests {
         let open = OpenSegment {
             map: segment.map.clone(),
             discontinuity: true,
+            further_breaks: 30,
             program_date_time: Some(moment),
             parts: vec![part],
         };

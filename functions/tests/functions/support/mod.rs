@@ -171,7 +171,13 @@ impl World {
     /// The playlist function over a table of the test's own.
     pub fn playlist_over<T>(&self, table: T, origin_secrets: &[&str]) -> PlaylistFunction<T, MemoryBuckets> {
         let origin_secrets = origin_secrets.iter().copied().map(Secret::new).collect();
-        PlaylistFunction { context: self.context(), table, parts: self.buckets.clone(), origin_secrets }
+        PlaylistFunction {
+            context: self.context(),
+            table,
+            parts: self.buckets.clone(),
+            origin_secrets,
+            renditions: Default::default(),
+        }
     }
 
     pub fn lifecycle<T>(&self, table: T) -> LifecycleFunction<T, FakeCluster> {

@@ -37,6 +37,11 @@ impl Shim {
         Self { limit: Arc::new(seen), ..Self::new(inner, |_, _| None) }
     }
 
+    /// The same, and `seen` is called with the limit of every query for a timeline's newest or oldest entries.
+    pub fn with_limits(self, seen: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Self { limit: Arc::new(seen), ..self }
+    }
+
     fn step(&self, action: &'static str, stream: Option<&StreamId>) -> PortResult<()> {
         match (self.step)(action, stream) {
             None => Ok(()),
@@ -99,6 +104,12 @@ impl ReadTimeline for Shim {
         self.step("newest", None)?;
         (self.limit)(limit);
         self.inner.newest(broadcast, limit).await
+    }
+
+    async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
+        self.step("oldest", None)?;
+        (self.limit)(limit);
+        self.inner.oldest(broadcast, limit).await
     }
 
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {

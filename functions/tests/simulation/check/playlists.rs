@@ -1,4 +1,4 @@
-//! A region's playlists never go backwards, keep what they have listed, and name only what is stored.
+//! A region's playlists never go backwards, keep what they have listed, name only what is stored, and tell times that hold.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,10 +23,16 @@ pub fn reset() {
 }
 
 /// A segment as a playlist lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     pub uri: String,
     pub gap: bool,
+    /// EXTINF, in seconds.
+    seconds: f64,
+    /// EXT-X-PROGRAM-DATE-TIME, which sorts as it is written.
+    date: Option<String>,
+    /// Behind a break.
+    broken: bool,
 }
 
 impl Listed {
@@ -42,6 +48,8 @@ pub struct Playlist {
     pub first: u64,
     pub breaks: u64,
     pub ended: bool,
+    /// EXT-X-TARGETDURATION.
+    target: u64,
     pub segments: Vec<Listed>,
     /// Everything else that it says is there.
     objects: Vec<String>,
@@ -50,18 +58,24 @@ pub struct Playlist {
 impl Playlist {
     pub fn parse(text: &str) -> Self {
         let mut playlist = Self::default();
-        let mut gap = false;
+        let (mut gap, mut broken, mut seconds, mut date) = (false, false, 0.0, None);
         for line in text.lines() {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             match name {
                 "#EXT-X-MEDIA-SEQUENCE" => playlist.first = value.parse().unwrap(),
                 "#EXT-X-DISCONTINUITY-SEQUENCE" => playlist.breaks = value.parse().unwrap(),
                 "#EXT-X-ENDLIST" => playlist.ended = true,
+                "#EXT-X-TARGETDURATION" => playlist.target = value.parse().unwrap(),
+                "#EXTINF" => seconds = value.trim_end_matches(',').parse().unwrap(),
+                "#EXT-X-PROGRAM-DATE-TIME" => date = Some(value.to_owned()),
+                "#EXT-X-DISCONTINUITY" => broken = true,
                 "#EXT-X-GAP" => gap = true,
                 "#EXT-X-MAP" => playlist.objects.extend(quoted(value)),
                 "#EXT-X-PART" if !value.contains("GAP=YES") => playlist.objects.extend(quoted(value)),
                 _ if line.starts_with('/') => {
-                    playlist.segments.push(Listed { uri: line.into(), gap: std::mem::take(&mut gap) });
+                    let (gap, broken) = (std::mem::take(&mut gap), std::mem::take(&mut broken));
+                    let date = date.take();
+                    playlist.segments.push(Listed { uri: line.into(), gap, seconds, date, broken });
                 }
                 _ => {}
             }
@@ -140,6 +154,10 @@ fn look_at(side: Side, path: String) {
                 tell(|| text.clone());
                 violated(|| format!("{side:?} {path}: {problem}"));
             }
+            if let Some(problem) = untimely(&now) {
+                tell(|| text.clone());
+                violated(|| format!("{side:?} {path}: {problem}"));
+            }
             if let Some(missing) = missing(&now) {
                 violated(|| format!("{side:?} {path} names {missing}, which is not stored"));
             }
@@ -165,6 +183,9 @@ fn backwards(before: &Playlist, now: &Playlist) -> Option<String> {
     if now.breaks < before.breaks {
         return Some(format!("DISCONTINUITY-SEQUENCE {} -> {}", before.breaks, now.breaks));
     }
+    if now.target != before.target {
+        return Some(format!("TARGETDURATION {} -> {}", before.target, now.target));
+    }
     for number in now.first..now.end() {
         let (Some(old), Some(new)) = (before.get(number), now.get(number)) else { continue };
         // What was missing may come late; a higher lease may take a lower one's place.
@@ -172,8 +193,36 @@ fn backwards(before: &Playlist, now: &Playlist) -> Option<String> {
         if is_replaced || (!old.gap && new.gap && old.uri == new.uri) {
             return Some(format!("segment {number}: {old:?} -> {new:?}"));
         }
+        let is_same = !old.gap && old.uri == new.uri;
+        if is_same && ((old.seconds - new.seconds).abs() > 1e-6 || old.date != new.date) {
+            return Some(format!("times of segment {number}: {old:?} -> {new:?}"));
+        }
     }
     None
+}
+
+/// Which of a playlist's times cannot be (RFC 8216bis §4.4.3.1, §4.4.4.1, §4.4.4.6), or makes players stand still.
+fn untimely(playlist: &Playlist) -> Option<String> {
+    for (number, listed) in (playlist.first..).zip(&playlist.segments) {
+        let rounded = (listed.seconds + 0.5).floor();
+        if listed.seconds <= 0.0 || rounded > playlist.target as f64 {
+            return Some(format!(
+                "EXTINF {} of segment {number}, TARGETDURATION {}",
+                listed.seconds, playlist.target
+            ));
+        }
+        if !listed.gap && listed.date.is_none() {
+            return Some(format!("segment {number} has no EXT-X-PROGRAM-DATE-TIME"));
+        }
+        if listed.gap && listed.broken {
+            return Some(format!("gap {number} stands behind a break of its own"));
+        }
+    }
+    // Of one lease: two that knew nothing of each other tell of two encoders.
+    let shown: Vec<_> = playlist.segments.iter().filter(|listed| !listed.gap).collect();
+    let turned = |pair: &&[&Listed]| pair[0].lease() == pair[1].lease() && pair[0].date > pair[1].date;
+    let turned = shown.windows(2).find(turned)?;
+    Some(format!("EXT-X-PROGRAM-DATE-TIME goes back: {turned:?}"))
 }
 
 /// Whether every region says that a broadcast is complete.

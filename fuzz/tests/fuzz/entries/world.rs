@@ -95,6 +95,7 @@ impl World {
             table: self.table.clone(),
             parts: MemoryBuckets::default(),
             origin_secrets: Vec::new(),
+            renditions: Default::default(),
         }
     }
 }
