@@ -100,10 +100,10 @@ interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink, VLC,
 	cargo build --locked --workspace --bins
 	scripts/interop.sh "$(CARGO_TARGET_DIR)/debug/headwater-local"
 
-# What headwater-check needs more (--record, --decode, --json) goes into ARGS.
-conform: ## Judge the stream at URL by the rules for HLS, watching it for WATCH seconds (ARGS for more)
+# What headwater-check needs more (--record, --decode, --json, --require RULE) goes into ARGS.
+conform: ## Judge the stream at URL by the rules for HLS, watching it for WATCH seconds (PROFILE=live|watched|low-latency|recording)
 	@cargo build --locked --workspace --bins --quiet
-	@"$(CARGO_TARGET_DIR)/debug/headwater-check" "$(URL)" --watch $(or $(WATCH),10) $(ARGS)
+	@"$(CARGO_TARGET_DIR)/debug/headwater-check" "$(URL)" --watch $(or $(WATCH),10) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 
 latency: ## Glass to glass: a clock in the picture, read back in Chromium for SECONDS (180); the limit is 3 s
 	@scripts/setup.sh test

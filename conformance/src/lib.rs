@@ -14,6 +14,7 @@ mod h264;
 mod mp4;
 mod playlist;
 mod presentation;
+mod profile;
 mod record;
 mod recording;
 mod report;
@@ -21,6 +22,7 @@ mod rules;
 
 pub use decode::decode;
 pub use fetch::FetchError;
+pub use profile::{Profile, Tracks, UnknownName, rule_named};
 pub use record::{Options, record};
 pub use recording::{Ask, ByteRange, Exchange, Recording, RecordingError};
 pub use report::{Evidence, Outcome, Report, RuleResult};

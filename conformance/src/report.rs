@@ -16,6 +16,8 @@ pub enum Outcome {
     Fail,
     /// Nothing in the recording is what it is about.
     NotApplicable,
+    /// The same, although there must be something.
+    Missing,
 }
 
 /// One place where a rule is broken.
@@ -56,14 +58,23 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether no rule is broken.
+    /// The same report, in which nothing to look at is as bad as something wrong for these rules.
+    #[must_use]
+    pub fn require(mut self, rules: &[&str]) -> Self {
+        let left_out = self.results.iter_mut().filter(|one| one.outcome == Outcome::NotApplicable);
+        left_out.filter(|one| rules.contains(&one.rule)).for_each(|one| one.outcome = Outcome::Missing);
+        self
+    }
+
+    /// Whether no rule is broken, and there was something to look at for all that were required.
     pub fn passed(&self) -> bool {
         self.failed().is_empty()
     }
 
-    /// The names of the rules that are broken.
+    /// The names of the rules that are broken, or that were required and have nothing to look at.
     pub fn failed(&self) -> Vec<&'static str> {
-        self.with(Outcome::Fail)
+        let bad = |one: &&RuleResult| matches!(one.outcome, Outcome::Fail | Outcome::Missing);
+        self.results.iter().filter(bad).map(|one| one.rule).collect()
     }
 
     /// The names of the rules that came out so.
@@ -134,6 +145,7 @@ impl fmt::Display for Report {
                 Outcome::Pass => "pass",
                 Outcome::Fail => "FAIL",
                 Outcome::NotApplicable => "n/a ",
+                Outcome::Missing => "MISS",
             };
             writeln!(f, "{word}  {:<28} {:<52} {}", one.rule, one.spec, one.text)?;
             for evidence in &one.evidence {
@@ -145,6 +157,7 @@ impl fmt::Display for Report {
         }
         let count = |outcome| self.with(outcome).len();
         let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
-        write!(f, "{passed} passed, {failed} failed, {} not applicable", count(Outcome::NotApplicable))
+        let (missing, left_out) = (count(Outcome::Missing), count(Outcome::NotApplicable));
+        write!(f, "{passed} passed, {failed} failed, {missing} missing, {left_out} not applicable")
     }
 }

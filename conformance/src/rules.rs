@@ -88,6 +88,8 @@ pub const RULES: &[Rule] = &[
     rule("no-leading-pictures", "8216bis 4.4.2.1", "nothing of a video segment is shown before its first picture", video::leading),
     rule("sync-samples", "14496-12 8.8.3.1", "IDR pictures are the sync samples", video::sync),
     rule("h264-profile", "Apple 1.3, 1.10", "H.264 is avc1, at most High at level 5.2", video::profile),
+    rule("parameter-sets", "14496-15 5.3.3, 5.4.2", "parameter sets in samples are those of the sample entry", video::parameter_sets),
+    rule("low-latency-everywhere", "8216bis App. B", "if one rendition of a live stream has parts, all have", low_latency::everywhere),
     rule("server-control", "Apple 14.1; 8216bis 4.4.3.8, App. B", "low latency: CAN-BLOCK-RELOAD=YES, and a given HOLD-BACK is at least three target durations", low_latency::server_control),
     rule("part-hold-back", "Apple 14.3; 8216bis 4.4.3.8", "PART-HOLD-BACK is at least three part targets", low_latency::hold_back),
     rule("part-target", "8216bis 4.4.4.9", "parts are at most PART-TARGET, and at least 85 % of it where that is required", parts::target),

@@ -7,5 +7,6 @@ mod judge {
     mod broken;
     mod good;
     mod http;
+    mod required;
     mod support;
 }

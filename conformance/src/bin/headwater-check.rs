@@ -1,4 +1,5 @@
-//! `headwater-check`: is this stream what clients may rely on? Ends with 1 if a rule is broken, with 2 if it cannot tell.
+//! `headwater-check`: is this stream what clients may rely on? Ends with 1 if a rule is broken, or has nothing to look at
+//! although it is required, and with 2 if it cannot tell.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use headwater_conformance::{Options, Recording, decode, judge, record};
+use headwater_conformance::{Options, Profile, Recording, decode, judge, record, rule_named};
 use url::Url;
 
 /// Judges an HLS stream by Apple's authoring specification, RFC 8216bis and CMAF.
@@ -25,6 +26,13 @@ struct Arguments {
     /// The URL is that of a finished recording, which must say so.
     #[arg(long)]
     vod: bool,
+    /// What the stream is meant to be (live, watched, low-latency, recording): rules about it that find nothing to look at
+    /// are broken.
+    #[arg(long)]
+    profile: Option<Profile>,
+    /// A rule that must find something to look at; may be given more than once.
+    #[arg(long = "require", value_name = "RULE", value_parser = rule_named)]
+    required: Vec<&'static str>,
     /// Report as JSON.
     #[arg(long)]
     json: bool,
@@ -59,7 +67,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(folder) = &arguments.record {
         recording.write(folder)?;
     }
-    let report = judge(&recording);
+    let required = arguments.profile.map(Profile::rules).unwrap_or_default();
+    let report = judge(&recording).require(&[required, arguments.required.clone()].concat());
     let complaints = if arguments.decode { decode(&recording).await.context("ffmpeg")? } else { Vec::new() };
     let mut out = std::io::stdout().lock();
     if arguments.json {

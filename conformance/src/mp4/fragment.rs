@@ -179,7 +179,9 @@ impl<'a> Runs<'a> {
             };
             let data = self.data(size)?;
             let picture = match &self.track.codec {
-                Codec::Avc(avc) => Some(picture(data, avc.length_size).map_err(Mp4Error::Invalid)?),
+                Codec::Avc(avc) => {
+                    Some(picture(data, avc.length_size, &avc.parameter_sets).map_err(Mp4Error::Invalid)?)
+                }
                 Codec::Aac(_) | Codec::Other(_) => None,
             };
             let mut hasher = DefaultHasher::new();

@@ -14,6 +14,8 @@ pub(crate) struct Avc {
     /// Bytes of each NAL unit's length.
     pub(crate) length_size: usize,
     pub(crate) sps: Vec<u8>,
+    /// All of them, with those of pictures.
+    pub(crate) parameter_sets: Vec<Vec<u8>>,
 }
 
 /// AAC.
@@ -72,13 +74,18 @@ fn avc(entry: String, bytes: &[u8]) -> Result<Avc> {
     avcc.u8()?;
     let (profile, constraints, level) = (avcc.u8()?, avcc.u8()?, avcc.u8()?);
     let length_size = usize::from(avcc.u8()? & 3) + 1;
-    let sps = if avcc.u8()? & 31 == 0 {
-        return Err(Mp4Error::Missing("SPS"));
-    } else {
-        let length = avcc.u16()?;
-        avcc.take(length.into())?.to_vec()
-    };
-    Ok(Avc { entry, profile, constraints, level, length_size, sps })
+    let mut parameter_sets = Vec::new();
+    for mask in [31, 255] {
+        for _ in 0..avcc.u8()? & mask {
+            let length = avcc.u16()?;
+            parameter_sets.push(avcc.take(length.into())?.to_vec());
+        }
+        if parameter_sets.is_empty() {
+            return Err(Mp4Error::Missing("SPS"));
+        }
+    }
+    let sps = parameter_sets.first().cloned().unwrap_or_default();
+    Ok(Avc { entry, profile, constraints, level, length_size, sps, parameter_sets })
 }
 
 const ES_DESCRIPTOR: u8 = 3;

@@ -22,6 +22,16 @@ fn going_on<'p, 'a>(
     low.filter_map(|one| Some((one, one.newest().filter(|newest| !newest.ended)?)))
 }
 
+/// A client that changes to a rendition without parts falls behind by segments.
+pub(super) fn everywhere(presentation: &Presentation<'_>, findings: &mut Findings) {
+    if going_on(presentation).next().is_none() {
+        return;
+    }
+    for rendition in presentation.renditions.iter().filter(|one| one.newest().is_some_and(|one| !one.ended)) {
+        findings.expect(rendition.is_low_latency(), &rendition.name, "no EXT-X-PART-INF", "EXT-X-PART-INF");
+    }
+}
+
 pub(super) fn server_control(presentation: &Presentation<'_>, findings: &mut Findings) {
     for (rendition, playlist) in going_on(presentation) {
         let control = playlist.server_control.clone().unwrap_or_default();

@@ -78,6 +78,23 @@ pub(super) fn sync(presentation: &Presentation<'_>, findings: &mut Findings) {
     }
 }
 
+/// In `avc1` the sample entry has all parameter sets; decoders are set up by it and need not look for others in samples.
+pub(super) fn parameter_sets(presentation: &Presentation<'_>, findings: &mut Findings) {
+    for (rendition, segment, media) in segments(presentation) {
+        let pictures = media.samples.iter().filter_map(|one| one.picture);
+        let foreign = pictures.clone().filter(|picture| picture.foreign_sets).count();
+        if pictures.count() > 0 {
+            let found = format!("{foreign} samples with parameter sets of their own");
+            findings.expect(
+                foreign == 0,
+                at(rendition, segment),
+                found,
+                "those of the sample entry, or none",
+            );
+        }
+    }
+}
+
 pub(super) fn profile(presentation: &Presentation<'_>, findings: &mut Findings) {
     for rendition in presentation.videos() {
         for (map, init) in &rendition.inits {

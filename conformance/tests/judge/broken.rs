@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use headwater_conformance::{Ask, Outcome, RULES, Recording, judge};
+use headwater_conformance::{Ask, Exchange, Outcome, RULES, Recording, judge};
 
 use super::support::{Example, Shape, boxes, edit, example, find_all, get, patch};
 
@@ -135,6 +135,8 @@ const LIVE: &[(&str, Break)] = &[
     ("idr-first", |r| patch(r, "/low/4.m4s", |bytes| first_frame(bytes, 1))),
     ("no-leading-pictures", |r| patch(r, "/high/4.m4s", |bytes| lead(bytes))),
     ("sync-samples", |r| patch(r, "/low/4.m4s", |bytes| sync(bytes, 3, true))),
+    // The encoder's words about itself become a set for pictures that the sample entry does not have.
+    ("parameter-sets", |r| patch(r, "/low/0.m4s", |bytes| set_in_band(bytes))),
     ("h264-profile", |r| {
         patch(r, "/low/init.m4s", |bytes| put(bytes, b"avc1", 0, 0, b"avc3"));
         edit(r, "/index.m3u8", |text| {
@@ -160,6 +162,12 @@ const VOD: &[(&str, Break)] = &[
 
 const LOW: &[(&str, Break)] = &[
     ("server-control", |r| edit(r, ".m3u8", |text| text.replace("CAN-BLOCK-RELOAD=YES,", ""))),
+    ("low-latency-everywhere", |r| {
+        let tags = ["#EXT-X-PART", "#EXT-X-SERVER-CONTROL", "#EXT-X-PRELOAD-HINT", "#EXT-X-RENDITION-REPORT"];
+        edit(r, "/sound.m3u8", |text| tags.iter().fold(text.to_owned(), |text, tag| without(&text, tag)));
+        let of_sound = |one: &Exchange| one.url.path() == "/sound.m3u8";
+        r.exchanges.retain(|one| !of_sound(one) || matches!(one.ask, Ask::Multivariant | Ask::Media { .. }));
+    }),
     ("part-hold-back", |r| edit(r, ".m3u8", |text| text.replace("HOLD-BACK=1.602", "HOLD-BACK=1.6"))),
     ("part-target", |r| edit(r, ".m3u8", |text| text.replace("PART-TARGET=0.534", "PART-TARGET=0.5"))),
     ("part-duration", |r| {
@@ -193,7 +201,7 @@ const LOW: &[(&str, Break)] = &[
     ("preload-hint", |r| asked(r, |ask| matches!(ask, Ask::Hint { .. })).body = "other".into()),
 ];
 
-fn asked(recording: &mut Recording, which: fn(&Ask) -> bool) -> &mut headwater_conformance::Exchange {
+fn asked(recording: &mut Recording, which: fn(&Ask) -> bool) -> &mut Exchange {
     recording.exchanges.iter_mut().find(|one| which(&one.ask)).unwrap()
 }
 
@@ -252,6 +260,21 @@ fn first_frame(bytes: &mut [u8], kind: u8) {
     }
     sync(bytes, 0, false);
     sync(bytes, 1, true);
+}
+
+/// Turns the first SEI message into a PPS.
+fn set_in_band(bytes: &mut [u8]) {
+    let (_, start, end) = boxes(bytes).into_iter().find(|one| one.0 == *b"mdat").unwrap();
+    let mut at = start + 8;
+    while at < end {
+        let length = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        if bytes[at + 4] & 31 == 6 {
+            bytes[at + 4] = 0x68;
+            return;
+        }
+        at += 4 + length;
+    }
+    panic!("no SEI in the first picture");
 }
 
 /// Has a B-frame shown before the IDR picture that it follows.

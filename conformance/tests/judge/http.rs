@@ -22,7 +22,7 @@ use super::support::{edit, example};
 type Script = Arc<Mutex<HashMap<String, Vec<Exchange>>>>;
 
 /// Serves what a recording has, as it has it.
-async fn serve(recording: &Recording) -> (Url, JoinHandle<()>) {
+pub(super) async fn serve(recording: &Recording) -> (Url, JoinHandle<()>) {
     let mut script: HashMap<String, Vec<Exchange>> = HashMap::new();
     for exchange in recording.exchanges.iter().rev() {
         let query = match exchange.ask {
@@ -69,7 +69,7 @@ async fn answer(State(script): State<Script>, request: Request<Body>) -> Respons
     response.body(body.into()).unwrap()
 }
 
-fn quickly(watch: u64) -> Options {
+pub(super) fn quickly(watch: u64) -> Options {
     let reload = Some(Duration::from_millis(10));
     Options { watch: Duration::from_millis(watch), reload, ..Options::default() }
 }

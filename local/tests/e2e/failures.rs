@@ -1,5 +1,6 @@
 //! Things die while people watch.
 
+use headwater_conformance::Profile;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -43,7 +44,7 @@ async fn a_publisher_that_comes_back_goes_on_under_the_same_url() {
     for segment in platform.fetch("180p", &playlist).await {
         decodes_cleanly(&segment.file).await;
     }
-    platform.conforms_for(&stream.playback, 3).await;
+    platform.conforms_for(&stream.playback, 3, Profile::Watched).await;
     assert_eq!(platform.stack.regions[0].ecs.tasks().len(), 1, "the same task went on");
     second.kill().await;
     platform.stop().await;

@@ -1,6 +1,7 @@
 //! Low latency with a real encoder and a real transcoder: parts come as they are made, the judge finds nothing, ordinary
 //! players play the same URL, and a transcoder that dies in mid-segment leaves no trace.
 
+use headwater_conformance::Profile;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
@@ -35,7 +36,7 @@ async fn parts_conform_while_they_come_and_play_everywhere() {
     let platform = Platform::start().await;
     let (stream, encoder, path) = live(&platform, "auto").await;
     platform.media_until(&path, |playlist| playlist.segments.len() >= 6).await;
-    platform.conforms_for(&stream.playback, 6).await;
+    platform.conforms_for(&stream.playback, 6, Profile::LowLatency).await;
     // A player that knows nothing of parts.
     let played = Running::start(
         "ffmpeg",
@@ -106,7 +107,7 @@ async fn a_transcoder_that_dies_in_mid_segment_leaves_no_trace(passthrough: &str
     let mut times: Vec<i64> = packets(&joined).await.iter().map(|packet| packet.pts).collect();
     times.sort_unstable();
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 3_600), "each frame of 1/25 s is there once");
-    platform.conforms_for(&stream.playback, 4).await;
+    platform.conforms_for(&stream.playback, 4, Profile::LowLatency).await;
     encoder.kill().await;
     platform.stop().await;
 }

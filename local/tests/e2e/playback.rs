@@ -1,5 +1,6 @@
 //! From encoder to viewer: what was published can be played, in all renditions, live and afterwards.
 
+use headwater_conformance::Profile;
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -34,7 +35,7 @@ async fn what_ffmpeg_publishes_plays_in_all_renditions() {
     assert!((variant.frame_rate.unwrap() - 25.0).abs() < 0.01);
     assert!(variant.average_bandwidth.unwrap() <= variant.bandwidth);
 
-    platform.conforms_for(&stream.playback, 4).await;
+    platform.conforms_for(&stream.playback, 4, Profile::Watched).await;
     let (ok, said) = encoder.end().await;
     assert!(ok, "{said}");
     let mut playlists = Vec::new();

@@ -1,5 +1,6 @@
 //! Odd sources: each is transcoded correctly or refused with a clear word, and none harms another stream.
 
+use headwater_conformance::{Options, Profile, Tracks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -10,7 +11,9 @@ use super::support::{PATIENCE, Picture, Platform, Running, small};
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_without_picture_and_picture_without_sound_play() {
     let platform = Platform::start().await;
-    for (video, audio, expected) in [(true, false, vec!["180p", "90p"]), (false, true, vec!["audio"])] {
+    for (video, audio, tracks, expected) in
+        [(true, false, Tracks::Pictures, vec!["180p", "90p"]), (false, true, Tracks::Sound, vec!["audio"])]
+    {
         let stream = platform.create(small()).await;
         let encoder = Picture { video, audio, ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
         let multivariant = platform.plays(&stream).await;
@@ -24,7 +27,8 @@ async fn sound_without_picture_and_picture_without_sound_play() {
         let playlist = platform.media_until(&names[0].path, |playlist| playlist.segments.len() >= 3).await;
         let joined = platform.join(&names[0].name, &playlist).await;
         decodes_cleanly(&joined).await;
-        platform.conforms(&stream.playback).await;
+        let required = Profile::Live.rules_of(tracks);
+        platform.conforms_as(&stream.playback, &required, &Options::default()).await;
         encoder.kill().await;
     }
     platform.stop().await;
