@@ -176,6 +176,34 @@ fn damage_ends_the_copying() {
     assert_eq!(seconds(&first.segments), [2.0, 2.0]);
 }
 
+/// The same with these NAL units before a picture's own.
+fn with_units(source: &Flv, at: impl Fn(&flv::Tag) -> bool, units: &[u8]) -> Flv {
+    let mut source = source.filter(|_| true);
+    for tag in source.tags.iter_mut().filter(|tag| tag.video && !tag.header && at(tag)) {
+        let body = tag.body();
+        *tag = tag.with_body(&[&body[..5], units, &body[5..]].concat());
+    }
+    source
+}
+
+/// A foreign server in front sends them as they come; the gateway has them in the sequence header.
+#[test]
+fn parameter_sets_in_band_end_the_copying_only_if_they_are_others() {
+    let source = flv::clip("320x180", "25", 12.0, "-g 50 -bf 0 -sc_threshold 0");
+    let header = &source.tags.iter().find(|tag| tag.video && tag.header).unwrap().bytes;
+    let avcc = &header[16..header.len() - 4];
+    let length = usize::from(u16::from_be_bytes([avcc[6], avcc[7]]));
+    let sps = [&[0, 0][..], &avcc[6..8 + length]].concat();
+    let repeating = with_units(&source, |tag| tag.key, &sps);
+    is_the_source(&repeating, &run(&repeating));
+    // A picture parameter set of a number that no picture uses.
+    let another = [0, 0, 0, 4, 0x68, 0b0001_0001, 0x4e, 0x80];
+    goes_on_encoded(
+        &with_units(&source, |tag| !tag.key && (5_500..5_600).contains(&tag.millis), &another),
+        300,
+    );
+}
+
 #[test]
 fn a_source_above_or_beside_the_stream_s_ladder_is_encoded() {
     for size in ["640x360", "256x144"] {

@@ -20,7 +20,8 @@
 //!
 //! Layers, each its own module that knows only those before it: [`amf`] (values), [`handshake`], [`chunk`] (chunk
 //! stream to messages), [`message`] (message types), [`session`] (commands and state). Beside them stand [`codec`]
-//! (what is in an audio or video message), [`flv`] (FLV files and tags from messages) and [`publisher`] (what an encoder
+//! (what is in an audio or video message), [`normalize`] (one form for all that encoders send), [`flv`] (FLV files and tags
+//! from messages) and [`publisher`] (what an encoder
 //! says, for tests).
 //!
 //! Specifications: Adobe RTMP 1.0 (cited as "RTMP §"), AMF0, AMF3, Adobe FLV 10.1, Enhanced RTMP v2 ("E-RTMP").
@@ -31,6 +32,7 @@ pub mod codec;
 pub mod flv;
 pub mod handshake;
 pub mod message;
+pub mod normalize;
 pub mod publisher;
 pub mod session;
 

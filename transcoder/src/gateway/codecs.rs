@@ -1,6 +1,6 @@
 //! Which codecs are taken, what is promised of that to encoders, and by what names the others are refused.
 
-use headwater_rtmp::codec::{AudioCodec, Codec, FourCc, MediaClass, MediaInfo, VideoCodec};
+use headwater_rtmp::codec::{AudioCodec, Codec, FourCc, VideoCodec};
 
 /// What the transcoders of this gateway can decode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +35,9 @@ impl Codecs {
         }
     }
 
-    /// The name of a message's codec, if it is refused.
-    pub fn refused(&self, info: &MediaInfo) -> Option<String> {
-        // A command message (FLV 10.1 §E.4.3.1, frame type 5) names no codec.
-        (info.class != MediaClass::Other && !self.takes(info.codec)).then(|| name(info.codec))
+    /// The name of a codec, if it is refused.
+    pub fn refused(&self, codec: Codec) -> Option<String> {
+        (!self.takes(codec)).then(|| name(codec))
     }
 }
 

@@ -1,8 +1,11 @@
-//! What may come in: takes a publisher's messages, refuses what cannot be transcoded, and puts the rest into the spool.
+//! What may come in: takes a publisher's messages, refuses what cannot be transcoded, has the rest put into the form that
+//! readers expect, and puts that into the spool.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use headwater_rtmp::codec::{Codec, Entry, Inspector, MediaClass};
+use headwater_domain::Timestamp;
+use headwater_rtmp::normalize::{Clock, Frame, MediaTag, Normal, Normalizer, Timed, Useless, delay_decoding};
 use headwater_rtmp::{MediaKind, MediaMessage, Metadata};
 use thiserror::Error;
 
@@ -11,10 +14,8 @@ use super::now;
 use super::runs::{RunSplitter, TooManyRuns};
 use super::session::Session;
 use super::spool::SpoolError;
+use super::usefulness::Usefulness;
 
-/// Messages without use (cut short, or media before its sequence header) in a row that are skipped. Encoders that
-/// start in the middle send a few; one that sends a hundred will send nothing else.
-const MAX_USELESS: u32 = 100;
 /// Longest sequence header, bytes; real ones have 50. It is kept in memory for each run.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Longest onMetaData body that is passed on, bytes; real ones have 400.
@@ -28,9 +29,9 @@ pub enum IntakeError {
     Codec(String),
     /// Nothing in it makes sense.
     #[error(
-        "this stream sends no media that can be understood; set the encoder to H.264 video and AAC audio"
+        "this stream sends no media that can be understood ({0}); set the encoder to H.264 video and AAC audio"
     )]
-    Garbage,
+    Garbage(String),
     /// A sequence header of absurd size.
     #[error("sequence header is longer than {MAX_HEADER_BYTES} bytes")]
     HeaderTooLong,
@@ -42,26 +43,36 @@ pub enum IntakeError {
     Spool(#[from] SpoolError),
 }
 
-/// A codec, and whether it comes in the enhanced form: readers take a run for what its headers are.
-type Form = (Codec, bool);
-
 /// One publisher's messages on their way into its spool.
 #[derive(Debug)]
 pub struct Intake {
     session: Arc<Session>,
     codecs: Codecs,
-    inspector: Inspector,
+    normalizer: Normalizer,
+    clock: Clock<Frame>,
     runs: RunSplitter,
-    /// Codec and form of the sequence headers: audio, video.
-    headers: [Option<Form>; 2],
-    useless: u32,
+    usefulness: Usefulness,
+    /// The log has heard of a track that cannot be used.
+    is_logged: bool,
+    /// Emptied with each message.
+    normal: Vec<Normal>,
+    timed: VecDeque<Timed<Frame>>,
 }
 
 impl Intake {
     /// For a session that begins.
     pub fn new(session: Arc<Session>, codecs: Codecs) -> Self {
-        let (inspector, runs) = (Inspector::new(), RunSplitter::default());
-        Self { session, codecs, inspector, runs, headers: [None; 2], useless: 0 }
+        Self {
+            session,
+            codecs,
+            normalizer: Normalizer::default(),
+            clock: Clock::default(),
+            runs: RunSplitter::default(),
+            usefulness: Usefulness::default(),
+            is_logged: false,
+            normal: Vec::new(),
+            timed: VecDeque::new(),
+        }
     }
 
     /// Takes onMetaData.
@@ -74,50 +85,88 @@ impl Intake {
 
     /// Takes audio or video.
     pub fn media(&mut self, message: &MediaMessage) -> Result<(), IntakeError> {
-        let Ok(info) = self.inspector.inspect(message.kind, &message.payload) else {
-            return self.skip();
+        let now = now();
+        let taken = match MediaTag::parse(message) {
+            Ok(tag) => self.normalize(message, &tag)?,
+            Err(error) => Err(error.into()),
         };
-        if let Some(codec) = self.codecs.refused(&info) {
-            return Err(IntakeError::Codec(codec));
+        match taken {
+            Ok(()) => self.store(now)?,
+            Err(why) => self.skip(message.kind, why, now)?,
         }
-        let form = (info.codec, info.enhanced);
-        match info.class {
-            MediaClass::SequenceHeader => self.header(message, form),
-            MediaClass::Frames => self.frames(message, form, None),
-            MediaClass::RandomAccess(entry) => self.frames(message, form, Some(entry)),
-            MediaClass::Other => Ok(()),
-        }
-    }
-
-    fn header(&mut self, message: &MediaMessage, form: Form) -> Result<(), IntakeError> {
-        if message.payload.len() > MAX_HEADER_BYTES {
-            return Err(IntakeError::HeaderTooLong);
-        }
-        if message.kind == MediaKind::Video && !self.inspector.is_configured() {
-            return self.skip();
-        }
-        self.headers[message.kind as usize] = Some(form);
-        self.runs.header(message.kind, &message.payload);
         Ok(())
     }
 
-    fn frames(
+    /// Nothing more comes: takes what waited for it.
+    pub fn finish(&mut self) -> Result<(), IntakeError> {
+        self.normalizer.finish(&mut self.normal);
+        self.store(now())?;
+        self.clock.flush(&mut self.timed);
+        self.append(now())
+    }
+
+    fn normalize(
         &mut self,
         message: &MediaMessage,
-        form: Form,
-        entry: Option<Entry>,
-    ) -> Result<(), IntakeError> {
-        if self.headers[message.kind as usize] != Some(form) {
-            return self.skip();
+        tag: &MediaTag<'_>,
+    ) -> Result<Result<(), Useless>, IntakeError> {
+        // A command message (FLV 10.1 §E.4.3.1, frame type 5) names no codec.
+        if tag.is_media()
+            && let Some(codec) = self.codecs.refused(tag.codec())
+        {
+            return Err(IntakeError::Codec(codec));
         }
-        let placed = self.runs.media(message.kind, message.timestamp, now())?;
-        self.session.spool.append(message.kind, placed, entry, &message.payload)?;
-        self.useless = 0;
+        if tag.is_header() && message.payload.len() > MAX_HEADER_BYTES {
+            return Err(IntakeError::HeaderTooLong);
+        }
+        Ok(self.normalizer.push(message, tag, &mut self.normal))
+    }
+
+    fn store(&mut self, now: Timestamp) -> Result<(), IntakeError> {
+        let mut normal = std::mem::take(&mut self.normal);
+        let stored = normal.drain(..).try_for_each(|normal| match normal {
+            Normal::Header(kind, body) => {
+                self.clock.header(kind, &mut self.timed);
+                self.append(now)?;
+                self.runs.header(kind, &body);
+                Ok(())
+            }
+            Normal::Frame(frame) => {
+                self.clock.push(frame.kind, frame.timestamp, now.0, frame, &mut self.timed);
+                self.append(now)
+            }
+        });
+        self.normal = normal;
+        stored
+    }
+
+    fn append(&mut self, now: Timestamp) -> Result<(), IntakeError> {
+        while let Some(Timed { kind, time, item }) = self.timed.pop_front() {
+            let placed = self.runs.media(kind, time, now)?;
+            let body = match kind {
+                MediaKind::Video if placed.lifted > 0 => delay_decoding(&item.body, placed.lifted),
+                _ => item.body,
+            };
+            self.session.spool.append(kind, placed, item.entry, &body)?;
+            if self.usefulness.useful(kind, now) {
+                self.session.set_problem(self.usefulness.problem());
+            }
+        }
         Ok(())
     }
 
-    fn skip(&mut self) -> Result<(), IntakeError> {
-        self.useless += 1;
-        if self.useless > MAX_USELESS { Err(IntakeError::Garbage) } else { Ok(()) }
+    fn skip(&mut self, kind: MediaKind, why: Useless, now: Timestamp) -> Result<(), IntakeError> {
+        if self.usefulness.useless(kind, why, now) {
+            let problem = self.usefulness.problem();
+            // Once: an encoder that changes its mind with every hundredth message fills no log.
+            if !std::mem::replace(&mut self.is_logged, true) {
+                tracing::info!(session = %self.session.id(), problem, "a track cannot be used");
+            }
+            self.session.set_problem(problem);
+        }
+        match self.usefulness.garbage(now) {
+            Some(why) => Err(IntakeError::Garbage(why)),
+            None => Ok(()),
+        }
     }
 }

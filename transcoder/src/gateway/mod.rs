@@ -4,7 +4,7 @@
 //! It relays bytes and decodes nothing. [`Gateway::start`] wires it: [`listener`] takes connections, [`connection`]
 //! brings each to its publish request, the [`door`] keeps
 //! guessers away, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
-//! over its [`socket`] through [`intake`] (what may come in, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
+//! over its [`socket`] through [`intake`] (what may come in, in the form that readers expect, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
 //! [`farewell`] talk to the control plane about the sessions in the [`registry`], [`protection`] to ECS; [`figures`] are
 //! for the autoscaler.
 //!
@@ -35,6 +35,7 @@ pub mod socket;
 pub mod source_link;
 pub mod spool;
 pub mod tls;
+mod usefulness;
 pub mod wire;
 
 pub use codecs::Codecs;

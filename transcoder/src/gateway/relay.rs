@@ -61,8 +61,12 @@ pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, codecs: &Codecs,
 where
     S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
-    let intake = Intake::new(session.clone(), codecs.clone());
-    let Err(end) = relay(wire, session, intake, limits).await;
+    let mut intake = Intake::new(session.clone(), codecs.clone());
+    let Err(end) = relay(wire, session, &mut intake, limits).await;
+    if let Err(error) = intake.finish() {
+        tracing::debug!(%error, "the last messages were not taken");
+    }
+    session.spool.announce();
     end
 }
 
@@ -72,7 +76,7 @@ enum Never {}
 async fn relay<S>(
     wire: &mut Wire<S>,
     session: &Arc<Session>,
-    mut intake: Intake,
+    intake: &mut Intake,
     limits: &Limits,
 ) -> Result<Never, End>
 where
@@ -91,7 +95,7 @@ where
     loop {
         session.note_received(*read.as_ref().unwrap_or(&0));
         // What came before an error still counts.
-        let taken = take_events(wire, &mut intake);
+        let taken = take_events(wire, intake);
         session.spool.announce();
         taken?;
         if !meter.count(read?, heard - began) {

@@ -11,7 +11,8 @@ use headwater_domain::Timestamp;
 use headwater_rtmp::MediaKind;
 use thiserror::Error;
 
-/// A timestamp that falls back by more than this (ms) is a new epoch; less is jitter and is levelled out.
+/// A timestamp that falls back by more than this (ms) is a new epoch; less is jitter: each message of a track is at least a
+/// millisecond behind the one before it.
 const MAX_STEP_BACK: i64 = 1_000;
 /// A timestamp that leaps ahead by more than this (ms) is a new epoch: as long as the silence we would tolerate.
 const MAX_STEP_AHEAD: i64 = 10_000;
@@ -63,6 +64,8 @@ pub struct RunStart {
 pub struct Placed {
     /// FLV time: milliseconds since the run's start.
     pub time: u32,
+    /// Milliseconds of it that the message does not claim: it would be before its track's last one.
+    pub lifted: u32,
     /// Set if the message is the first of a new run.
     pub opens: Option<RunStart>,
 }
@@ -78,8 +81,14 @@ struct Epoch {
     start: i64,
     started: Timestamp,
     latest: i64,
-    /// Latest source time by track: audio, video.
-    last: [Option<i64>; 2],
+    /// By track (audio, video): latest source time as claimed, and as placed.
+    last: [Option<Last>; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    claimed: i64,
+    placed: i64,
 }
 
 impl Epoch {
@@ -88,17 +97,20 @@ impl Epoch {
     }
 
     fn breaks_at(&self, track: MediaKind, time: i64) -> bool {
-        let floor = self.last[track as usize].unwrap_or(self.start);
+        let floor = self.last[track as usize].map_or(self.start, |last| last.claimed);
         time < floor - MAX_STEP_BACK
             || time > self.latest + MAX_STEP_AHEAD
             || time - self.start > MAX_RUN_TIME
     }
 
-    fn place(&mut self, track: MediaKind, time: i64) -> u32 {
-        let level = time.max(self.last[track as usize].unwrap_or(self.start));
-        self.last[track as usize] = Some(level);
-        self.latest = self.latest.max(level);
-        u32::try_from(level - self.start).expect("a run is shorter than MAX_RUN_TIME")
+    fn place(&mut self, track: MediaKind, time: i64) -> Placed {
+        let last = &mut self.last[track as usize];
+        let placed = time.max(last.map_or(self.start, |last| last.placed + 1));
+        let claimed = last.map_or(time, |last| last.claimed.max(time));
+        *last = Some(Last { claimed, placed });
+        self.latest = self.latest.max(placed);
+        let millis = |millis| u32::try_from(millis).expect("a run is shorter than MAX_RUN_TIME");
+        Placed { time: millis(placed - self.start), lifted: millis(placed - time), opens: None }
     }
 }
 
@@ -110,8 +122,6 @@ pub struct RunSplitter {
     /// Headers of the open run.
     current: Headers,
     epoch: Option<Epoch>,
-    /// Last raw timestamp and what it stands for without wraps.
-    unwrapped: Option<(u32, i64)>,
     openings: VecDeque<Timestamp>,
 }
 
@@ -124,13 +134,11 @@ impl RunSplitter {
         }
     }
 
-    /// Places a media message with RTMP time `raw`, received at `now`.
-    pub fn media(&mut self, track: MediaKind, raw: u32, now: Timestamp) -> Result<Placed, TooManyRuns> {
-        let time = self.unwrap_time(raw);
+    /// Places a media message with RTMP time `time` (without wraps), received at `now`.
+    pub fn media(&mut self, track: MediaKind, time: i64, now: Timestamp) -> Result<Placed, TooManyRuns> {
         let jumps = self.epoch.as_ref().is_none_or(|epoch| epoch.breaks_at(track, time));
-        if !jumps && self.wanted == self.current {
-            let time = self.epoch.as_mut().map_or(0, |epoch| epoch.place(track, time));
-            return Ok(Placed { time, opens: None });
+        if let Some(epoch) = self.epoch.as_mut().filter(|_| !jumps && self.wanted == self.current) {
+            return Ok(epoch.place(track, time));
         }
         self.note_opening(now)?;
         let started = match &self.epoch {
@@ -142,17 +150,7 @@ impl RunSplitter {
         let placed = epoch.place(track, time);
         self.epoch = Some(epoch);
         self.current = self.wanted.clone();
-        Ok(Placed { time: placed, opens: Some(RunStart { started, headers: self.current.clone() }) })
-    }
-
-    /// RTMP time is 32 bits of milliseconds and wraps after 49.7 days (RTMP §5.3.1.2): the nearest way round is meant.
-    fn unwrap_time(&mut self, raw: u32) -> i64 {
-        let time = match self.unwrapped {
-            None => i64::from(raw),
-            Some((last_raw, last)) => last + i64::from(raw.wrapping_sub(last_raw).cast_signed()),
-        };
-        self.unwrapped = Some((raw, time));
-        time
+        Ok(Placed { opens: Some(RunStart { started, headers: self.current.clone() }), ..placed })
     }
 
     fn note_opening(&mut self, now: Timestamp) -> Result<(), TooManyRuns> {
@@ -187,9 +185,9 @@ mod tests {
     }
 
     /// FLV time and whether a run begins.
-    fn put(splitter: &mut RunSplitter, track: MediaKind, raw: u32) -> (u32, bool) {
-        let placed = splitter.media(track, raw, T0).unwrap();
-        (placed.time, placed.opens.is_some())
+    fn put(splitter: &mut RunSplitter, track: MediaKind, time: i64) -> (i64, bool) {
+        let placed = splitter.media(track, time, T0).unwrap();
+        (placed.time.into(), placed.opens.is_some())
     }
 
     #[test]
@@ -201,24 +199,27 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_on_over_the_wrap() {
-        let mut s = splitter();
-        assert_eq!(put(&mut s, Video, u32::MAX - 9), (0, true));
-        assert_eq!(put(&mut s, Video, 23), (33, false));
-        assert_eq!(put(&mut s, Audio, u32::MAX - 5), (4, false));
-        assert_eq!(put(&mut s, Audio, 19), (29, false));
-    }
-
-    #[test]
     fn small_steps_back_are_levelled_and_large_ones_open_a_run() {
         let mut s = splitter();
         put(&mut s, Video, 10_000);
         assert_eq!(put(&mut s, Video, 12_000), (2_000, false));
         assert_eq!(put(&mut s, Audio, 9_500), (0, false), "before the run's start");
-        assert_eq!(put(&mut s, Video, 11_000), (2_000, false));
+        assert_eq!(put(&mut s, Video, 11_000), (2_001, false));
+        assert_eq!(put(&mut s, Video, 12_001), (2_002, false), "never twice the same");
         assert_eq!(put(&mut s, Video, 12_033), (2_033, false));
         assert_eq!(put(&mut s, Video, 11_032), (0, true));
         assert_eq!(put(&mut s, Audio, 11_040), (8, false), "the other track follows into the run");
+    }
+
+    #[test]
+    fn what_is_lifted_is_told() {
+        let mut s = splitter();
+        let mut lifted = |time| s.media(Video, time, T0).unwrap().lifted;
+        assert_eq!([0, 40, 15, 80, 80].map(&mut lifted), [0, 0, 26, 0, 1]);
+        assert!(
+            (0..5_000).all(|_| s.media(Video, 100, T0).unwrap().opens.is_none()),
+            "a clock that stands still"
+        );
     }
 
     #[test]
@@ -271,9 +272,9 @@ mod tests {
     #[test]
     fn run_changes_are_forgiven_with_time() {
         let mut s = splitter();
-        for minute in 0..100u32 {
+        for minute in 0..100_u32 {
             let now = Timestamp(T0.0 + u64::from(minute) * 60_000);
-            assert!(s.media(Video, minute * 60_000, now).unwrap().opens.is_some());
+            assert!(s.media(Video, i64::from(minute) * 60_000, now).unwrap().opens.is_some());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater_domain::SessionId;
@@ -58,6 +58,7 @@ pub struct Session {
     received: AtomicU64,
     readers: AtomicUsize,
     read_out: AtomicBool,
+    problem: Mutex<Option<String>>,
 }
 
 impl Session {
@@ -71,6 +72,7 @@ impl Session {
             received: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
             read_out: AtomicBool::new(false),
+            problem: Mutex::new(None),
         }
     }
 
@@ -104,6 +106,21 @@ impl Session {
     /// Since when it has ended.
     pub fn ended(&self) -> Option<Instant> {
         self.ended.get().copied()
+    }
+
+    /// What of its media cannot be used, and why: for people.
+    pub fn problem(&self) -> Option<String> {
+        self.lock_problem().clone()
+    }
+
+    /// Notes what cannot be used, or that all can.
+    pub fn set_problem(&self, problem: Option<String>) {
+        *self.lock_problem() = problem;
+    }
+
+    fn lock_problem(&self) -> MutexGuard<'_, Option<String>> {
+        // A poisoned lock holds a whole value: every update is a plain assignment.
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts bytes that came from the encoder.

@@ -33,6 +33,15 @@ pub(super) fn avc(init: &[u8]) -> Option<String> {
     }
 }
 
+/// Whether the `avcC` of an init segment has a parameter set.
+pub(super) fn has_parameter_set(init: &[u8], set: &[u8]) -> bool {
+    let Ok(length) = u16::try_from(set.len()) else { return false };
+    let at = init.windows(4).position(|w| w == b"avcC").unwrap_or(init.len());
+    // Each stands behind its length.
+    let counted = [&length.to_be_bytes()[..], set].concat();
+    init[at..].windows(counted.len()).any(|window| window == counted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +55,8 @@ mod tests {
         assert_eq!(avc(&init).as_deref(), Some("avc1.64001f"));
         assert_eq!(avc(b"avcC"), None);
         assert_eq!(boxes(&[0; 20]).count(), 0);
+        let init = b"avcC\x01\x64\0\x1f\xff\xe1\0\x02\x67\x64\x01\0\x02\x68\xee";
+        assert!(has_parameter_set(init, b"\x67\x64") && has_parameter_set(init, b"\x68\xee"));
+        assert!(!has_parameter_set(init, b"\x68\xef") && !has_parameter_set(b"", b"\x68\xee"));
     }
 }

@@ -12,7 +12,7 @@ use super::assemble::{Piece, Place};
 use super::codecs;
 use super::error::MediaError;
 use super::gop::GopCutter;
-use super::h264::{AccessUnit, classify};
+use super::h264::{AccessUnit, classify, parameter_sets};
 use super::ladder::Copied;
 use super::mux::Muxer;
 use super::segment::{RenditionKind, RenditionSegment};
@@ -145,6 +145,11 @@ impl CopiedVideo {
         }
         let mut packets: Vec<ff::Packet> = mine.into_iter().map(|held| held.packet).collect();
         let fragment = muxer.fragment(codec, place, &mut packets)?;
+        // Decoders of an `avc1` track know the parameter sets of its section alone (ISO/IEC 14496-15 section 5.3.3).
+        let sets = packets.iter().flat_map(|packet| parameter_sets(packet.data().unwrap_or_default()));
+        if sets.into_iter().any(|set| !codecs::has_parameter_set(&fragment.init, set)) {
+            return Ok(Err(Unfit("its parameter sets change between its key frames")));
+        }
         self.open.0 += fragment.data.len() as f64 * 8.0;
         self.open.1 += span.duration().as_secs_f64();
         let rate = self.open.0 / self.open.1.max(0.2);

@@ -1,9 +1,13 @@
 //! What an H.264 access unit in AVCC form begins with. Pure; knows lengths of four bytes only, as every encoder writes.
 
+use headwater_rtmp::codec::NalUnits;
+
 /// ITU-T H.264 table 7-1.
 const SLICE: u8 = 1;
 const PARTITION_A: u8 = 2;
 const IDR_SLICE: u8 = 5;
+const SEQUENCE_SET: u8 = 7;
+const PICTURE_SET: u8 = 8;
 
 /// What a packet is to a rendition that copies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +18,12 @@ pub(super) enum AccessUnit {
     Picture,
     /// No picture, or not what it should be.
     Strange,
+}
+
+/// The parameter sets in a packet.
+pub(super) fn parameter_sets(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
+    NalUnits::new(packet, 4)
+        .filter(|unit| unit.first().is_some_and(|head| matches!(head & 0x1f, SEQUENCE_SET | PICTURE_SET)))
 }
 
 /// Classifies a packet by its first slice.
@@ -51,6 +61,12 @@ mod tests {
         assert_eq!(classify(&packet(&[&[9, 1], &[0x41, 1]])), AccessUnit::Picture);
         assert_eq!(classify(&packet(&[&[0x65, 1], &[0x41, 1]])), AccessUnit::Strange);
         assert_eq!(classify(&packet(&[&[6, 1]])), AccessUnit::Strange);
+    }
+
+    #[test]
+    fn parameter_sets_are_found() {
+        let packet = packet(&[&[6, 1], &[0x67, 1], &[0x68, 2], &[0x65, 1]]);
+        assert!(parameter_sets(&packet).eq([&[0x67, 1], &[0x68, 2]]));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         abort: CancellationToken,
     ) -> Stopped {
         let (committed, told) = watch::channel(None);
-        let teller = tokio::spawn(tell(told, self.source.clone()));
+        let teller = tokio::spawn(tell(told, self.source.clone(), self.vitals.clone()));
         let stopped = loop {
             let pending = tokio::select! {
                 biased;
@@ -157,16 +157,17 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
 }
 
 /// Tells the gateway up to where its media is safe. Only the newest word counts; one that is lost is made up for by the next.
-async fn tell(mut committed: watch::Receiver<Option<u64>>, newest: watch::Receiver<Source>) {
+async fn tell(mut committed: watch::Receiver<Option<u64>>, newest: watch::Receiver<Source>, vitals: Vitals) {
     let client = SourceClient::new();
     while committed.changed().await.is_ok() {
         let Some(cursor) = *committed.borrow_and_update() else { continue };
         let source = newest.borrow().clone();
-        if let Err(error) = client.committed(&source, cursor).await {
-            tracing::debug!(
+        match client.committed(&source, cursor).await {
+            Ok(problem) => vitals.source_problem(problem),
+            Err(error) => tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "the gateway was not told what is committed"
-            );
+            ),
         }
     }
 }

@@ -55,8 +55,8 @@ pub(super) struct RunHead {
 
 /// What came of asking for media.
 pub(super) enum Opened {
-    /// A run; its body follows.
-    Run(RunHead, Incoming),
+    /// A run, and what of its session cannot be used; its body follows.
+    Run(RunHead, Option<String>, Incoming),
     /// The session has ended and everything was read.
     Gone,
 }
@@ -104,14 +104,22 @@ impl SourceClient {
             .map_err(SourceError::Url)?;
         let answer = self.http.request(request).await.map_err(SourceError::Unreachable)?;
         match answer.status() {
-            StatusCode::OK => Ok(Opened::Run(RunHead::read(answer.headers())?, answer.into_body())),
+            StatusCode::OK => {
+                let head = RunHead::read(answer.headers())?;
+                let problem = problem(answer.headers());
+                Ok(Opened::Run(head, problem, answer.into_body()))
+            }
             StatusCode::GONE => Ok(Opened::Gone),
             status => Err(SourceError::Refused(status)),
         }
     }
 
-    /// Tells the gateway up to where media is committed.
-    pub(super) async fn committed(&self, source: &Source, cursor: u64) -> Result<(), SourceError> {
+    /// Tells the gateway up to where media is committed; it tells what of the session cannot be used.
+    pub(super) async fn committed(
+        &self,
+        source: &Source,
+        cursor: u64,
+    ) -> Result<Option<String>, SourceError> {
         let request = Request::put(format!("{}/committed", source.url))
             .header(header::AUTHORIZATION, format!("Bearer {}", source.token.expose()))
             .header(header::CONTENT_TYPE, "application/json")
@@ -119,7 +127,10 @@ impl SourceClient {
             .map_err(SourceError::Url)?;
         let asked = tokio::time::timeout(TOLD_WITHIN, self.http.request(request)).await;
         let answer = asked.map_err(|_| SourceError::Silent)?.map_err(SourceError::Unreachable)?;
-        if answer.status().is_success() { Ok(()) } else { Err(SourceError::Refused(answer.status())) }
+        match answer.status() {
+            status if status.is_success() => Ok(problem(answer.headers())),
+            status => Err(SourceError::Refused(status)),
+        }
     }
 }
 
@@ -137,6 +148,11 @@ impl RunHead {
             lost: number(headers, "headwater-lost").unwrap_or(0),
         })
     }
+}
+
+/// What the gateway cannot use of a session's media; a foreign server says nothing of that kind.
+fn problem(headers: &HeaderMap) -> Option<String> {
+    headers.get("headwater-problem").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// What the pump hands to the reader; `None` is the clean end.

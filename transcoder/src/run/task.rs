@@ -362,8 +362,9 @@ where
             }
         };
         match opened {
-            Ok(Opened::Run(head, body)) => {
+            Ok(Opened::Run(head, problem, body)) => {
                 self.vitals.source_found(&source.session);
+                self.vitals.source_problem(problem);
                 if head.lost > 0 {
                     tracing::warn!(lost = head.lost, "the gateway no longer has everything");
                     self.vitals.update(|h| {

@@ -12,16 +12,37 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone)]
 pub(super) struct Vitals {
     health: Arc<Mutex<Health>>,
+    /// What the gateway says that it cannot use of the session, as long as it says so.
+    source_problem: Arc<Mutex<Option<String>>>,
     bell: Arc<Notify>,
 }
 
 impl Vitals {
     pub(super) fn new() -> Self {
-        Self { health: Arc::new(Mutex::new(Health::starting())), bell: Arc::new(Notify::new()) }
+        Self {
+            health: Arc::new(Mutex::new(Health::starting())),
+            source_problem: Arc::default(),
+            bell: Arc::new(Notify::new()),
+        }
     }
 
     pub(super) fn read(&self) -> Health {
-        self.lock().clone()
+        let mut health = self.lock().clone();
+        let source = self.lock_source_problem().clone();
+        health.problem = match (health.problem, source) {
+            (Some(own), Some(source)) => Some(format!("{own}; {source}")),
+            (own, source) => own.or(source),
+        };
+        health
+    }
+
+    /// The gateway can use all of the session, or it says why it cannot. News is told at once.
+    pub(super) fn source_problem(&self, problem: Option<String>) {
+        let mut known = self.lock_source_problem();
+        if *known != problem {
+            *known = problem;
+            self.bell.notify_one();
+        }
     }
 
     /// Changes the health; the next heartbeat tells it.
@@ -83,6 +104,10 @@ impl Vitals {
         }
     }
 
+    fn lock_source_problem(&self) -> MutexGuard<'_, Option<String>> {
+        self.source_problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Health> {
         // A poisoned lock holds a whole value: every update is a plain assignment.
         self.health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -98,6 +123,17 @@ pub(super) fn wall_clock() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_gateway_cannot_use_is_told_beside_what_else_is_wrong() {
+        let vitals = Vitals::new();
+        vitals.source_problem(Some("audio cannot be used".into()));
+        assert_eq!(vitals.read().problem.as_deref(), Some("audio cannot be used"));
+        vitals.update(|health| health.problem = Some("mirror bucket fails".into()));
+        assert_eq!(vitals.read().problem.as_deref(), Some("mirror bucket fails; audio cannot be used"));
+        vitals.source_problem(None);
+        assert_eq!(vitals.read().problem.as_deref(), Some("mirror bucket fails"));
+    }
 
     #[test]
     fn errors_are_told_once_and_a_backlog_while_there_is_a_source() {

@@ -39,14 +39,18 @@ fn key(publisher: u32) -> String {
 fn messages(publisher: u32) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
     let marked = move |n: u32, body: Bytes| {
         let mut body = BytesMut::from(&body[..]);
-        body.extend_from_slice(&publisher.to_be_bytes());
-        body.extend_from_slice(&n.to_be_bytes());
+        let end = body.len() - 8;
+        body[end..end + 4].copy_from_slice(&publisher.to_be_bytes());
+        body[end + 4..].copy_from_slice(&n.to_be_bytes());
         body.freeze()
     };
     (0..PICTURES).flat_map(move |n| {
         // Sizes differ, so that what is mixed up cannot look whole.
         let picture = picture(n % 60 == 0, PICTURE_BYTES + 7 * publisher + n);
-        [(Video, n * 33, marked(n, picture)), (Audio, n * 33 + 10, marked(n, sound()))]
+        [
+            (Video, n * 33, marked(n, picture)),
+            (Audio, n * 33 + 10, marked(n, [&sound()[..], &[0; 8]].concat().into())),
+        ]
     })
 }
 

@@ -11,6 +11,7 @@ mod hostile;
 mod load;
 #[path = "../media_support/mod.rs"]
 mod media_support;
+mod odd;
 mod program;
 mod protection;
 mod publish;

@@ -26,7 +26,8 @@ pub(crate) fn picture(idr: bool, size: u32) -> Bytes {
     let mut body = vec![if idr { 0x17 } else { 0x27 }, 1, 0, 0, 0];
     body.extend_from_slice(&size.to_be_bytes());
     body.push(if idr { 0x65 } else { 0x41 });
-    body.resize(9 + size as usize, 0x5a);
+    // The first slice of its picture.
+    body.resize(9 + size as usize, 0x9a);
     Bytes::from(body)
 }
 

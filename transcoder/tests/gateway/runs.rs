@@ -78,14 +78,32 @@ async fn a_track_that_comes_late_begins_a_run_with_both_headers() {
     publisher.send(Video, 0, avc_header(30)).await;
     publisher.send(Audio, 0, sound()).await; // before its header: nobody could decode it
     publisher.send(Video, 0, picture(true, 100)).await;
-    publisher.send(Audio, 10, aac_header()).await;
-    publisher.send(Audio, 10, sound()).await;
+    publisher.send(Video, 40, picture(false, 100)).await;
+    publisher.send(Audio, 50, aac_header()).await;
+    publisher.send(Audio, 50, sound()).await;
+    publisher.send(Video, 80, picture(false, 100)).await;
+    publisher.finish().await;
+    let session = rig.hooks.unpublish(0).await.session.session;
+    let runs = all_runs(&rig, &session).await;
+    assert_eq!(shape(&runs), [(1, 1, 2, 0), (2, 3, 2, 0)]);
+    assert_eq!((runs[0].bytes[4], runs[1].bytes[4]), (1, 5), "flags: video, then both");
+    rig.leave().await;
+}
+
+#[tokio::test]
+async fn a_header_right_behind_the_first_picture_is_in_time() {
+    let rig = rig().await;
+    let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+    publisher.send(Video, 0, avc_header(30)).await;
+    publisher.send(Video, 0, picture(true, 100)).await;
+    publisher.send(Audio, 0, aac_header()).await;
+    publisher.send(Audio, 0, sound()).await;
     publisher.send(Video, 40, picture(false, 100)).await;
     publisher.finish().await;
     let session = rig.hooks.unpublish(0).await.session.session;
     let runs = all_runs(&rig, &session).await;
-    assert_eq!(shape(&runs), [(1, 1, 1, 0), (2, 2, 2, 0)]);
-    assert_eq!((runs[0].bytes[4], runs[1].bytes[4]), (1, 5), "flags: video, then both");
+    assert_eq!(shape(&runs), [(1, 1, 3, 0)]);
+    assert_eq!(runs[0].bytes[4], 5, "flags: both");
     rig.leave().await;
 }
 

@@ -79,3 +79,20 @@ async fn a_source_out_of_reach_is_asked_at_leisure() {
     rig.read_out(running, &session(1)).await.unwrap();
     rig.shows(&rig.line().await, &[FRAMES]);
 }
+
+#[tokio::test]
+async fn what_the_gateway_cannot_use_is_told_as_long_as_it_says_so() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![Run::of(source()).until(4_000)], false);
+    rig.source.change(&session(1), |session| session.problem = Some("audio cannot be used: it hums"));
+    let running = rig.start(1);
+    let is_told =
+        |told: Option<&str>| told.is_some_and(|told| told.contains("audio cannot be used: it hums"));
+    let beat = rig.hooks.until(|beat| is_told(beat.health.problem.as_deref())).await;
+    assert_eq!(beat.health.activity, Activity::Transcoding, "the rest goes on");
+    rig.source.change(&session(1), |session| session.problem = None);
+    rig.source.release(&session(1));
+    rig.read_out(running, &session(1)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+    assert_eq!(rig.hooks.beats().last().unwrap().health.problem, None, "it is over");
+}

@@ -93,6 +93,8 @@ pub(crate) struct Session {
     pub(crate) ended: bool,
     /// Whether it is not heard of any more, as by the gateway that takes a dead one's place. Who reads it reads on.
     forgotten: bool,
+    /// What its gateway cannot use of it.
+    pub(crate) problem: Option<&'static str>,
 }
 
 /// What was asked, in order.
@@ -135,7 +137,7 @@ impl FakeSource {
     }
 
     pub(crate) fn put(&self, session: &SessionId, runs: Vec<Run>, ended: bool) {
-        self.change(session, |there| *there = Session { runs, ended, forgotten: false });
+        self.change(session, |there| *there = Session { runs, ended, ..Session::default() });
     }
 
     /// The rest of its first run is there, and all of the session.
@@ -285,10 +287,14 @@ async fn committed(
     Path(session): Path<String>,
     headers: HeaderMap,
     Json(Committed { cursor }): Json<Committed>,
-) -> StatusCode {
+) -> Response {
     if !source.opens(&headers) {
-        return StatusCode::UNAUTHORIZED;
+        return StatusCode::UNAUTHORIZED.into_response();
     }
+    let problem = source.sessions.borrow().get(&session).and_then(|session| session.problem);
     source.asked.send_modify(|asked| asked.push(Asked::Committed { session, cursor }));
-    StatusCode::NO_CONTENT
+    match problem {
+        Some(problem) => (StatusCode::NO_CONTENT, [("headwater-problem", problem)]).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod hooks;
 pub(crate) mod ids;
 pub(crate) mod media;
+pub(crate) mod normalize;
 pub(crate) mod playlist;
 pub(crate) mod rtmp;
 mod world;
@@ -17,6 +18,19 @@ const AMF: &[&[u8]] =
     &[b"\x03\0\0\x09", b"\x08\0\0\0\x01", b"\x0a\xff\xff\xff\xff", b"\x02\0\x07connect", b"\x11\x0a\x0b\x01"];
 const CODECS: &[&[u8]] =
     &[b"\x90hvc1", b"\x91av01", b"\x97", b"\x96\x01", b"\x17\0", b"\xaf\0", b"\x1c\0", b"\x93vp09"];
+const NALS: &[&[u8]] = &[
+    b"\x00\x00\x00\x01",
+    b"\x00\x00\x01",
+    b"\x17\0\0\0\0",
+    b"\x17\x01\0\0\0",
+    b"\x27\x01\0\0\0",
+    b"\x90hvc1",
+    b"\xa3hvc1",
+    b"\x65\x88",
+    b"\x65\x40",
+    b"\x68\xee\x3c\x80",
+    b"\xaf\x01\xff\xf1\x4c\x40",
+];
 const JSON: &[&[u8]] = &[
     b"null",
     b"[[[[",
@@ -74,6 +88,8 @@ pub(crate) fn targets() -> Vec<(Target, u64)> {
         (target("amf", rtmp::amf, 16_384, (64 << 10, 600), AMF), 10_000),
         (target("session", rtmp::session, 16_384, (512 << 10, 600), AMF), 6_000),
         (target("codec", media::codec, 4_096, (16 << 10, 8), CODECS), 20_000),
+        // Parameter sets are kept twice, and what holds no picture waits: 80 KiB in all.
+        (target("normalize", normalize::normalize, 16_384, (256 << 10, 32), NALS), 20_000),
         (target("remux", media::remux, 65_536, (512 << 10, 16), CODECS), 4_000),
         (target("ids", ids::ids, 256, (8 << 10, 64), IDS), 20_000),
         (target("key", ids::key, 256, (8 << 10, 64), IDS), 10_000),

@@ -11,6 +11,7 @@ pub mod serve;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{Next, from_fn};
@@ -127,8 +128,15 @@ async fn read(
     }
 }
 
+/// What of the session's media cannot be used, for people; absent if all can.
+const PROBLEM_HEADER: &str = "headwater-problem";
+
 fn respond(reading: Reading, start: &Start, offset: u64) -> Result<Response, Problem> {
-    Response::builder()
+    let mut response = Response::builder();
+    if let Some(problem) = reading.session().problem() {
+        response = response.header(PROBLEM_HEADER, problem);
+    }
+    response
         .header(CONTENT_TYPE, "video/x-flv")
         .header(CACHE_CONTROL, "no-store")
         .header("headwater-session", reading.session().id().as_str())
@@ -150,9 +158,13 @@ async fn commit(
     Path(id): Path<String>,
     headers: HeaderMap,
     committed: Result<Json<Committed>, JsonRejection>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let session = link.session(&id, &headers)?;
     let Json(Committed { cursor }) = committed.map_err(|_| Problem::CURSOR)?;
     session.spool.commit(cursor);
-    Ok(StatusCode::NO_CONTENT)
+    let mut response = Response::builder().status(StatusCode::NO_CONTENT);
+    if let Some(problem) = session.problem() {
+        response = response.header(PROBLEM_HEADER, problem);
+    }
+    response.body(Body::empty()).map_err(|_| Problem::INTERNAL)
 }

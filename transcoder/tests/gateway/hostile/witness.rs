@@ -43,16 +43,19 @@ impl Witness {
         let session: SessionId =
             house.asked().last().unwrap().body["session"].as_str().unwrap().parse().unwrap();
         publisher.headers().await;
-        let first = picture(true, PICTURE_BYTES);
+        // The gateway has the first picture wait for the second, which could be a slice of it.
+        let (first, second) = (picture(true, PICTURE_BYTES), picture(false, PICTURE_BYTES));
         publisher.send(Video, 0, first.clone()).await;
+        publisher.send(Video, 40, second.clone()).await;
         let token = house.token(&session, 4_000_000_000_000);
         let answer = house.request("GET", &format!("/sources/{session}"), &token, &[], Vec::new()).await;
         assert_eq!(answer.status(), 200);
-        let expected = FILE_HEADER + 3 * TAG + avc_header(30).len() + aac_header().len() + first.len();
-        let sent = vec![(Video, 0, first)];
+        let expected =
+            FILE_HEADER + 4 * TAG + avc_header(30).len() + aac_header().len() + first.len() + second.len();
+        let sent = vec![(Video, 0, first), (Video, 40, second)];
         let (body, slowest) = (answer.into_body(), Duration::ZERO);
         let mut witness =
-            Self { publisher, session, body, got: Vec::new(), sent, expected, frames: 1, slowest };
+            Self { publisher, session, body, got: Vec::new(), sent, expected, frames: 2, slowest };
         witness.catch_up().await;
         witness
     }
