@@ -31,3 +31,13 @@ fn interlaced_pictures() {
     let out = transcode(&flv::clip("320x180", "25", 3.0, "-g 50 -x264-params tff=1"));
     assert_eq!(check::consistent(&out.segments).len(), 75);
 }
+
+#[test]
+fn what_is_cropped_at_the_left_is_not_shown() {
+    // 16 columns are less than the decoder's rows are aligned to: left to itself it would show them.
+    let crop = "crop_left=16:crop_right=16:crop_top=16:crop_bottom=20";
+    let out = transcode(&flv::clip("224x144", "25", 2.0, &format!("-g 50 -bsf:v h264_metadata={crop}")));
+    assert_eq!(check::consistent(&out.segments).len(), 50);
+    let kind = RenditionKind::Video { width: 192, height: 108, frame_rate: 25.0 };
+    assert_eq!(out.segments[0].renditions[0].kind, kind);
+}

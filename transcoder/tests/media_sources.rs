@@ -274,6 +274,13 @@ fn shorter_than_a_segment() {
 }
 
 #[test]
+fn one_picture_that_the_decoder_holds_back_is_shown() {
+    let out = transcode(&flv::clip("320x180", "25", 0.04, "-g 30 -bf 2").filter(|t| !t.audio));
+    assert!(matches!(out.end.reason, EndReason::Ended), "{:?}", out.end);
+    assert_eq!(check::consistent(&out.segments).len(), 1);
+}
+
+#[test]
 fn portrait_tiny_odd_and_wide_pixels() {
     let out = transcode(&flv::clip("180x320", "25", 2.5, "-g 50"));
     check::consistent(&out.segments);

@@ -79,9 +79,19 @@ impl Publisher {
     /// An audio or video message.
     #[must_use]
     pub fn media(&self, kind: MediaKind, timestamp: u32, body: Bytes) -> Bytes {
+        self.message_of(kind.type_id(), timestamp, body)
+    }
+
+    /// A message of any type on the published stream, such as `onMetaData`.
+    #[must_use]
+    pub fn message_of(&self, type_id: u8, timestamp: u32, body: Bytes) -> Bytes {
+        let chunk_stream = match type_id {
+            type_id::AUDIO => AUDIO,
+            type_id::VIDEO => VIDEO,
+            _ => COMMAND,
+        };
         let mut out = BytesMut::new();
-        let chunk_stream = if kind == MediaKind::Audio { AUDIO } else { VIDEO };
-        self.message(&mut out, chunk_stream, kind.type_id(), STREAM, timestamp, body);
+        self.message(&mut out, chunk_stream, type_id, STREAM, timestamp, body);
         out.freeze()
     }
 

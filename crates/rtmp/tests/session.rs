@@ -224,11 +224,27 @@ fn a_publish_without_a_key_is_refused_with_a_reason() {
 #[test]
 fn multitrack_is_refused_with_a_reason() {
     let mut client = Client::publishing();
-    let refused = client.send(type_id::VIDEO, 1, 0, b"\x96\x01hvc1\x00");
+    let refused = client.send(type_id::VIDEO, 1, 0, b"\x96\x01hvc1\x01");
     assert_eq!(refused, Err(SessionError::Refused(Refusal::Multitrack)));
     let said = client.hear();
     assert_eq!(said[0].status().unwrap().0, "NetStream.Publish.Rejected");
     assert!(said[0].status().unwrap().1.contains("multitrack"));
+}
+
+#[test]
+fn the_default_track_alone_is_no_multitrack() {
+    let mut client = Client::publishing();
+    client.send(type_id::VIDEO, 1, 40, b"\x96\x01avc1\x00\0\0\0nal").unwrap();
+    client.send(type_id::AUDIO, 1, 50, b"\x95\x01mp4a\x00frame").unwrap();
+    let events = client.events();
+    let bodies: Vec<&[u8]> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Media(media) => Some(&media.payload[..]),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bodies, [&b"\x91avc1\0\0\0nal"[..], b"\x91mp4aframe"]);
 }
 
 #[test]

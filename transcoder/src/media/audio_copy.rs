@@ -51,8 +51,11 @@ impl CopiedAudio {
             return Ok(None);
         }
         let Ok(mut decoder) = AudioDecoder::open(parameters) else { return Ok(None) };
-        let errors = decoder.decode(Some(first), &mut Vec::new());
+        let mut heard = Vec::new();
+        let errors = decoder.decode(Some(first), &mut heard);
         let is_ours = errors == 0
+            // Frames of 960 samples (ISO/IEC 14496-3 4.4.1) do not fit the grid.
+            && heard.iter().all(|one| one.samples() == FRAME_SAMPLES)
             && decoder.profile() == codec::Profile::AAC(profile::AAC::Low)
             && decoder.rate() == SAMPLE_RATE
             && (1..=2).contains(&decoder.channels());

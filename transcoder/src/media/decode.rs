@@ -47,6 +47,8 @@ impl VideoDecoder {
             count: threads.max(1),
             ..Default::default()
         });
+        // Without it the decoder crops less at the left than it should, so that its rows begin at whole vectors.
+        context.set_flags(codec::Flags::UNALIGNED);
         if id == codec::Id::H264 {
             // Without bitstream_restriction in the SPS the decoder otherwise guesses the reorder depth and *drops*
             // the pictures it guessed wrong about; strict takes the bound of C.4.5.3.

@@ -176,9 +176,6 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         }
         if matches!(reason, EndReason::Ended) {
             self.go_on_at = Some(self.ledger.last());
-            if let Err(error) = self.check_decodable() {
-                return Ok(EndReason::Barren(error));
-            }
         }
         if let Some(Stop(unfit @ EndReason::NotCopyable { .. }, ..)) =
             self.wind_up(&closing, drain == Drain::Yes)?
@@ -186,6 +183,12 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             // What was not handed out is made once more.
             self.go_on_at = None;
             return Ok(unfit);
+        }
+        // Only now: decoders hold pictures back until they are drained.
+        if matches!(reason, EndReason::Ended)
+            && let Err(error) = self.check_decodable()
+        {
+            return Ok(EndReason::Barren(error));
         }
         Ok(reason)
     }

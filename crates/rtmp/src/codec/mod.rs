@@ -8,12 +8,14 @@ mod ex;
 mod fourcc;
 mod inspect;
 mod nal;
+mod track;
 mod video;
 
 pub use audio::{AudioCodec, AudioPacket, AudioTag};
 pub use fourcc::FourCc;
 pub use inspect::{Codec, Inspector, MediaClass, MediaInfo};
 pub use nal::{Av1Config, AvcConfig, Entry, HevcConfig, NalUnits};
+pub use track::single_track;
 pub use video::{FrameType, VideoCodec, VideoPacket, VideoTag};
 
 /// Why a tag body cannot be classified.

@@ -7,7 +7,7 @@ const CRC_LEN: usize = 2;
 /// Samples of a frame, for each raw data block.
 const BLOCK_SAMPLES: u64 = 1_024;
 /// `samplingFrequencyIndex` to Hz (ISO 14496-3 table 1.18).
-const RATES: [u32; 13] =
+pub(super) const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// How AAC is coded, as far as both headers say it.

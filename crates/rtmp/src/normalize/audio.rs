@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::adts::{self, AacConfig};
-use super::{Frame, Normal, Useless};
+use super::{Frame, Normal, Useless, rate};
 use crate::codec::{AudioCodec, AudioPacket, AudioTag, FourCc};
 use crate::message::MediaKind;
 use crate::session::MediaMessage;
@@ -51,17 +51,20 @@ impl AudioTrack {
             // Encoders that repeat themselves change nothing, also where their frames have said otherwise.
             return Ok(());
         }
+        let numbered = Some(tag.data).filter(|_| tag.codec == AudioCodec::Aac).and_then(rate::numbered);
+        let data = numbered.as_deref().unwrap_or(tag.data);
         let config = match tag.codec {
             AudioCodec::Aac => {
                 // Some put an ADTS header into its place.
-                let config = adts::config(tag.data).or_else(|| AacConfig::read(tag.data));
+                let config = adts::config(data).or_else(|| AacConfig::read(data));
                 Some(config.ok_or(Useless::Header)?)
             }
             _ => None,
         };
         self.received = Bytes::copy_from_slice(payload);
         let body = match config {
-            Some(config) if adts::is_adts(tag.data) => header_body(config, tag.enhanced),
+            Some(config) if adts::is_adts(data) => header_body(config, tag.enhanced),
+            _ if numbered.is_some() => [&payload[..payload.len() - tag.data.len()], data].concat().into(),
             _ => self.received.clone(),
         };
         self.set((tag.codec, tag.enhanced), config, body, out);

@@ -1,5 +1,8 @@
 //! How the NAL units of a message are told apart: by lengths (ISO 14496-15 §5.3.2) or by start codes (H.264 annex B).
 
+/// Bytes of the first NAL unit in which a start code is looked for: some encoders put a length before an SEI and a start code
+/// behind it. SEI and parameter sets have some hundred bytes.
+const MAX_LOOKED_AT: usize = 1_024;
 /// Bytes of a length as readers of the source link expect it.
 pub(super) const LENGTH_SIZE: usize = 4;
 
@@ -8,6 +11,8 @@ pub(super) const LENGTH_SIZE: usize = 4;
 pub(super) enum Framing {
     /// Each NAL unit behind its length of so many bytes.
     Lengths(usize),
+    /// The same, but what stands behind a length is several NAL units with start codes between them.
+    Nested(usize),
     /// Each NAL unit behind a start code of three or four bytes.
     StartCodes,
 }
@@ -17,7 +22,7 @@ impl Framing {
     /// a length points beyond the message, or to a NAL unit of one byte with nonsense behind it.
     pub(super) fn of(data: &[u8], declared: usize) -> Option<Self> {
         if adds_up(data, declared) {
-            return Some(Self::Lengths(declared));
+            return Some(Self::by_lengths(data, declared));
         }
         if begins_with_start_code(data) {
             return Some(Self::StartCodes);
@@ -26,10 +31,17 @@ impl Framing {
         (declared != LENGTH_SIZE && adds_up(data, LENGTH_SIZE)).then_some(Self::Lengths(LENGTH_SIZE))
     }
 
+    fn by_lengths(data: &[u8], size: usize) -> Self {
+        // Within a NAL unit no start code can be: emulation prevention is there for that (H.264 7.4.1).
+        let first = split(data, size).map_or(&[][..], |(unit, _)| &unit[..unit.len().min(MAX_LOOKED_AT)]);
+        if start_code(first).is_some() { Self::Nested(size) } else { Self::Lengths(size) }
+    }
+
     /// The NAL units, empty ones too.
     pub(super) fn units(self, data: &[u8]) -> Units<'_> {
         match self {
             Self::Lengths(size) => Units::Lengths { rest: data, size },
+            Self::Nested(size) => Units::Nested { rest: data, size, inner: None },
             Self::StartCodes => Units::StartCodes { rest: behind_start_code(data) },
         }
     }
@@ -39,6 +51,7 @@ impl Framing {
 #[derive(Debug, Clone)]
 pub(super) enum Units<'a> {
     Lengths { rest: &'a [u8], size: usize },
+    Nested { rest: &'a [u8], size: usize, inner: Option<&'a [u8]> },
     StartCodes { rest: Option<&'a [u8]> },
 }
 
@@ -52,16 +65,26 @@ impl<'a> Iterator for Units<'a> {
                 *rest = behind;
                 Some(unit)
             }
-            Self::StartCodes { rest } => {
-                let data = (*rest)?;
-                let end = start_code(data).unwrap_or(data.len());
-                *rest = behind_start_code(data);
-                // Zeros before a start code are its fourth byte, or padding: no NAL unit ends with one.
-                let used = data[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-                Some(&data[..used])
+            Self::Nested { rest, size, inner } => {
+                if inner.is_none() {
+                    let (unit, behind) = split(rest, *size)?;
+                    (*rest, *inner) = (behind, Some(unit));
+                }
+                up_to_start_code(inner)
             }
+            Self::StartCodes { rest } => up_to_start_code(rest),
         }
     }
+}
+
+/// The NAL unit up to the next start code; `rest` is what stands behind that.
+fn up_to_start_code<'a>(rest: &mut Option<&'a [u8]>) -> Option<&'a [u8]> {
+    let data = (*rest)?;
+    let end = start_code(data).unwrap_or(data.len());
+    *rest = behind_start_code(data);
+    // Zeros before a start code are its fourth byte, or padding: no NAL unit ends with one.
+    let used = data[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    Some(&data[..used])
 }
 
 fn split(data: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
@@ -129,6 +152,13 @@ mod tests {
         let data = b"\0\0\0\x01\x09\xf0\0\0\x01\x65\0\0\x03\x01\0\0\0\x01\x06\0\0";
         assert_eq!(read(data, 4), Some((Framing::StartCodes, units.clone())));
         assert_eq!(read(&data[1..], 4), Some((Framing::StartCodes, units)));
+    }
+
+    #[test]
+    fn start_codes_behind_a_length_are_read() {
+        let data = b"\0\0\0\x0b\x06\x05\0\0\0\x01\x65\0\0\x01\x41\0\0\0\x02\x41\x9a";
+        let units: Vec<&[u8]> = vec![b"\x06\x05", b"\x65", b"\x41", b"\x41\x9a"];
+        assert_eq!(read(data, 4), Some((Framing::Nested(4), units)));
     }
 
     #[test]

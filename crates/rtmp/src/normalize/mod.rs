@@ -17,6 +17,7 @@ mod clock;
 mod framing;
 mod nal;
 mod parameters;
+mod rate;
 mod retime;
 mod video;
 

@@ -7,7 +7,7 @@ use super::event::{DataMessage, Event, Ignored, MediaMessage, Metadata, RejectCo
 use super::server::ServerSession;
 use super::state::State;
 use crate::amf::{self, AmfError, Value};
-use crate::codec::{AudioTag, TagError, VideoTag};
+use crate::codec::{AudioTag, TagError, VideoTag, single_track};
 use crate::message::{MediaKind, Message};
 
 /// AMF0 string marker, and AMF3's.
@@ -22,7 +22,7 @@ impl ServerSession {
         if message.payload.is_empty() || self.state.publication().is_none() {
             return Ok(());
         }
-        let payload = message.payload;
+        let payload = single_track(kind, &message.payload).unwrap_or(message.payload);
         if is_multitrack(kind, &payload) {
             self.close_with(RejectCode::Rejected, &Refusal::Multitrack.to_string());
             return Err(Refusal::Multitrack.into());

@@ -50,3 +50,14 @@ fn raw_aac_needs_a_header() {
     );
     assert_eq!(rig.push(Audio, 0, raw), Ok(vec![sound(0, &[0x21, 0x10])]));
 }
+
+#[test]
+fn a_rate_that_is_spelled_out_gets_its_number() {
+    let mut rig = Rig::default();
+    let spelled = Bytes::from_static(&[0xaf, 0, 0x17, 0x80, 0x5d, 0xc0, 0x10]);
+    let numbered = Normal::Header(Audio, Bytes::from_static(&[0xaf, 0, 0x11, 0x90]));
+    assert_eq!(rig.push(Audio, 0, spelled.clone()), Ok(vec![numbered]));
+    assert_eq!(rig.push(Audio, 5, spelled), Ok(vec![]), "repeated");
+    let frame = Bytes::from_static(&[0xaf, 1, 0x21, 0x10]);
+    assert_eq!(rig.push(Audio, 5, frame), Ok(vec![sound(5, &[0x21, 0x10])]));
+}
