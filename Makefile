@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -48,6 +48,10 @@ e2e: ## Tests of the running platform: real encoders, both regions, failures
 	@scripts/setup.sh test
 	cargo test --locked --workspace --no-run
 	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --test e2e
+
+sources: ## Send odd sources through the product and print what viewers get of each; writes docs/sources.md
+	@scripts/setup.sh test
+	@scripts/sources.sh
 
 browser: ## Tests of the player page in Chromium
 	cd web && npm test --silent

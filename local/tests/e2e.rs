@@ -7,6 +7,7 @@ mod e2e {
     mod browser;
     mod cli;
     mod conformance;
+    mod corpus;
     mod counted;
     mod ctl;
     mod drains;
@@ -19,6 +20,7 @@ mod e2e {
     mod ingest;
     mod low_latency;
     mod media;
+    mod odd;
     mod outages;
     mod parts;
     mod playback;
