@@ -60,6 +60,15 @@ impl Reach {
     }
 }
 
+/// A source that its transcoder cannot use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Why; the encoder is shown this.
+    pub reason: String,
+    /// Whether the same encoder with the same settings may do better on its next connection.
+    pub retry: bool,
+}
+
 /// How a transcoder fares; rides on its heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -77,9 +86,15 @@ pub struct Health {
     /// The last breaks it committed, oldest first; the first segment counts as one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<Break>,
-    /// Wall-clock time up to which media is committed.
+    /// Why it has given up that session's source, if it has; the encoder may still be sending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<GivenUp>,
+    /// Wall-clock time up to which media is committed: how late the broadcast is, whoever is slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_until: Option<Timestamp>,
+    /// When media was last committed: whether the broadcast flows, however late it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
     /// Frames and packets that could not be decoded.
     #[serde(default)]
     pub decode_errors: u64,
@@ -104,9 +119,11 @@ impl Health {
             activity: Activity::Waiting,
             session: None,
             source_lost_since: None,
+            given_up: None,
             segment: None,
             breaks: Vec::new(),
             media_until: None,
+            committed_at: None,
             decode_errors: 0,
             mirror_lag: 0,
             fast_preset: false,
@@ -126,6 +143,11 @@ impl Health {
         }
         self.breaks.push(Break { segment, discontinuities });
         true
+    }
+
+    /// When media last flowed. A task of an older version tells only how far its media reaches.
+    pub fn flowed_at(&self) -> Option<Timestamp> {
+        self.committed_at.or(self.media_until)
     }
 
     /// How far it has come, if it has committed anything.

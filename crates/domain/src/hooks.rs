@@ -141,6 +141,7 @@ pub struct UnpublishRequest {
 /// A sign of life.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to write or read it")]
 pub enum Heartbeat {
     /// From a gateway, for all its sessions at once.
     Gateway(GatewayBeat),
@@ -173,6 +174,9 @@ pub enum SessionOrder {
     Stop {
         /// A sentence for the person at the encoder.
         reason: String,
+        /// Whether the encoder should connect again: what is wrong may be better then.
+        #[serde(default)]
+        retry: bool,
     },
 }
 

@@ -22,7 +22,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             None => Ok(order),
             Some(lapse) => {
                 self.close(session, &lapse).await?;
-                Ok(SessionOrder::Stop { reason: lapse.reason().into() })
+                Ok(SessionOrder::Stop { reason: lapse.reason().into(), retry: false })
             }
         }
     }

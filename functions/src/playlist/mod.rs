@@ -152,9 +152,9 @@ impl<T: ReadLive, P> PlaylistFunction<T, P> {
 
 fn has_lost_sight(situation: &Situation, context: &Context) -> bool {
     let now = context.now();
-    let is_live = matches!(situation.state(now), Some(State::Live | State::Starting));
     let nobody_said = situation.end().is_none() && situation.is_presumed_lost(now);
-    (is_live || nobody_said) && situation.beat().is_some_and(|beat| now.since(beat.at) > FRESH)
+    (situation.is_published(now) || nobody_said)
+        && situation.beat().is_some_and(|beat| now.since(beat.at) > FRESH)
 }
 
 /// Which of the edge's tries a request is.

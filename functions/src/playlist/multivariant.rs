@@ -42,7 +42,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         };
         let count = MEASURED.min(window_segments(&situation));
         let mut entries = self.table.newest(broadcast, count).await?;
-        if entries.is_empty() && first_try && matches!(state, Some(State::Starting | State::Live)) {
+        if entries.is_empty() && first_try && situation.is_published(self.context.now()) {
             let first = |entries: &[Entry]| match entries {
                 [] => Verdict::Ahead(1),
                 _ => Verdict::There,

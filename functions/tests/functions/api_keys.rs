@@ -52,7 +52,7 @@ async fn a_key_opens_its_stream_until_it_expires() {
     };
     assert_eq!(world.order(&session).await, SessionOrder::Continue);
     later(40);
-    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
     assert!(reason.contains("expired"), "{reason}");
     let answer = publish_answer(&world.hook(&with_key(&world, 2, &made["value"])).await);
     assert!(matches!(answer, PublishAnswer::Deny { kind: DenyKind::ExpiredKey, .. }));
@@ -65,7 +65,7 @@ async fn a_revoked_key_ends_its_session_and_is_gone() {
     let session = world.allowed(1).await;
     let gone = world.ask(&Event::sample("api-revoke-key")).await;
     assert_eq!((gone.expect(204), gone.body.len()), (Value::Null, 0));
-    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
     assert_eq!(reason, "the stream key was revoked");
     assert_eq!(world.state().await, Some(State::Reconnecting), "another key may go on with the broadcast");
     let left = world.ask(&Event::sample("api-list-keys")).await.expect(200);

@@ -194,7 +194,7 @@ async fn a_deleted_stream_is_gone_everywhere() {
     }
     assert_eq!(world.ask(&list("")).await.expect(200)["streams"], json!([]));
     world.view(&Event::sample("playlist-multivariant")).await.problem(404, "not-live");
-    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
     assert_eq!(reason, "the stream was deleted");
 }
 

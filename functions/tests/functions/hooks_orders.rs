@@ -12,7 +12,7 @@ use crate::support::{Event, REVISION, World, flowing, later, now, read_out, sign
 
 fn stopped(order: SessionOrder) -> String {
     match order {
-        SessionOrder::Stop { reason } => reason,
+        SessionOrder::Stop { reason, .. } => reason,
         SessionOrder::Continue => panic!("it goes on"),
     }
 }

@@ -89,7 +89,7 @@ async fn the_newest_publisher_takes_over_and_keeps_the_transcoder() {
     let second = world.allowed(2).await;
     assert_eq!((&second.broadcast, second.order), (&first.broadcast, 2));
     assert_eq!(world.cluster.started().len(), 1, "the running transcoder goes on");
-    let SessionOrder::Stop { reason } = world.order(&first).await else { panic!("it goes on") };
+    let SessionOrder::Stop { reason, .. } = world.order(&first).await else { panic!("it goes on") };
     assert!(reason.contains("taken over"), "{reason}");
     assert_eq!(world.order(&second).await, SessionOrder::Continue);
     let TranscoderOrder::Transcode { source, .. } = world.beat_live(&second).await else {
@@ -189,7 +189,7 @@ async fn a_start_that_stays_throttled_fails_the_broadcast_with_the_reason() {
         sweeps += 1;
     }
     assert_eq!((world.state().await, sweeps), (Some(State::Failed), 4));
-    let SessionOrder::Stop { reason } = world.order(&session).await else { panic!("it goes on") };
+    let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
     assert!(reason.ends_with("ThrottlingException: Rate exceeded"), "{reason}");
 }
 

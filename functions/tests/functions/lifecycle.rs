@@ -216,7 +216,7 @@ async fn a_task_that_leaves_by_order_is_replaced_without_counting_as_a_failure()
         world.beat(&session, &lease, &format!("boot {turn}"), leaving).await;
         assert_eq!(world.sweep().await.acted, 1, "SIGTERM of task {turn}");
     }
-    assert_eq!(world.state().await, Some(State::Starting));
+    assert_eq!(world.state().await, Some(State::Reconnecting));
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn media_in_between_makes_the_count_start_again() {
         }
         world.lifecycle_event(stopped(&world.lease().await)).await;
     }
-    assert_eq!(world.state().await, Some(State::Starting));
+    assert_eq!(world.state().await, Some(State::Reconnecting));
 }
 
 #[tokio::test]

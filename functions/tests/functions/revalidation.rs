@@ -15,7 +15,7 @@ use crate::support::{Answer, Event, Shim, World, later, now};
 
 fn stopped(order: SessionOrder) -> String {
     match order {
-        SessionOrder::Stop { reason } => reason,
+        SessionOrder::Stop { reason, .. } => reason,
         SessionOrder::Continue => panic!("it goes on"),
     }
 }

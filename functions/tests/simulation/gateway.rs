@@ -82,7 +82,7 @@ async fn beat(side: Side) {
     let beat = Heartbeat::Gateway(GatewayBeat { gateway: name(side), sessions, revision: None });
     let Some(orders) = calls::ask::<GatewayOrders>(side, "/hooks/heartbeat", &beat).await else { return };
     for (id, order) in orders.sessions {
-        if let SessionOrder::Stop { reason } = order {
+        if let SessionOrder::Stop { reason, .. } = order {
             close(side, &id, &reason, true);
         }
     }

@@ -74,8 +74,9 @@ async fn beat<H: Hooks>(
                 superseded.send_if_modified(|before| std::mem::replace(before, now) != now);
             }
             for session in sessions {
-                if let Some(SessionOrder::Stop { reason }) = orders.sessions.get(session.id()) {
-                    session.wish(Wish::Stop(StopReason::Ordered(reason.clone())));
+                if let Some(SessionOrder::Stop { reason, retry }) = orders.sessions.get(session.id()) {
+                    let (reason, retry) = (reason.clone(), *retry);
+                    session.wish(Wish::Stop(StopReason::Ordered { reason, retry }));
                 }
             }
             true

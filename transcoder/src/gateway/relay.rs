@@ -48,9 +48,10 @@ impl End {
             // Protocol errors that a person can do something about have been told already.
             Self::Unpublished | Self::Wire(_) => return None,
             Self::Silent(_) | Self::Stopped(StopReason::Leaving) => RejectCode::Closed,
-            Self::TooFast(_) => RejectCode::Rejected,
-            Self::Intake(_) => RejectCode::Rejected,
-            Self::Stopped(StopReason::Ordered(_)) => RejectCode::Denied,
+            Self::TooFast(_) | Self::Intake(_) => RejectCode::Rejected,
+            // `Denied` makes OBS give up, the others make it try again.
+            Self::Stopped(StopReason::Ordered { retry: true, .. }) => RejectCode::Rejected,
+            Self::Stopped(StopReason::Ordered { retry: false, .. }) => RejectCode::Denied,
         };
         Some((code, self.to_string()))
     }

@@ -32,7 +32,12 @@ pub enum Wish {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
     /// The control plane says so.
-    Ordered(String),
+    Ordered {
+        /// A sentence for the person at the encoder.
+        reason: String,
+        /// Whether it should connect again.
+        retry: bool,
+    },
     /// The gateway is shut down.
     Leaving,
 }
@@ -40,7 +45,7 @@ pub enum StopReason {
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ordered(reason) => f.write_str(reason),
+            Self::Ordered { reason, .. } => f.write_str(reason),
             Self::Leaving => f.write_str("gateway is leaving"),
         }
     }

@@ -93,6 +93,13 @@ impl MediaError {
         }
     }
 
+    /// Whether the same encoder fails again until somebody changes its settings. Everything else may be better with the
+    /// next connection, which begins with a key frame.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::UnsupportedCodec { .. } | Self::PictureSize { .. })
+    }
+
     pub(super) fn av(doing: &'static str) -> impl Fn(ffmpeg_next::Error) -> Self {
         move |source| Self::Av { doing, source }
     }

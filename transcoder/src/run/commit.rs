@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::source::SourceClient;
+use super::source::{Hunger, SourceClient};
 use super::upload::{Object, Uploader};
 use super::vitals::{Vitals, wall_clock};
 use crate::media::Effort;
@@ -50,6 +50,8 @@ pub(super) struct Committer<T, M> {
     pub(super) vitals: Vitals,
     /// Parts of the open segment that could not be stored.
     pub(super) lost_parts: BTreeSet<(SegmentNumber, usize)>,
+    /// Whether the source is read as fast as it comes.
+    pub(super) hunger: Option<Hunger>,
     /// Whom to tell that its media is safe; with the newest token, for a run may outlive many.
     pub(super) source: watch::Receiver<Source>,
 }
@@ -118,6 +120,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
             let (number, until) = (entry.number, entry.until());
             let is_news = self.vitals.update(|health| {
                 let is_first = health.media_until.replace(until).is_none();
+                health.committed_at = Some(entry.committed_at);
                 health.renditions_dropped = effort.dropped;
                 health.fast_preset = effort.fast;
                 // Whoever counts on when this task is gone must know of its breaks.
@@ -125,6 +128,9 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
             });
             if is_news {
                 self.vitals.announce();
+            }
+            if self.hunger.as_ref().is_some_and(Hunger::was_at_the_end) {
+                self.vitals.source_is_late(entry.committed_at.since(until));
             }
             let age_ms = entry.committed_at.since(until).as_millis();
             tracing::info!(

@@ -169,22 +169,36 @@ pub(super) struct BodyReader {
 
 /// Since when the engine has waited for bytes in vain. What has not been read yet is no silence of the gateway.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hunger(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Hunger(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    since: Option<Instant>,
+    /// It did, since somebody last asked.
+    has_waited: bool,
+}
 
 impl Hunger {
     pub(super) fn since(&self) -> Option<Instant> {
-        *self.lock()
+        self.lock().since
+    }
+
+    /// Whether everything that the gateway had was read, at some time since this was last asked.
+    pub(super) fn was_at_the_end(&self) -> bool {
+        std::mem::take(&mut self.lock().has_waited)
     }
 
     fn waits(&self) {
-        self.lock().get_or_insert_with(Instant::now);
+        let mut waiting = self.lock();
+        waiting.since.get_or_insert_with(Instant::now);
+        waiting.has_waited = true;
     }
 
     fn is_fed(&self) {
-        *self.lock() = None;
+        self.lock().since = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use headwater_domain::beat::GivenUp;
 use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::{Passthrough, TranscodeSettings};
@@ -124,6 +125,7 @@ where
             uploader: self.uploader.mirroring(settings.mirror && self.task.ports.has_mirror),
             vitals: self.vitals.clone(),
             lost_parts: BTreeSet::new(),
+            hunger: hunger.clone(),
             source: newest,
         };
         let mut committing = tokio::spawn(committer.run(pending, abort.clone()));
@@ -300,7 +302,9 @@ where
         if error.kind() == ErrorKind::Source || self.failures >= MAX_FAILURES {
             // Asking for the same bytes again would bring the same; a new session may be better.
             self.reading.finish(session);
-            self.vitals.source_lost(session, Some(error.to_string()));
+            let retry = !error.is_lasting();
+            let advice = if retry { "connect again" } else { "change the encoder's settings" };
+            self.vitals.give_up(session, GivenUp { reason: format!("{error}; {advice}"), retry });
             return Worked::Done;
         }
         Worked::Later

@@ -1,9 +1,10 @@
 //! How the task fares, as its heartbeats tell it. Written by task and committer, read by the heartbeat loop.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use headwater_domain::beat::{Activity, Health};
+use headwater_domain::beat::{Activity, GivenUp, Health};
 use headwater_domain::metrics::Metric;
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::Notify;
@@ -14,6 +15,8 @@ pub(super) struct Vitals {
     health: Arc<Mutex<Health>>,
     /// What the gateway says that it cannot use of the session, as long as it says so.
     source_problem: Arc<Mutex<Option<String>>>,
+    /// How late media was committed, ms, when there was nothing else left to read: that is the source's own lateness.
+    source_late: Arc<AtomicU64>,
     bell: Arc<Notify>,
 }
 
@@ -22,6 +25,7 @@ impl Vitals {
         Self {
             health: Arc::new(Mutex::new(Health::starting())),
             source_problem: Arc::default(),
+            source_late: Arc::default(),
             bell: Arc::new(Notify::new()),
         }
     }
@@ -65,27 +69,39 @@ impl Vitals {
     pub(super) fn source_lost(&self, session: &SessionId, problem: Option<String>) {
         let mut health = self.lock();
         let before = health.clone();
-        if health.session.as_ref() != Some(session) {
-            health.source_lost_since = None;
-        }
-        health.session = Some(session.clone());
-        health.source_lost_since.get_or_insert_with(wall_clock);
-        health.activity = Activity::Waiting;
+        lose(&mut health, session);
         health.problem = problem.or(health.problem.take());
         if *health != before {
             self.bell.notify_one();
         }
     }
 
+    /// The session's source is of no use, though it may still come: its encoder is to be told at once.
+    pub(super) fn give_up(&self, session: &SessionId, why: GivenUp) {
+        let mut health = self.lock();
+        lose(&mut health, session);
+        health.problem = Some(why.reason.clone());
+        health.given_up = Some(why);
+        self.bell.notify_one();
+    }
+
     /// The session's source answers. What was wrong while there was none is over.
     pub(super) fn source_found(&self, session: &SessionId) {
         self.update(|health| {
+            if health.session.as_ref() != Some(session) {
+                self.source_is_late(Duration::ZERO);
+            }
             health.session = Some(session.clone());
             if health.source_lost_since.take().is_some() {
-                health.problem = None;
+                (health.problem, health.given_up) = (None, None);
             }
             health.activity = Activity::Transcoding;
         });
+    }
+
+    /// All that the source has brought is committed, and is so late: nobody but the encoder can be faster.
+    pub(super) fn source_is_late(&self, late: Duration) {
+        self.source_late.store(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Finds the figures of the moment; errors are counted since the last time.
@@ -98,7 +114,8 @@ impl Vitals {
                 vec![Metric::count("MirrorLag", health.mirror_lag), Metric::count("DecodeErrors", errors)];
             // Without a source nothing is due.
             if let (Activity::Transcoding, Some(until)) = (health.activity, health.media_until) {
-                figures.push(Metric::seconds("Backlog", wall_clock().since(until)));
+                let own = Duration::from_millis(vitals.source_late.load(Ordering::Relaxed));
+                figures.push(Metric::seconds("Backlog", wall_clock().since(until).saturating_sub(own)));
             }
             figures
         }
@@ -112,6 +129,15 @@ impl Vitals {
         // A poisoned lock holds a whole value: every update is a plain assignment.
         self.health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+fn lose(health: &mut Health, session: &SessionId) {
+    if health.session.as_ref() != Some(session) {
+        (health.source_lost_since, health.given_up) = (None, None);
+    }
+    health.session = Some(session.clone());
+    health.source_lost_since.get_or_insert_with(wall_clock);
+    health.activity = Activity::Waiting;
 }
 
 /// What time it is.
@@ -146,8 +172,15 @@ mod tests {
         assert_eq!(figures(), expected(1));
         // A clock ahead of ours is no backlog.
         vitals.source_found(&SessionId::from_random(1));
-        vitals.update(|health| health.media_until = Some(wall_clock() + std::time::Duration::from_secs(60)));
-        let backlog = Metric::seconds("Backlog", std::time::Duration::ZERO);
+        vitals.update(|health| health.media_until = Some(wall_clock() + Duration::from_secs(60)));
+        let backlog = Metric::seconds("Backlog", Duration::ZERO);
+        assert_eq!(figures(), [expected(0), vec![backlog.clone()]].concat());
+        // What an encoder at 0.9× is behind after twenty minutes is no backlog of its transcoder.
+        vitals.update(|health| health.media_until = Some(wall_clock() + Duration::ZERO));
+        let until = vitals.read().media_until.unwrap();
+        vitals.update(|health| health.media_until = Some(Timestamp(until.0 - 120_000)));
+        assert_ne!(figures(), [expected(0), vec![backlog.clone()]].concat());
+        vitals.source_is_late(Duration::from_secs(3_600));
         assert_eq!(figures(), [expected(0), vec![backlog]].concat());
     }
 }

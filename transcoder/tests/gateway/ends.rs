@@ -28,6 +28,20 @@ async fn a_stop_order_ends_the_old_publisher_and_not_the_new_one() {
     rig.leave().await;
 }
 
+/// `Denied` makes OBS give up; the other code makes it try again.
+#[tokio::test]
+async fn an_encoder_that_may_do_better_is_told_to_try_again() {
+    let rig = rig().await;
+    let publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+    let reason = "the source cannot be decoded: 0 packets failed; connect again";
+    rig.hooks.stop_for_now(&rig.hooks.session(0).await, reason);
+    let heard = publisher.closed().await;
+    assert!(heard.contains("NetStream.Publish.Rejected") && heard.contains(reason), "{heard}");
+    assert!(!heard.contains("NetStream.Publish.Denied"), "{heard}");
+    assert_eq!(rig.hooks.unpublish(0).await.reason, reason);
+    rig.leave().await;
+}
+
 #[tokio::test]
 async fn ffmpeg_shows_why_it_was_stopped() {
     let rig = rig().await;

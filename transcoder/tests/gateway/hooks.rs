@@ -35,7 +35,7 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct FakeHooks {
     policy: Mutex<Policy>,
-    stops: Mutex<BTreeMap<SessionId, String>>,
+    stops: Mutex<BTreeMap<SessionId, (String, bool)>>,
     outage: Mutex<bool>,
     superseded: Mutex<Option<bool>>,
     released: watch::Sender<bool>,
@@ -64,7 +64,12 @@ impl FakeHooks {
     }
 
     pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
-        self.stops.lock().unwrap().insert(session.clone(), reason.to_owned());
+        self.stops.lock().unwrap().insert(session.clone(), (reason.to_owned(), false));
+    }
+
+    /// The same, of one that may do better on its next connection.
+    pub(crate) fn stop_for_now(&self, session: &SessionId, reason: &str) {
+        self.stops.lock().unwrap().insert(session.clone(), (reason.to_owned(), true));
     }
 
     /// Lets what is held be answered.
@@ -142,7 +147,7 @@ impl Hooks for FakeHooks {
         }
         let stops = self.stops.lock().unwrap();
         let order = |id: &SessionId| match stops.get(id) {
-            Some(reason) => SessionOrder::Stop { reason: reason.clone() },
+            Some((reason, retry)) => SessionOrder::Stop { reason: reason.clone(), retry: *retry },
             None => SessionOrder::Continue,
         };
         let sessions =

@@ -22,13 +22,16 @@ async fn garbage_is_told_and_not_asked_for_again_and_again() {
     let beat = rig.hooks.until(|beat| beat.health.problem.is_some()).await;
     assert_eq!(beat.health.activity, Activity::Waiting);
     assert!(beat.health.problem.unwrap().contains("no media"));
+    let given_up = beat.health.given_up.expect("its encoder is to be told");
+    assert!(given_up.reason.contains("no media") && given_up.retry, "{given_up:?}");
     rig.hooks.more(8).await;
     assert!(rig.source.reads().len() <= 3, "{:?}", rig.source.reads());
 
     rig.hooks.say(Say::Transcode(session(2)));
     rig.read_out(running, &session(2)).await.unwrap();
     rig.shows(&rig.line().await, &[FRAMES]);
-    assert_eq!(rig.hooks.beats().last().unwrap().health.problem, None, "it is over");
+    let last = rig.hooks.beats().last().unwrap().health.clone();
+    assert_eq!((last.problem, last.given_up), (None, None), "it is over");
 }
 
 #[tokio::test]
@@ -43,7 +46,9 @@ async fn a_codec_without_decoder_is_told() {
     rig.source.put(&session(2), vec![Run::of(source())], true);
     let running = rig.start(1);
     let beat = rig.hooks.until(|beat| beat.health.problem.is_some()).await;
-    assert!(beat.health.problem.unwrap().contains("no decoder for video"));
+    let given_up = beat.health.given_up.expect("its encoder is to be told");
+    assert!(given_up.reason.contains("no decoder for video") && !given_up.retry, "{given_up:?}");
+    assert_eq!(beat.health.problem, Some(given_up.reason));
     rig.hooks.say(Say::Transcode(session(2)));
     rig.read_out(running, &session(2)).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::seat::{End, Kick, LeaseSeat, Seat, SessionSeat, StopOrder};
-use crate::beat::{Activity, Beat, DEAD_AFTER, Reach};
+use crate::beat::{Activity, Beat, DEAD_AFTER, GivenUp, Reach};
 use crate::ids::{BroadcastId, Lease, Region, SessionId};
 use crate::time::Timestamp;
 
@@ -14,18 +14,20 @@ pub const START_PATIENCE: Duration = Duration::from_secs(120);
 /// Without any sign of life a connected session is believed for so long beyond its window; the peer waits as long
 /// before it declares a broadcast of the other region over.
 pub const PEER_PATIENCE: Duration = Duration::from_secs(60);
-/// A broadcast is `live` if its committed media is at most so old: two segments of 2 s, one being encoded, uploads.
-pub const LIVE_WITHIN: Duration = Duration::from_secs(10);
+/// A broadcast is `live` if media was committed at most so long before the newest heartbeat: the silence that a gateway
+/// bears from an encoder (10 s), two segments of 2 s, uploads. How old the media itself is says how late the broadcast is,
+/// not whether it flows: an encoder at 0.9× falls behind for ever.
+pub const LIVE_WITHIN: Duration = Duration::from_secs(15);
 
 /// The state of a broadcast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// A publisher is there; media is not yet flowing (or catching up).
+    /// A publisher is there; there is no media yet.
     Starting,
     /// Media is flowing.
     Live,
-    /// The publisher is lost and may come back.
+    /// Media has flowed and does not now: the publisher is lost and may come back, or its transcoder is being replaced.
     Reconnecting,
     /// Over.
     Ended,
@@ -175,6 +177,24 @@ impl Situation {
         last_sign.filter(|at| now.since(*at) > self.window() + PEER_PATIENCE)
     }
 
+    /// Why the current lease's task cannot use the source of `session`, if it cannot.
+    pub fn given_up(&self, session: &SessionId) -> Option<&GivenUp> {
+        let health = &self.beat()?.health;
+        health.given_up.as_ref().filter(|_| health.session.as_ref() == Some(session))
+    }
+
+    /// Whether somebody publishes, as far as anybody knows.
+    pub fn is_published(&self, now: Timestamp) -> bool {
+        self.session().is_some() && self.ended_at(now).is_none() && self.lost_since(now).is_none()
+    }
+
+    /// Whether media of the current broadcast was ever committed.
+    fn has_flowed(&self) -> bool {
+        let Some(broadcast) = self.broadcast() else { return false };
+        let told = |beat: &Beat| beat.broadcast == *broadcast && beat.health.flowed_at().is_some();
+        self.beats.iter().any(told) || self.reaches(broadcast).next().is_some()
+    }
+
     /// Whether the current session's gateway may have media that no task has read: none has told that it came to the end.
     pub fn is_unread(&self) -> bool {
         let Some(session) = self.session() else { return false };
@@ -234,8 +254,12 @@ impl Situation {
         }
         let flowing = self.beat().is_some_and(|beat| {
             now.since(beat.at) <= DEAD_AFTER
-                && beat.health.media_until.is_some_and(|until| beat.at.since(until) <= LIVE_WITHIN)
+                && beat.health.flowed_at().is_some_and(|at| beat.at.since(at) <= LIVE_WITHIN)
         });
-        Some(if flowing && self.lease_lives(now) { State::Live } else { State::Starting })
+        Some(match flowing && self.lease_lives(now) {
+            true => State::Live,
+            false if self.has_flowed() => State::Reconnecting,
+            false => State::Starting,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! The life of a broadcast, told as stories.
 
+mod flowing;
 mod healing;
 
 use super::decide::{self, BeatOutcome, Dice, MAX_FAILURES, Next, Occasion, Publish, Publisher};
@@ -255,7 +256,7 @@ fn a_silent_task_is_no_longer_live_and_the_sweep_replaces_it() {
     world.publish(1);
     world.later(20).beat();
     world.later(16);
-    assert_eq!(world.state(), Some(State::Starting), "nothing is live without a heartbeat");
+    assert_eq!(world.state(), Some(State::Reconnecting), "nothing is live without a heartbeat");
     assert!(world.sweep().unwrap().start.is_some());
     assert_eq!(world.lease_number(), 2);
     assert_eq!(world.sweep(), None, "the new task gets its time to start");
@@ -334,7 +335,7 @@ fn a_region_that_falls_silent_does_not_stay_live_for_ever() {
     world.publish(1);
     world.later(5).beat();
     world.later(60 + 60);
-    assert_eq!(world.state(), Some(State::Starting), "not live; its encoder may still be there");
+    assert_eq!(world.state(), Some(State::Reconnecting), "not live; its encoder may still be there");
     assert_eq!(
         world.tend_at(&region_b(), &Occasion::Sweep),
         None,
@@ -379,7 +380,7 @@ fn a_revoked_key_or_a_deleted_stream_ends_the_session() {
         order: 1,
     };
     let order = decide::session_order(&world.situation, &session);
-    assert_eq!(order, SessionOrder::Stop { reason: "the stream key was revoked".into() });
+    assert_eq!(order, SessionOrder::Stop { reason: "the stream key was revoked".into(), retry: false });
     assert_eq!(world.state(), Some(State::Reconnecting), "another key may go on with the broadcast");
 }
 

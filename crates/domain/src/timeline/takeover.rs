@@ -67,6 +67,28 @@ impl ResumePoint {
 /// short.
 const MARGIN: u64 = 2;
 
+/// Media that is so late when it is committed is no later than usual: segments, encoding, uploads.
+const USUAL_LATENESS: Duration = Duration::from_secs(10);
+/// Segments in a row that show how late a source is by itself.
+const LATE_SEGMENTS: usize = 10;
+/// If they have become so much less late, their task was catching up, and may have made more than time tells since.
+const CATCHING_UP: Duration = Duration::from_secs(3);
+
+/// How late the source itself is, beyond what is usual. An encoder at 0.9× is later with every second, for ever: media up to
+/// now cannot have been written, and a hole for it would be minutes of gaps.
+fn source_lateness(line: &[Entry]) -> Duration {
+    let newest = &line[line.len().saturating_sub(LATE_SEGMENTS)..];
+    let late = |entry: &Entry| entry.committed_at.since(entry.until());
+    let (least, most) = (newest.iter().map(late).min(), newest.iter().map(late).max());
+    let (Some(last), Some(least), Some(most)) = (newest.last().map(late), least, most) else {
+        return Duration::ZERO;
+    };
+    if newest.len() < LATE_SEGMENTS || most.saturating_sub(last) > CATCHING_UP {
+        return Duration::ZERO;
+    }
+    least.saturating_sub(USUAL_LATENESS)
+}
+
 /// A lease that takes over, and what is known where it asks.
 #[derive(Debug, Clone)]
 pub struct Takeover<'a> {
@@ -88,11 +110,12 @@ impl Takeover<'_> {
     /// Where it goes on; `None` if nothing is there to go on from.
     pub fn resume(self, now: Timestamp) -> Option<ResumePoint> {
         let line = resolve(self.written.clone());
+        let late = source_lateness(&line);
         let mut point = match line.split_last() {
-            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), 1, now),
+            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), 1, late, now),
             None => return None,
             Some((last, _)) if self.may_be_unseen(Some(last)) => {
-                self.behind(&ResumePoint::after(last), last.lease.number.0, now)
+                self.behind(&ResumePoint::after(last), last.lease.number.0, late, now)
             }
             Some((last, before)) => self.exactly_behind(last, before)?,
         };
@@ -124,10 +147,10 @@ impl Takeover<'_> {
         !goes_on || self.known.iter().any(hidden)
     }
 
-    /// Behind all that can have been made of the media since `point` of lease number `lease`, each segment behind a break, so that the count of
+    /// Behind all that can have been made of the media since `point` of lease number `lease`, of a source that is `late`, each segment behind a break, so that the count of
     /// breaks does not go back either where those segments are seen.
-    fn behind(&self, point: &ResumePoint, lease: u32, now: Timestamp) -> ResumePoint {
-        let unseen = now.since(point.until).as_millis().div_ceil(self.shortest.as_millis().max(1));
+    fn behind(&self, point: &ResumePoint, lease: u32, late: Duration, now: Timestamp) -> ResumePoint {
+        let unseen = now.since(point.until + late).as_millis().div_ceil(self.shortest.as_millis().max(1));
         // A lease between has left as much out, and has then made what its gateway had kept until it was up.
         let leases = u64::from(self.lease.number.0.saturating_sub(lease)).max(1);
         let hole = (u64::try_from(unseen).unwrap_or(u64::MAX >> 40) + MARGIN).saturating_mul(leases);

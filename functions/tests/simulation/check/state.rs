@@ -1,4 +1,4 @@
-//! No broadcast is live without a writer.
+//! No broadcast is live without a writer, and none that was live is starting again.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,10 +19,13 @@ const LOOK_AT_PLAYLISTS_EVERY: u64 = 10_000;
 
 thread_local! {
     static LAST_WRITER: RefCell<BTreeMap<BroadcastId, u64>> = RefCell::default();
+    /// The broadcast that each region has seen live last.
+    static SEEN_LIVE: RefCell<[Option<BroadcastId>; 2]> = RefCell::default();
 }
 
 pub fn reset() {
     LAST_WRITER.take();
+    SEEN_LIVE.take();
 }
 
 /// Looks at the state twice a second, for as long as the world stands.
@@ -53,8 +56,18 @@ fn look() {
         world.tasks.values().filter(|task| task.works()).map(|task| task.broadcast.clone()).collect()
     });
     LAST_WRITER.with_borrow_mut(|last| last.extend(working.into_iter().map(|broadcast| (broadcast, now))));
-    for side in SIDES {
-        let Some((broadcast, State::Live)) = of(side) else { continue };
+    for (side, seen) in SIDES.into_iter().zip(0..) {
+        let broadcast = match of(side) {
+            Some((broadcast, State::Live)) => broadcast,
+            Some((broadcast, State::Starting)) => {
+                if SEEN_LIVE.with_borrow(|live| live[seen].as_ref() == Some(&broadcast)) {
+                    violated(|| format!("{side:?} says that {broadcast} is starting, which was live"));
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        SEEN_LIVE.with_borrow_mut(|live| live[seen] = Some(broadcast.clone()));
         let last = LAST_WRITER.with_borrow(|last| last.get(&broadcast).copied().unwrap_or_default());
         if now - last > LIVE_WITHOUT_WRITER {
             violated(|| {

@@ -286,6 +286,7 @@ impl Worker {
         let mut state = self.task.state.borrow_mut();
         state.rung |= state.health.media_until.is_none();
         state.health.media_until = Some(until);
+        state.health.committed_at = Some(entry.committed_at);
         if !entry.open {
             state.rung |= state.health.committed(number, entry.discontinuities);
             if !dice::chance(5) {

@@ -20,6 +20,11 @@ use super::situation::Situation;
 use crate::ids::{BroadcastId, Lease, LeaseNumber, Nonce, Region, SessionId, StreamId};
 use crate::time::Timestamp;
 
+/// Why a broadcast has ended whose task has found its session's end, while its gateway has said nothing of it.
+const LOST: &str = "the encoder's connection has ended";
+/// And one of which nothing was heard.
+const SILENT: &str = "neither gateway nor transcoder gave a sign of life any more";
+
 /// A task to be started. `client_token` makes repeated calls one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartTask {
@@ -70,9 +75,20 @@ impl Situation {
         self.session().is_some_and(|session| self.gone_note(&session.id).is_some())
     }
 
-    fn lost_reason(&self) -> Option<&str> {
-        let session = self.session()?;
-        self.gone_note(&session.id).map(|gone| gone.reason.as_str())
+    /// Why the publisher is lost: what the gateway said, else what the task has found, else what silence tells.
+    fn lost_reason(&self, now: Timestamp) -> &str {
+        let Some(session) = self.session() else { return LOST };
+        let said = self.gone_note(&session.id).map(|gone| &gone.reason);
+        let given_up = || self.given_up(&session.id).map(|given_up| &given_up.reason);
+        let found = || {
+            let health = self.beat().map(|beat| &beat.health);
+            let of_it = health.filter(|health| health.session.as_ref() == Some(&session.id));
+            of_it
+                .filter(|health| health.source_lost_since.is_some())
+                .and_then(|health| health.problem.as_ref())
+        };
+        let silence = if self.is_presumed_lost(now) { SILENT } else { LOST };
+        said.or_else(given_up).or_else(found).map_or(silence, String::as_str)
     }
 
     fn gone_note(&self, session: &SessionId) -> Option<&Gone> {

@@ -66,9 +66,7 @@ pub fn publish(
         };
     }
     let state = situation.state(now);
-    if stream.settings.publish_policy == PublishPolicy::Reject
-        && matches!(state, Some(State::Live | State::Starting))
-    {
+    if stream.settings.publish_policy == PublishPolicy::Reject && situation.is_published(now) {
         return Publish::Deny(PublishAnswer::Deny {
             kind: DenyKind::AlreadyPublishing,
             reason: "this stream is already being published and does not allow takeover".into(),

@@ -19,6 +19,8 @@ pub fn unpublish(
     if known {
         return None;
     }
+    // However the connection ended: what ended the broadcast is that its media could not be used.
+    let reason = situation.given_up(session).map_or(reason, |given_up| &given_up.reason);
     let gone = Gone { session: current.id.clone(), at: now, reason: reason.into() };
     let mut seat = Seat { version: own.version + 1, gone: Some(gone), ..own.clone() };
     if situation.window().is_zero() {
@@ -78,7 +80,7 @@ pub fn stop(situation: &Situation, own: &Seat, reason: &str, now: Timestamp) -> 
 /// Whether a gateway's session may go on, as far as its stream's life says. Whether its key still opens the stream is for
 /// [`super::revalidate`] to say.
 pub fn session_order(situation: &Situation, session: &SessionRef) -> SessionOrder {
-    let stop = |reason: &str| SessionOrder::Stop { reason: reason.into() };
+    let stop = |reason: &str| SessionOrder::Stop { reason: reason.into(), retry: false };
     if let Some(kick) = situation.kick_of(&session.session) {
         return stop(&kick.reason);
     }
@@ -93,9 +95,13 @@ pub fn session_order(situation: &Situation, session: &SessionRef) -> SessionOrde
                 SessionOrder::Continue
             }
         }
-        Some(_) => match situation.end() {
-            Some(end) => stop(&end.reason),
-            None => SessionOrder::Continue,
+        Some(current) => match (situation.given_up(&current.id), situation.end()) {
+            (Some(given_up), _) => {
+                SessionOrder::Stop { reason: given_up.reason.clone(), retry: given_up.retry }
+            }
+            // Of our own failure the next connection may know nothing.
+            (None, Some(end)) => SessionOrder::Stop { reason: end.reason.clone(), retry: end.failed },
+            (None, None) => SessionOrder::Continue,
         },
     }
 }

@@ -67,7 +67,7 @@ pub fn tend(
                 Some(_) => {}
             }
         }
-        let reason = situation.lost_reason().unwrap_or("the publisher is lost").to_owned();
+        let reason = situation.lost_reason(now).to_owned();
         seat.end = Some(End { broadcast: session.broadcast.clone(), at, reason, failed: false });
         return Some(Next { seat, start: None });
     }

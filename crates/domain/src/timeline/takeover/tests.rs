@@ -145,3 +145,38 @@ fn what_regions_counted_apart_is_not_counted_down() {
     let point = resume(&lease(4, a.clone()), &a, vec![of_b, mine], &[], Duration::ZERO).unwrap();
     assert_eq!((point.next.0, point.discontinuities), (10, 15));
 }
+
+/// Entries of the other region's lease, committed so long after the end of their media.
+fn committed_late(late: impl Fn(u64) -> Duration) -> Vec<Entry> {
+    let commit = |number| {
+        let entry = written(number);
+        Entry { committed_at: entry.until() + late(number), ..entry }
+    };
+    (0..40).map(commit).collect()
+}
+
+#[test]
+fn behind_a_slow_encoder_the_hole_is_no_longer_than_behind_any() {
+    let b = samples::region_b();
+    // Four seconds after the last commit.
+    let next = |late: &dyn Fn(u64) -> Duration| {
+        let after = late(39) + 4 * SECOND;
+        resume(&lease(2, b.clone()), &b, committed_late(late), &[], after).unwrap().next.0
+    };
+    let usual = next(&|_| 10 * SECOND);
+    assert_eq!(usual, 40 + 14 + 2);
+    // 0.9×: later by 0.2 s with each segment, for twenty minutes.
+    let slow = next(&|number| 120 * SECOND + Duration::from_millis(200) * u32::try_from(number).unwrap());
+    assert!(slow <= usual + 3, "a hole up to {slow}, not up to {usual}");
+    // A task that catches up: what it makes in four seconds is anything up to now.
+    let catching_up = next(&|number| 128 * SECOND - 2 * SECOND * u32::try_from(number).unwrap());
+    assert_eq!(catching_up, 40 + 50 + 4 + 2);
+}
+
+#[test]
+fn of_a_few_segments_nothing_is_concluded() {
+    let b = samples::region_b();
+    let few = committed_late(|_| 100 * SECOND).split_off(31);
+    let next = resume(&lease(2, b.clone()), &b, few, &[], 104 * SECOND).unwrap().next.0;
+    assert_eq!(next, 40 + 104 + 2);
+}

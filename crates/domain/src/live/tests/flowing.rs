@@ -1,0 +1,145 @@
+//! When a broadcast counts as live, and what is said of one whose source is of no use.
+
+use super::*;
+use crate::beat::GivenUp;
+
+fn session(world: &World, session: u128) -> SessionRef {
+    let current = world.situation.session().unwrap();
+    let (broadcast, order) = (current.broadcast.clone(), current.order);
+    SessionRef { session: SessionId::from_random(session), stream: stream().id, broadcast, order }
+}
+
+fn order(world: &World, number: u128) -> SessionOrder {
+    decide::session_order(&world.situation, &session(world, number))
+}
+
+/// A heartbeat of a task that committed `ago` seconds before it what is `late` seconds old.
+fn commits(world: &mut World, ago: u64, late: u64) -> Option<State> {
+    let at = |seconds: u64| Some(Timestamp(world.now.0 - seconds * SECOND));
+    let (committed, until) = (at(ago), at(ago + late));
+    world.beat_with("boot", |health| (health.committed_at, health.media_until) = (committed, until));
+    world.state()
+}
+
+#[test]
+fn a_slow_encoder_is_live_however_late_its_media_has_become() {
+    let mut world = World::new();
+    world.publish(1);
+    for late in [3, 11, 100, 3_600, 86_400] {
+        world.later(late);
+        assert_eq!(commits(&mut world, 2, late), Some(State::Live), "{late} s late");
+    }
+}
+
+#[test]
+fn a_task_that_is_not_heard_to_commit_flows_by_its_media() {
+    let mut world = World::new();
+    world.publish(1);
+    let now = world.later(20).now;
+    world.beat_with("boot", |health| (health.committed_at, health.media_until) = (None, Some(now)));
+    assert_eq!(world.state(), Some(State::Live), "one of an older version");
+}
+
+#[test]
+fn what_was_live_is_never_starting_again() {
+    let mut world = World::new();
+    world.publish(1);
+    world.later(30).beat_with("boot", |health| *health = Health::starting());
+    assert_eq!(world.state(), Some(State::Starting));
+    assert_eq!(commits(&mut world, 0, 3), Some(State::Live));
+    // An encoder may be silent for ten seconds, and a segment takes two.
+    assert_eq!(commits(world.later(15), 14, 3), Some(State::Live), "a stall of the network");
+    assert_eq!(commits(world.later(5), 19, 3), Some(State::Reconnecting));
+    assert_eq!(commits(world.later(2), 0, 3), Some(State::Live));
+    // Its task dies, and the next one has nothing yet.
+    world.later(16);
+    assert!(world.sweep().unwrap().start.is_some());
+    assert_eq!(world.state(), Some(State::Reconnecting));
+    world.later(40).beat_with("next", |health| *health = Health::starting());
+    assert_eq!(world.state(), Some(State::Reconnecting), "of the beat before only its reach is left");
+    world.unpublish(1);
+    world.later(100).publish(2);
+    assert_eq!(world.state(), Some(State::Starting), "another broadcast");
+}
+
+#[test]
+fn an_encoder_whose_task_is_replaced_keeps_its_stream() {
+    let mut world = World::new();
+    world.policy = PublishPolicy::Reject;
+    world.publish(1);
+    commits(world.later(30), 0, 3);
+    world.later(16);
+    assert_eq!(world.state(), Some(State::Reconnecting));
+    assert!(matches!(world.publish(2), Publish::Deny(_)), "it is connected all the while");
+}
+
+#[test]
+fn an_encoder_whose_source_is_given_up_is_told_and_so_is_the_history() {
+    for (retry, says_goodbye) in [(false, true), (true, true), (true, false)] {
+        let mut world = World::new();
+        world.publish(1);
+        commits(world.later(30), 0, 3);
+        assert_eq!(order(&world, 1), SessionOrder::Continue);
+        let (lost, reason) = (Some(world.now), "picture of 4100x64".to_owned());
+        let given_up = Some(GivenUp { reason: reason.clone(), retry });
+        world.beat_with("boot", |health| {
+            (health.source_lost_since, health.given_up, health.segment) = (lost, given_up, None);
+        });
+        assert_eq!(order(&world, 1), SessionOrder::Stop { reason: reason.clone(), retry });
+        if says_goodbye {
+            // Whatever the gateway calls it.
+            world.unpublish(1);
+        }
+        let next = world.later(61).sweep().unwrap();
+        assert_eq!(next.seat.end.unwrap().reason, reason);
+        assert_eq!(order(&world, 1), SessionOrder::Stop { reason, retry }, "also after the end");
+    }
+}
+
+#[test]
+fn the_next_connection_begins_anew() {
+    let mut world = World::new();
+    world.publish(1);
+    let lost = Some(world.later(30).now);
+    let given_up = Some(GivenUp { reason: "cannot be decoded".into(), retry: true });
+    world.beat_with("boot", |health| (health.source_lost_since, health.given_up) = (lost, given_up));
+    world.unpublish(1);
+    world.later(2).publish(2);
+    assert_eq!(order(&world, 2), SessionOrder::Continue);
+    assert!(matches!(world.beat(), BeatOutcome::Transcode(_)));
+}
+
+#[test]
+fn an_end_says_what_is_known_of_it() {
+    let ends = |change: &dyn Fn(&mut Health, Timestamp), sweeps: usize| {
+        let mut world = World::new();
+        world.publish(1);
+        let now = world.later(30).now;
+        world.beat_with("boot", |health| change(health, now));
+        world.later(125);
+        let ended = (0..sweeps).find_map(|_| world.later(60).sweep()?.seat.end);
+        ended.unwrap().reason
+    };
+    let out_of_reach = |health: &mut Health, now| {
+        health.source_lost_since = Some(now);
+        health.problem = Some("the gateway cannot be reached".into());
+    };
+    assert_eq!(ends(&out_of_reach, 1), "the gateway cannot be reached");
+    let over = |health: &mut Health, now| health.source_lost_since = Some(now);
+    assert_eq!(ends(&over, 1), "the encoder's connection has ended");
+    assert!(ends(&|_, _| (), 3).starts_with("neither gateway nor transcoder"));
+}
+
+#[test]
+fn an_encoder_that_our_failure_has_cut_off_connects_again() {
+    let mut world = World::new();
+    world.publish(1);
+    for _ in 1..=MAX_FAILURES {
+        let lease = world.situation.lease().unwrap().lease.clone();
+        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into() };
+        world.tend_at(&region_a(), &failed);
+        world.later(60).sweep();
+    }
+    let SessionOrder::Stop { reason, retry } = order(&world, 1) else { panic!("it goes on") };
+    assert!(reason.contains("RESOURCE:ENI") && retry, "{reason}");
+}
