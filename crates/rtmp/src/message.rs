@@ -22,16 +22,35 @@ pub mod type_id {
     pub const VIDEO: u8 = 9;
     /// Data in AMF3.
     pub const DATA_AMF3: u8 = 15;
+    /// Shared object in AMF3: Flash's, of no use here.
+    pub const SHARED_OBJECT_AMF3: u8 = 16;
     /// Command in AMF3.
     pub const COMMAND_AMF3: u8 = 17;
     /// Data in AMF0.
     pub const DATA_AMF0: u8 = 18;
+    /// Shared object in AMF0.
+    pub const SHARED_OBJECT_AMF0: u8 = 19;
     /// Command in AMF0.
     pub const COMMAND_AMF0: u8 = 20;
     /// Aggregate.
     pub const AGGREGATE: u8 = 22;
     /// RTMP Go Away: asks a client that announced `supportsGoAway` to reconnect at its next keyframe.
     pub const GO_AWAY: u8 = 32;
+
+    /// What a message of type `id` is called; `None` if no specification names the type.
+    #[must_use]
+    pub fn name(id: u8) -> Option<&'static str> {
+        Some(match id {
+            SET_CHUNK_SIZE..=SET_PEER_BANDWIDTH | GO_AWAY => "control",
+            AUDIO => "audio",
+            VIDEO => "video",
+            DATA_AMF3 | DATA_AMF0 => "data",
+            SHARED_OBJECT_AMF3 | SHARED_OBJECT_AMF0 => "shared object",
+            COMMAND_AMF3 | COMMAND_AMF0 => "command",
+            AGGREGATE => "aggregate",
+            _ => return None,
+        })
+    }
 }
 
 /// User control event types (RTMP §7.1.7).

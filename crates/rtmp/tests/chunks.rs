@@ -4,14 +4,17 @@
 mod support;
 
 use bytes::{Bytes, BytesMut};
-use headwater_rtmp::chunk::{ChunkError, ChunkReader, MAX_CHUNK_STREAMS, MessageLimits, write_message};
+use headwater_rtmp::chunk::{
+    ChunkError, ChunkReader, MAX_CHUNK_STREAMS, MessageLimits, Skips, write_message,
+};
 use headwater_rtmp::message::Message;
 use proptest::prelude::*;
 use support::writer::{Repeat, Writer};
 
 fn reader() -> ChunkReader {
     let limit = 0xFF_FFFF;
-    ChunkReader::new(MessageLimits { media: limit, data: limit, command: limit, buffered: 32 << 20 })
+    let (buffered, skips) = (32 << 20, Skips::Nothing);
+    ChunkReader::new(MessageLimits { media: limit, data: limit, command: limit, buffered, skips })
 }
 
 fn read_all(reader: &mut ChunkReader, mut input: &[u8]) -> Result<Vec<Message>, ChunkError> {

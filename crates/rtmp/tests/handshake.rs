@@ -110,10 +110,44 @@ fn other_protocols_are_told_from_the_first_byte() {
         let refused = session.receive(&bytes[..1]).unwrap_err();
         assert_eq!(refused, SessionError::Handshake(error));
         assert_eq!(session.phase(), Phase::Closed);
-        assert_eq!(session.poll_output(), None, "nothing is said to strangers");
+        let said = session.poll_output().unwrap_or_default();
+        match error {
+            HandshakeError::Http => assert!(said.starts_with(b"HTTP/1.1 400 "), "{said:?}"),
+            HandshakeError::Tls => assert_eq!(said[..], [0x15, 3, 3, 0, 2, 2, 70], "a fatal alert"),
+            _ => assert_eq!(said[..], [], "nothing is said to strangers"),
+        }
         assert_eq!(session.receive(&bytes[1..]), Ok(()), "and nothing more is heard");
         let kind =
             if matches!(error, HandshakeError::Rtmpe(_)) { ErrorKind::Refused } else { ErrorKind::NotRtmp };
         assert_eq!(refused.kind(), kind);
+    }
+}
+
+#[test]
+fn an_answer_over_http_is_whole() {
+    let mut session = ServerSession::new(SessionConfig::new(RANDOM));
+    session.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap_err();
+    let said = String::from_utf8(session.poll_output().unwrap().to_vec()).unwrap();
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    assert_eq!(length.parse::<usize>().unwrap(), body.len());
+    assert!(body.contains("rtmp://") && head.contains("Connection: close"), "{said}");
+}
+
+#[test]
+fn what_more_than_a_byte_tells_is_named() {
+    let mut packets = [0; 2 * 188];
+    (packets[0], packets[188]) = (0x47, 0x47);
+    for (bytes, error) in [
+        (&packets[..], HandshakeError::MpegTs),
+        (b"FLV\x01\x05\0\0\0\x09", HandshakeError::Flv),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", HandshakeError::Ssh),
+        (b"PROXY TCP4 10.0.0.1 10.0.0.2 1 1935\r\n", HandshakeError::Proxy),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11", HandshakeError::Proxy),
+        (b"G", HandshakeError::Http),
+        (b"\x7fELF", HandshakeError::NotRtmp(0x7f)),
+    ] {
+        let mut session = ServerSession::new(SessionConfig::new(RANDOM));
+        assert_eq!(session.receive(bytes), Err(SessionError::Handshake(error)));
     }
 }

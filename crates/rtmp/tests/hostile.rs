@@ -34,8 +34,8 @@ fn messages_are_bounded_by_what_the_peer_has_shown() {
     }
     assert_eq!(limit(&mut Client::pending().0, type_id::VIDEO), 2 << 20);
     assert_eq!(limit(&mut Client::publishing(), type_id::VIDEO), 8 << 20);
-    assert_eq!(limit(&mut Client::publishing(), type_id::DATA_AMF0), 1 << 20);
-    assert_eq!(limit(&mut Client::publishing(), type_id::COMMAND_AMF0), 64 << 10);
+    assert_eq!(limit(&mut Client::publishing(), type_id::AGGREGATE), 8 << 20);
+    assert_eq!(limit(&mut Client::publishing(), type_id::USER_CONTROL), 64 << 10);
 }
 
 #[test]
@@ -244,4 +244,15 @@ fn announced_lengths_claim_no_memory() {
     }
     let allocated = client.session.stats().reader.bytes_allocated;
     assert!(allocated < 60 * (16 << 10), "{allocated} bytes allocated for 56 chunks of 128");
+    // A stranger may hold 128 KiB in all, and his chunk streams together claim no more.
+    let mut client = Client::fresh();
+    client.send(type_id::SET_CHUNK_SIZE, 0, 0, &1u32.to_be_bytes()).unwrap();
+    for chunk_stream in 4..64 {
+        client
+            .session
+            .receive(&[announce(chunk_stream, 64 << 10, type_id::VIDEO), vec![0]].concat())
+            .unwrap();
+    }
+    let allocated = client.session.stats().reader.bytes_allocated;
+    assert!(allocated <= 128 << 10, "{allocated} bytes allocated for 60 bytes");
 }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::Command;
 
 use bytes::BytesMut;
-use headwater_rtmp::chunk::{ChunkReader, MessageLimits};
+use headwater_rtmp::chunk::{ChunkReader, MessageLimits, Skips};
 use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
 use headwater_rtmp::flv::{self, TagKind};
 use headwater_rtmp::message::type_id;
@@ -168,7 +168,8 @@ fn ffprobe_finds_every_message_in_our_flv() {
 /// The other direction of the captures: what another server said reads as chunks too.
 #[test]
 fn another_servers_answers_are_read() {
-    let limits = MessageLimits { media: 9_999, data: 9_999, command: 9_999, buffered: 9_999 };
+    let limits =
+        MessageLimits { media: 9_999, data: 9_999, command: 9_999, buffered: 9_999, skips: Skips::Nothing };
     for bytes in [
         &include_bytes!("captures/ffmpeg.server.bin")[..],
         include_bytes!("captures/obs.server.bin"),

@@ -343,6 +343,13 @@ fn aggregates_are_split_at_their_distances() {
         assert_eq!(times, [u32::MAX - 10, 12, 22], "times wrap");
     }
     let mut client = Client::publishing();
+    client.send(type_id::AGGREGATE, 1, 0, &body[..body.len() - 5]).unwrap();
+    let events = client.events();
+    assert!(
+        matches!(events[..], [Event::Media(_), Event::Media(_), Event::Ignored(Ignored::Aggregate(_))]),
+        "what came whole counts: {events:?}"
+    );
+    let (mut client, _) = Client::pending();
     let cut = client.send(type_id::AGGREGATE, 1, 0, &body[..body.len() - 5]);
     assert!(matches!(cut, Err(SessionError::Aggregate(_))));
 }

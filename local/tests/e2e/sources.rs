@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::hls::renditions;
 use super::media::decodes_cleanly;
-use super::support::{PATIENCE, Picture, Platform, Running, small};
+use super::support::{PATIENCE, Picture, Platform, Running, eventually, small};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_without_picture_and_picture_without_sound_play() {
@@ -88,5 +88,31 @@ async fn garbage_on_the_rtmp_port_is_closed_and_harms_nobody() {
     platform.media_until(&path, |now| now.media_sequence + now.segments.len() as u64 > seen).await;
     platform.conforms(&stream.playback).await;
     encoder.kill().await;
+    platform.stop().await;
+}
+
+/// Its pictures are wider than anything that is transcoded.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_whose_source_cannot_be_used_is_told_and_so_is_the_history() {
+    let platform = Platform::start().await;
+    let mut settings = small();
+    settings["reconnect_window_seconds"] = 0.into();
+    let stream = platform.create(settings).await;
+    let url = platform.rtmp(0, &stream.key);
+    let source = "testsrc2=size=4100x64:rate=5";
+    let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p", "-f", "flv"];
+    let arguments =
+        [&["-loglevel", "error", "-re", "-f", "lavfi", "-i", source][..], &encode, &[&url]].concat();
+    let (ok, said) = Running::start("ffmpeg", &arguments).end().await;
+    assert!(!ok && said.contains("outside of 16..=4096 a side"), "{said}");
+    let ended = eventually("the end is written down", || async {
+        let shown = platform.show(0, &stream).await;
+        shown["broadcast"]["reason"].is_string().then_some(shown)
+    });
+    let ended = ended.await;
+    let reason = ended["broadcast"]["reason"].as_str().unwrap();
+    assert_eq!(ended["status"], "offline");
+    assert!(reason.contains("4100x64") && reason.contains("change the encoder's settings"), "{ended}");
+    assert_eq!(ended["broadcast"]["problem"], reason, "{ended}");
     platform.stop().await;
 }

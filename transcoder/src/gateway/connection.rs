@@ -8,7 +8,7 @@ use headwater_domain::guesses::Attempt;
 use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef};
 use headwater_domain::key::StreamKey;
 use headwater_domain::ports::Hooks;
-use headwater_rtmp::{ErrorKind, Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
+use headwater_rtmp::{Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio::task::JoinHandle;
@@ -17,7 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use super::admission::{self, Refused};
 use super::context::Context;
 use super::farewell;
-use super::notices::{Notice, Notices};
+use super::greet::{greet, log_failure, random};
+use super::notices::Notice;
 use super::relay::{self, End};
 use super::session::{Session, StopReason};
 use super::socket::Pace;
@@ -37,9 +38,7 @@ where
     H: Hooks + 'static,
     S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
-    let mut random = [0; 1_528];
-    rand::fill(&mut random);
-    let mut config = SessionConfig::new(random);
+    let mut config = SessionConfig::new(random());
     config.video_four_ccs = context.codecs.video().to_vec();
     config.audio_four_ccs = context.codecs.audio().to_vec();
     let mut wire = Wire::new(socket, ServerSession::new(config), &context.limits);
@@ -67,35 +66,6 @@ where
         publish(&mut wire, session, context).await;
     }
     wire.close().await;
-}
-
-/// Reads until the encoder asks to publish.
-async fn greet<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<PublishRequest, WireError> {
-    loop {
-        // Broken behind the request is broken: nothing it sends would be heard any more.
-        wire.read().await?;
-        while let Some(event) = wire.rtmp.poll_event() {
-            if let Event::PublishRequested(request) = event {
-                return Ok(request);
-            }
-        }
-        wire.flush().await?;
-    }
-}
-
-fn log_failure(peer: SocketAddr, error: &WireError, notices: &Notices) {
-    match error {
-        // Load balancers, browsers and scanners, many times a minute.
-        WireError::Closed | WireError::Io(_) => tracing::debug!(%peer, "closed: {error}"),
-        WireError::Protocol(error) if error.kind() == ErrorKind::NotRtmp => {
-            tracing::debug!(%peer, "closed: {error}");
-        }
-        _ => {
-            if let Some(withheld) = notices.take(Notice::Closed) {
-                tracing::info!(%peer, withheld, "closed: {error}");
-            }
-        }
-    }
 }
 
 /// Asks the control plane, answers the encoder, and opens the session.
@@ -265,7 +235,7 @@ where
     S: AsyncRead + AsyncWrite + Pace + Unpin,
 {
     let mut publication = Publication { session, context, end: None };
-    let end = relay::run(wire, &publication.session, &context.codecs, &context.limits).await;
+    let end = relay::run(wire, &publication.session, context).await;
     if let Some((code, reason)) = end.last_words() {
         wire.rtmp.close_with(code, &reason);
     }

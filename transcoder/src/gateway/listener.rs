@@ -14,11 +14,15 @@ use tokio_util::sync::CancellationToken;
 use super::connection;
 use super::context::Context;
 use super::error::GatewayError;
+use super::greet;
 use super::notices::Notice;
 use super::socket::{Socket, Ticks};
 
 /// Pause when the system has no descriptor or memory for another connection; it will not have one at once.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// First byte of a connection in plain RTMP (RTMP §5.2.2). No TLS record has that type.
+const RTMP_VERSION: u8 = 3;
 
 /// Listens on `address`, and says where that is.
 pub async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
@@ -76,17 +80,36 @@ pub async fn take_encoders<H: Hooks + 'static>(
             let deadline = Instant::now() + context.limits.handshake_timeout;
             match tls {
                 None => connection::serve(socket, peer, deadline, &context).await,
-                Some(tls) => match timeout_at(deadline, tls.accept(socket)).await {
-                    Ok(Ok(socket)) => connection::serve(socket, peer, deadline, &context).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "no tls"),
-                    Err(_) => {
-                        if let Some(withheld) = context.notices.take(Notice::Closed) {
-                            tracing::info!(%peer, withheld, "closed: tls handshake took too long");
-                        }
-                    }
-                },
+                Some(tls) => serve_tls(socket, tls, peer, deadline, &context).await,
             }
             drop(place);
         });
+    }
+}
+
+async fn serve_tls<H: Hooks + 'static>(
+    socket: Socket,
+    tls: TlsAcceptor,
+    peer: SocketAddr,
+    deadline: Instant,
+    context: &Context<H>,
+) {
+    if let Ok(Ok(Some(RTMP_VERSION))) = timeout_at(deadline, socket.first_byte()).await {
+        return greet::turn_to_tls(socket, peer, deadline, context).await;
+    }
+    match timeout_at(deadline, tls.accept(socket)).await {
+        Ok(Ok(socket)) => connection::serve(socket, peer, deadline, context).await,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            if let Some(withheld) = context.notices.take(Notice::Foreign) {
+                tracing::info!(%peer, withheld, "closed: no TLS on the port for TLS: {error}");
+            }
+        }
+        // Load balancers, whose checks say nothing.
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no tls"),
+        Err(_) => {
+            if let Some(withheld) = context.notices.take(Notice::Closed) {
+                tracing::info!(%peer, withheld, "closed: tls handshake took too long");
+            }
+        }
     }
 }

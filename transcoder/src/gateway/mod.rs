@@ -20,6 +20,7 @@ pub mod door;
 pub mod error;
 pub mod farewell;
 pub mod figures;
+pub mod greet;
 pub mod guests;
 pub mod intake;
 pub mod listener;

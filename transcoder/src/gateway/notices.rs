@@ -22,6 +22,10 @@ pub enum Notice {
     Full,
     /// A connection that ended before it asked to publish.
     Closed,
+    /// Somebody who speaks another protocol.
+    Foreign,
+    /// A publisher's message that is not understood.
+    Skipped,
     /// A publisher that was not let in.
     Refused,
     /// A question to the control plane that came to nothing.
@@ -29,7 +33,7 @@ pub enum Notice {
 }
 
 /// Kinds of notice.
-const KINDS: usize = 4;
+const KINDS: usize = 6;
 
 /// See the module.
 #[derive(Debug)]

@@ -4,19 +4,25 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use headwater_domain::ports::Hooks;
 use headwater_rtmp::{Event, RejectCode};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use super::codecs::Codecs;
 use super::config::Limits;
+use super::context::Context;
 use super::intake::{Intake, IntakeError};
+use super::notices::{Notice, Notices};
 use super::rate::Meter;
 use super::session::{Session, StopReason, Wish};
 use super::socket::Pace;
 use super::wire::{Wire, WireError};
+
+/// Events that are taken before others have their turn: one message may hold half a million.
+const MAX_EVENTS_AT_ONCE: u32 = 1_024;
 
 /// How a publication ended. The text is for people, here and at the control plane.
 #[derive(Debug, Error)]
@@ -58,12 +64,13 @@ impl End {
 }
 
 /// Relays until the end.
-pub async fn run<S>(wire: &mut Wire<S>, session: &Arc<Session>, codecs: &Codecs, limits: &Limits) -> End
+pub async fn run<S, H>(wire: &mut Wire<S>, session: &Arc<Session>, context: &Context<H>) -> End
 where
     S: AsyncRead + AsyncWrite + Pace + Unpin,
+    H: Hooks + 'static,
 {
-    let mut intake = Intake::new(session.clone(), codecs.clone());
-    let Err(end) = relay(wire, session, &mut intake, limits).await;
+    let mut intake = Intake::new(session.clone(), context.codecs.clone());
+    let Err(end) = relay(wire, session, &mut intake, &context.limits, &context.notices).await;
     if let Err(error) = intake.finish() {
         tracing::debug!(%error, "the last messages were not taken");
     }
@@ -79,6 +86,7 @@ async fn relay<S>(
     session: &Arc<Session>,
     intake: &mut Intake,
     limits: &Limits,
+    notices: &Notices,
 ) -> Result<Never, End>
 where
     S: AsyncRead + AsyncWrite + Pace + Unpin,
@@ -96,13 +104,13 @@ where
     loop {
         session.note_received(*read.as_ref().unwrap_or(&0));
         // What came before an error still counts.
-        let taken = take_events(wire, intake);
+        let taken = take_events(wire, intake, session, notices).await;
         session.spool.announce();
         taken?;
         if !meter.count(read?, heard - began) {
             return Err(End::TooFast(limits.max_bitrate));
         }
-        wire.flush().await?;
+        wire.offer()?;
         read = select! {
             read = wire.read() => {
                 heard = Instant::now();
@@ -127,13 +135,28 @@ where
     }
 }
 
-fn take_events<S>(wire: &mut Wire<S>, intake: &mut Intake) -> Result<(), End> {
+async fn take_events<S>(
+    wire: &mut Wire<S>,
+    intake: &mut Intake,
+    session: &Session,
+    notices: &Notices,
+) -> Result<(), End> {
+    let mut taken = 0_u32;
     while let Some(event) = wire.rtmp.poll_event() {
+        taken = taken.wrapping_add(1);
+        if taken.is_multiple_of(MAX_EVENTS_AT_ONCE) {
+            session.spool.announce();
+            yield_now().await;
+        }
         match event {
             Event::Media(message) => intake.media(&message)?,
             Event::Metadata(metadata) => intake.metadata(&metadata),
             Event::Unpublished { .. } => return Err(End::Unpublished),
-            Event::Ignored(what) => tracing::debug!(?what, "ignored"),
+            Event::Ignored(what) => {
+                if let Some(withheld) = notices.take(Notice::Skipped) {
+                    tracing::info!(session = %session.id(), ?what, withheld, "an encoder's message was skipped");
+                }
+            }
             Event::Connected(_) | Event::PublishRequested(_) | Event::Data(_) => {}
         }
     }

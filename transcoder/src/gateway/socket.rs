@@ -80,6 +80,14 @@ impl Socket {
     pub fn new(socket: TcpStream, ticks: Ticks) -> Self {
         Self { ticks, state: State::Told(socket) }
     }
+
+    /// What comes first, which stays to be read.
+    pub async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let State::Told(socket) = &self.state else { return Ok(None) };
+        let mut first = [0];
+        let count = socket.peek(&mut first).await?;
+        Ok((count > 0).then_some(first[0]))
+    }
 }
 
 impl Pace for Socket {

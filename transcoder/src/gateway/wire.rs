@@ -3,10 +3,13 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::mem::take;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::FutureExt as _;
 use headwater_rtmp::{Phase, ServerSession, SessionError};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -17,6 +20,10 @@ use super::socket::Pace;
 
 /// Read buffer. At 3 Mbit/s a read brings one picture (12 KiB); a fast sender should need few reads.
 const READ_BYTES: usize = 64 * 1024;
+
+/// Answers that a publisher does not read, bytes. What repeats itself is left out long before; of other answers nobody asks
+/// for so many.
+const MAX_UNSENT: usize = 64 * 1024;
 
 thread_local! {
     /// What has been read goes to the protocol before anything else is read, so all connections of a thread can share a
@@ -47,6 +54,8 @@ pub struct Wire<S> {
     socket: S,
     /// The protocol.
     pub rtmp: ServerSession,
+    /// What the socket has not taken of it: the rest of a message.
+    unsent: Bytes,
     write_timeout: Duration,
     linger: Duration,
 }
@@ -54,7 +63,13 @@ pub struct Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Drives `rtmp` with `socket`.
     pub fn new(socket: S, rtmp: ServerSession, limits: &Limits) -> Self {
-        Self { socket, rtmp, write_timeout: limits.write_timeout, linger: limits.linger }
+        Self {
+            socket,
+            rtmp,
+            unsent: Bytes::new(),
+            write_timeout: limits.write_timeout,
+            linger: limits.linger,
+        }
     }
 
     /// Reads once and hands what came to the protocol; answers how many bytes. Events are to be polled even after a
@@ -66,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn poll_input(
         &mut self,
         context: &mut Context<'_>,
-        take: impl FnOnce(&mut ServerSession, &[u8]) -> Result<(), WireError>,
+        hand_on: impl FnOnce(&mut ServerSession, &[u8]) -> Result<(), WireError>,
     ) -> Poll<Result<usize, WireError>> {
         INPUT.with_borrow_mut(|input| {
             let mut input = ReadBuf::new(input);
@@ -75,14 +90,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if input.is_empty() {
                 return Poll::Ready(Err(WireError::Closed));
             }
-            take(&mut self.rtmp, input)?;
+            hand_on(&mut self.rtmp, input)?;
             Poll::Ready(Ok(input.len()))
         })
     }
 
+    /// Writes as much of what the protocol has to say as the socket takes at once. A publisher that never reads
+    /// (librtmp's `rtmpsink`) fills its window with our acknowledgements within hours, and goes on publishing.
+    pub fn offer(&mut self) -> Result<(), WireError> {
+        while let Some(bytes) = self.next_output() {
+            match self.socket.write(&bytes).now_or_never() {
+                Some(Ok(0)) => return Err(WireError::Closed),
+                Some(count) => self.unsent = bytes.slice(count?..),
+                None => {
+                    self.unsent = bytes;
+                    break;
+                }
+            }
+        }
+        if self.rtmp.output_waiting() > MAX_UNSENT {
+            return Err(WireError::Stuck);
+        }
+        // TLS keeps what the peer does not take, and offers it with the next write.
+        self.socket.flush().now_or_never().transpose()?;
+        Ok(())
+    }
+
+    fn next_output(&mut self) -> Option<Bytes> {
+        Some(take(&mut self.unsent)).filter(|unsent| !unsent.is_empty()).or_else(|| self.rtmp.poll_output())
+    }
+
     /// Writes what the protocol has to say.
     pub async fn flush(&mut self) -> Result<(), WireError> {
-        while let Some(bytes) = self.rtmp.poll_output() {
+        while let Some(bytes) = self.next_output() {
             timeout(self.write_timeout, self.socket.write_all(&bytes))
                 .await
                 .map_err(|_| WireError::Stuck)??;

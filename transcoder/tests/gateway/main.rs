@@ -5,6 +5,7 @@
 mod disk;
 mod ends;
 mod enhanced;
+mod foreign;
 mod health;
 mod hooks;
 mod hostile;

@@ -164,14 +164,11 @@ async fn said_to(rig: &Rig, bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn who_does_not_speak_rtmp_is_closed_at_once() {
     let rig = rig_with(Policy::Allow, |limits| limits.handshake_timeout = Duration::from_secs(3_600)).await;
-    for bytes in [
-        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
-        b"\x16\x03\x01\x02\x00\x01",
-        &[0xee; 4_096],
-        b"SSH-2.0-x\r\n",
-    ] {
+    for bytes in [&[0xee; 4_096][..], b"SSH-2.0-x\r\n", b"FLV\x01\x05\0\0\0\x09"] {
         assert_eq!(said_to(&rig, bytes).await, b"", "{bytes:?}");
     }
+    let alert = said_to(&rig, b"\x16\x03\x01\x02\x00\x01").await;
+    assert_eq!(alert[..5], [0x15, 3, 3, 0, 2], "a TLS alert");
     let mut garbage = vec![3];
     garbage.resize(1 + 2 * 1_536, 0);
     garbage.resize(8_192, 0xff);

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::hooks::Policy;
+use crate::rtmp_client::Publisher;
 use crate::support::*;
 
 #[tokio::test]
@@ -45,10 +46,14 @@ async fn ffmpeg_publishes_over_tls_and_others_are_closed() {
     std::fs::write(&got, rig.read(&session, 0).await.bytes).unwrap();
     assert_eq!(packets(&got).await, packets(&sent).await);
 
-    let mut plain = TcpStream::connect(address).await.unwrap();
-    plain.write_all(&[3; 1_537]).await.unwrap();
+    // Without TLS: in RTMP where to go, in anything else an alert at most.
+    let heard = Publisher::ask(address, vec![]).await.closed().await;
+    assert!(heard.contains("NetConnection.Connect.Rejected") && heard.contains("rtmps://"), "{heard}");
+    assert_eq!(rig.hooks.record().published.len(), 1, "nobody was asked");
+    let mut other = TcpStream::connect(address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let mut heard = Vec::new();
-    tokio::time::timeout(PATIENCE, plain.read_to_end(&mut heard)).await.expect("closed").ok();
+    tokio::time::timeout(PATIENCE, other.read_to_end(&mut heard)).await.expect("closed").ok();
     assert!(heard.len() < 100, "a TLS alert at most");
     rig.leave().await;
 }

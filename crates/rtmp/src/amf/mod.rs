@@ -13,4 +13,4 @@ pub use amf0::decode;
 pub use amf3::decode as decode_amf3;
 pub use cursor::{AmfError, MAX_DEPTH, MAX_STRING_BYTES, MAX_VALUES};
 pub use encode::{encode, encode_name, encode_value};
-pub use value::{Properties, Value};
+pub use value::{Properties, Value, footprint};

@@ -94,6 +94,29 @@ impl Value {
     }
 }
 
+/// Memory that named values hold, bytes: a member of three bytes on the wire takes some hundred here.
+#[must_use]
+pub fn footprint(properties: &Properties) -> usize {
+    let members: usize = properties.iter().map(|(name, value)| name.capacity() + value.footprint()).sum();
+    properties.capacity() * size_of::<(String, Value)>() + members
+}
+
+impl Value {
+    /// Memory beside the value itself. Values nest only as deep as is decoded.
+    fn footprint(&self) -> usize {
+        match self {
+            Self::String(text) | Self::Xml(text) => text.capacity(),
+            Self::Object(properties) | Self::EcmaArray(properties) => footprint(properties),
+            Self::TypedObject { class, properties } => class.capacity() + footprint(properties),
+            Self::StrictArray(values) => {
+                values.capacity() * size_of::<Self>() + values.iter().map(Self::footprint).sum::<usize>()
+            }
+            Self::ByteArray(bytes) => bytes.capacity(),
+            _ => 0,
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())

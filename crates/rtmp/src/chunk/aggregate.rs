@@ -14,7 +14,7 @@ pub struct AggregateError;
 
 /// The messages inside an aggregate, in order, sharing its memory. The first takes the aggregate's timestamp and the
 /// others keep their distance from it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Aggregate {
     rest: Bytes,
     stream_id: u32,
@@ -28,6 +28,12 @@ impl Aggregate {
     pub fn new(message: Message) -> Self {
         let Message { stream_id, timestamp, payload, .. } = message;
         Self { rest: payload, stream_id, timestamp, first_tag_time: None }
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rest.len()
     }
 
     fn tag(&mut self) -> Option<Message> {

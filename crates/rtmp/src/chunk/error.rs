@@ -1,6 +1,7 @@
 //! What can be wrong with a chunk stream.
 
 use super::reader::MAX_CHUNK_STREAMS;
+use crate::message::type_id;
 
 /// Why a chunk stream cannot be read on. None of these can be recovered from: where the next chunk starts is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +16,7 @@ pub enum ChunkError {
     #[error("more than {MAX_CHUNK_STREAMS} chunk streams")]
     TooManyChunkStreams,
     /// A message longer than its type may be in this state.
-    #[error("message of {length} bytes and type {type_id}, at most {limit} allowed")]
+    #[error("{} message of {length} bytes, at most {limit} allowed", described(*type_id))]
     MessageTooLong {
         /// Announced length, bytes.
         length: u32,
@@ -33,4 +34,8 @@ pub enum ChunkError {
     /// Set Chunk Size outside 1..=2³¹−1 (RTMP §5.4.1).
     #[error("chunk size {0} is not between 1 and 2147483647")]
     ChunkSize(u32),
+}
+
+fn described(type_id: u8) -> String {
+    type_id::name(type_id).map_or_else(|| format!("unknown (type {type_id})"), str::to_owned)
 }

@@ -11,7 +11,7 @@ mod writer;
 
 pub use aggregate::{Aggregate, AggregateError};
 pub use error::ChunkError;
-pub use reader::{ChunkReader, MAX_CHUNK_STREAMS, MessageLimits, ReaderStats};
+pub use reader::{ChunkReader, MAX_CHUNK_STREAMS, MessageLimits, ReaderStats, Skips};
 pub use writer::write_message;
 
 /// Chunk size of both directions until Set Chunk Size (RTMP §5.4.1).

@@ -1,7 +1,7 @@
 //! Chunks in, messages out. One payload buffer per chunk stream, since chunk streams interleave; linear in the input
 //! whatever the chunk size, and no memory on the word of a header.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::header::{self, Fields, Header, MAX_HEADER_LEN, Repeat};
 use super::{ChunkError, INITIAL_CHUNK_SIZE, MAX_MESSAGE_LEN};
@@ -9,8 +9,20 @@ use crate::message::{Message, type_id};
 
 /// Chunk streams of one connection. Encoders use up to 8; each costs about 100 bytes for as long as the connection.
 pub const MAX_CHUNK_STREAMS: usize = 64;
-/// First allocation for a message, bytes: most messages fit, and 64 idle chunk streams cannot claim much.
+/// First allocation for a message, bytes: most messages fit, and 64 idle chunk streams cannot claim much. Less where all
+/// of them together may hold little.
 const FIRST_ALLOCATION: usize = 16 * 1024;
+
+/// Which messages are passed over as they come: their bytes are counted and not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skips {
+    /// None: what is too long is an error.
+    Nothing,
+    /// Data and commands that are too long.
+    Long,
+    /// Those, and all of types that nobody knows, however long they are.
+    Foreign,
+}
 
 /// How long messages may be. The owner tightens or widens them as it learns who is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +35,8 @@ pub struct MessageLimits {
     pub command: u32,
     /// Bytes that incomplete messages of all chunk streams may hold together.
     pub buffered: usize,
+    /// What need not be kept.
+    pub skips: Skips,
 }
 
 /// Work done so far; for tests of linearity and for metrics.
@@ -41,10 +55,10 @@ pub struct ReaderStats {
 impl ReaderStats {
     /// Doubles the buffer up to the announced length, never beyond what came by more than that factor. A buffer of
     /// its own size is made each time: growing in place rounds up, and the message keeps what it was given.
-    fn make_room(&mut self, payload: &mut BytesMut, more: usize, announced: usize) {
+    fn make_room(&mut self, payload: &mut BytesMut, more: usize, announced: usize, first: usize) {
         let needed = payload.len() + more;
         if needed > payload.capacity() {
-            let capacity = needed.max(2 * payload.len()).max(FIRST_ALLOCATION).min(announced);
+            let capacity = needed.max(2 * payload.len()).max(first).min(announced);
             let mut larger = BytesMut::with_capacity(capacity);
             larger.extend_from_slice(payload);
             self.bytes_copied += payload.len() as u64;
@@ -65,7 +79,32 @@ struct ChunkStream {
     length: u32,
     type_id: u8,
     stream_id: u32,
-    payload: Option<BytesMut>,
+    payload: Option<Partial>,
+}
+
+/// What has come of a message.
+#[derive(Debug)]
+enum Partial {
+    Kept(BytesMut),
+    /// So many bytes that nobody reads.
+    Skipped(usize),
+}
+
+impl Partial {
+    fn len(&self) -> usize {
+        match self {
+            Self::Kept(payload) => payload.len(),
+            Self::Skipped(count) => *count,
+        }
+    }
+
+    /// Bytes that it holds.
+    fn held(&self) -> usize {
+        match self {
+            Self::Kept(payload) => payload.len(),
+            Self::Skipped(_) => 0,
+        }
+    }
 }
 
 /// Reads one direction of one connection.
@@ -125,7 +164,7 @@ impl ChunkReader {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == chunk_stream)
             && let Some(payload) = stream.payload.take()
         {
-            self.buffered -= payload.len();
+            self.buffered -= payload.held();
         }
     }
 
@@ -216,11 +255,12 @@ impl ChunkReader {
                 stream.start_message(fields);
                 // A type 3 header takes this over with the rest.
                 stream.extended = header.extended || (stream.extended && fields == Fields::Same);
-                self.limits.check(stream)?;
-                stream.payload = Some(BytesMut::new());
+                let keeps = self.limits.admit(stream)?;
+                stream.payload =
+                    Some(if keeps { Partial::Kept(BytesMut::new()) } else { Partial::Skipped(0) });
             }
         }
-        let received = stream.payload.as_ref().map_or(0, BytesMut::len);
+        let received = stream.payload.as_ref().map_or(0, Partial::len);
         Ok(OpenChunk { index, left: (stream.length as usize - received).min(self.chunk_size as usize) })
     }
 
@@ -243,16 +283,21 @@ impl ChunkReader {
     /// Takes what it can of the chunk and says how much that was.
     fn append(&mut self, chunk: OpenChunk, input: &mut &[u8]) -> Result<usize, ChunkError> {
         let stream = &mut self.streams[chunk.index];
-        let payload = stream.payload.get_or_insert_default();
         let source = if self.held.is_empty() { *input } else { self.held.bytes() };
         let taken = &source[..chunk.left.min(source.len())];
-        self.buffered += taken.len();
-        if self.buffered > self.limits.buffered {
-            return Err(ChunkError::TooMuchBuffered { limit: self.limits.buffered });
-        }
-        self.stats.make_room(payload, taken.len(), stream.length as usize);
-        payload.extend_from_slice(taken);
         let count = taken.len();
+        match stream.payload.get_or_insert_with(|| Partial::Kept(BytesMut::new())) {
+            Partial::Skipped(skipped) => *skipped += count,
+            Partial::Kept(payload) => {
+                self.buffered += count;
+                if self.buffered > self.limits.buffered {
+                    return Err(ChunkError::TooMuchBuffered { limit: self.limits.buffered });
+                }
+                let first = FIRST_ALLOCATION.min(self.limits.buffered / MAX_CHUNK_STREAMS);
+                self.stats.make_room(payload, count, stream.length as usize, first);
+                payload.extend_from_slice(taken);
+            }
+        }
         if self.held.is_empty() {
             *input = &input[count..];
         } else {
@@ -264,13 +309,17 @@ impl ChunkReader {
     fn complete(&mut self, index: usize) -> Option<Message> {
         let stream = &mut self.streams[index];
         let payload = stream.payload.take_if(|payload| payload.len() == stream.length as usize)?;
-        self.buffered -= payload.len();
+        self.buffered -= payload.held();
         self.stats.messages += 1;
+        let payload = match payload {
+            Partial::Kept(payload) => payload.freeze(),
+            Partial::Skipped(_) => Bytes::new(),
+        };
         Some(Message {
             type_id: stream.type_id,
             stream_id: stream.stream_id,
             timestamp: stream.timestamp,
-            payload: payload.freeze(),
+            payload,
         })
     }
 }
@@ -313,16 +362,21 @@ impl ChunkStream {
 }
 
 impl MessageLimits {
-    fn check(&self, stream: &ChunkStream) -> Result<(), ChunkError> {
-        let limit = match stream.type_id {
-            type_id::AUDIO | type_id::VIDEO | type_id::AGGREGATE => self.media,
-            type_id::DATA_AMF0 | type_id::DATA_AMF3 => self.data,
-            _ => self.command,
+    /// Whether the message on `stream` is kept: one that nobody would read is passed over, if that is allowed.
+    fn admit(&self, stream: &ChunkStream) -> Result<bool, ChunkError> {
+        let (limit, passed_over) = match stream.type_id {
+            type_id::AUDIO | type_id::VIDEO | type_id::AGGREGATE => (self.media, None),
+            type_id::DATA_AMF0 | type_id::DATA_AMF3 => (self.data, Some(Skips::Long)),
+            type_id::COMMAND_AMF0 | type_id::COMMAND_AMF3 => (self.command, Some(Skips::Long)),
+            known if type_id::name(known).is_some() => (self.command, None),
+            _ if self.skips == Skips::Foreign => return Ok(false),
+            _ => (self.command, None),
         };
-        if stream.length > limit {
-            return Err(ChunkError::MessageTooLong { length: stream.length, type_id: stream.type_id, limit });
+        match stream.length > limit {
+            false => Ok(true),
+            true if passed_over.is_some_and(|from| self.skips >= from) => Ok(false),
+            true => Err(ChunkError::MessageTooLong { length: stream.length, type_id: stream.type_id, limit }),
         }
-        Ok(())
     }
 }
 

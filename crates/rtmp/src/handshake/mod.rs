@@ -15,6 +15,9 @@ pub const PACKET_LEN: usize = 1536;
 pub const RANDOM_LEN: usize = 1528;
 
 const VERSION: u8 = 3;
+/// First byte of an MPEG-TS packet, and its length (ISO/IEC 13818-1).
+const TS_SYNC: u8 = 0x47;
+const TS_PACKET: usize = 188;
 /// What S1 claims in answer to a digest. FFmpeg checks digests only for servers ≥ 3.
 const SERVER_VERSION: [u8; 4] = [3, 5, 1, 1];
 
@@ -27,13 +30,45 @@ pub enum HandshakeError {
     /// The first byte of a TLS record.
     #[error("TLS on a plain RTMP port, use the rtmps:// address")]
     Tls,
-    /// An HTTP request line.
+    /// An HTTP request line, or one of RTSP.
     #[error("HTTP on an RTMP port")]
     Http,
+    /// MPEG-TS packets.
+    #[error("MPEG-TS without RTMP, set the encoder's output to RTMP and its format to FLV")]
+    MpegTs,
+    /// An FLV file.
+    #[error("FLV without RTMP, set the encoder's output to RTMP")]
+    Flv,
+    /// SSH.
+    #[error("SSH on an RTMP port")]
+    Ssh,
+    /// A PROXY protocol header.
+    #[error("a PROXY protocol header, switch it off at the load balancer")]
+    Proxy,
     /// Anything else.
     #[error("first byte {0:#04x} is not an RTMP version")]
     NotRtmp(u8),
 }
+
+impl HandshakeError {
+    /// What is said to somebody who speaks another protocol, in that protocol.
+    fn answer(self) -> &'static [u8] {
+        match self {
+            Self::Http => HTTP_ANSWER,
+            Self::Tls => TLS_ANSWER,
+            _ => &[],
+        }
+    }
+}
+
+/// To a browser, or a player that was given the wrong address.
+const HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+Content-Length: 116\r\nConnection: close\r\n\r\n\
+This port takes RTMP from encoders: rtmp://<host>/live and a stream key. To watch, open the stream's playback URL.\r\n";
+/// A fatal alert, `protocol_version` (RFC 8446 section 6): the client says so instead of "connection reset".
+const TLS_ANSWER: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
+/// Magic of the PROXY protocol's second version.
+const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 #[derive(Debug)]
 enum State {
@@ -73,7 +108,7 @@ impl Handshake {
             match &mut self.state {
                 State::C0 => {
                     let Some((&version, rest)) = input.split_first() else { return Ok(()) };
-                    check_version(version)?;
+                    check_version(version, input).inspect_err(|error| out.put_slice(error.answer()))?;
                     *input = rest;
                     self.state = State::C1;
                 }
@@ -98,11 +133,16 @@ impl Handshake {
     }
 }
 
-fn check_version(version: u8) -> Result<(), HandshakeError> {
+/// `input` is what came with it: more than a byte tells more.
+fn check_version(version: u8, input: &[u8]) -> Result<(), HandshakeError> {
     match version {
         VERSION => Ok(()),
         6 | 8 | 9 => Err(HandshakeError::Rtmpe(version)),
         0x16 => Err(HandshakeError::Tls),
+        TS_SYNC if input.get(TS_PACKET) == Some(&TS_SYNC) => Err(HandshakeError::MpegTs),
+        _ if input.starts_with(b"FLV\x01") => Err(HandshakeError::Flv),
+        _ if input.starts_with(b"SSH-") => Err(HandshakeError::Ssh),
+        _ if input.starts_with(b"PROXY ") || input.starts_with(PROXY_V2) => Err(HandshakeError::Proxy),
         // GET, POST/PUT/PATCH/PRI, HEAD, OPTIONS, CONNECT, DELETE, TRACE: letters no RTMP version may be
         // (RTMP §5.2.2 leaves 32-255 out so that text protocols can be told apart).
         b'G' | b'P' | b'H' | b'O' | b'C' | b'D' | b'T' => Err(HandshakeError::Http),

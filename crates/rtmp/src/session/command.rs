@@ -5,7 +5,7 @@ use super::error::{Refusal, SessionError};
 use super::event::{ConnectInfo, Event, Ignored, UnpublishReason};
 use super::output::{Level, info};
 use super::server::ServerSession;
-use super::state::State;
+use super::state::{Queued, State};
 use super::target;
 use crate::amf::{self, Value};
 use crate::message::Message;
@@ -64,8 +64,16 @@ impl Command {
 
 impl ServerSession {
     pub(super) fn handle_command(&mut self, message: &Message) -> Result<(), SessionError> {
-        let command = Command::decode(message)?;
-        if !matches!(self.state, State::Publishing(_)) {
+        let publishes = matches!(self.state, State::Publishing(_));
+        let command = match Command::decode(message) {
+            // A command of a publisher is said beside its media. What makes no sense asks for nothing.
+            Err(_) if publishes => {
+                self.ignore(Ignored::BrokenCommand);
+                return Ok(());
+            }
+            decoded => decoded?,
+        };
+        if !publishes {
             self.commands_before_publish += 1;
             if self.commands_before_publish > MAX_COMMANDS_BEFORE_PUBLISH {
                 return Err(SessionError::TooManyCommands(MAX_COMMANDS_BEFORE_PUBLISH));
@@ -99,7 +107,10 @@ impl ServerSession {
                     self.unpublish(UnpublishReason::DeleteStream);
                 }
             }
-            "closeStream" => self.unpublish(UnpublishReason::CloseStream),
+            "closeStream" if self.is_said_to_publication(&command) => {
+                self.unpublish(UnpublishReason::CloseStream);
+            }
+            "closeStream" => {}
             // Answers to calls, and statuses: the server makes no calls that need any.
             "_result" | "_error" | "onStatus" => {}
             _ => self.unknown(command),
@@ -109,7 +120,15 @@ impl ServerSession {
 
     fn connect(&mut self, command: &Command) -> Result<(), SessionError> {
         if self.client.is_some() {
-            return Err(SessionError::OutOfOrder { command: "a second connect" });
+            if !matches!(self.state, State::Publishing(_)) {
+                return Err(SessionError::OutOfOrder { command: "a second connect" });
+            }
+            if self.may_answer() {
+                let reason = "this connection is connected already";
+                self.out.error(command.transaction, "NetConnection.Connect.Rejected", reason);
+            }
+            self.ignore(Ignored::BrokenCommand);
+            return Ok(());
         }
         let object = command.values.first().unwrap_or(&Value::Null);
         let text = |name| object.get(name).and_then(Value::as_str).map(shortened).unwrap_or_default();
@@ -119,6 +138,11 @@ impl ServerSession {
             flash_ver: text("flashVer"),
             capabilities: Capabilities::from_connect(object),
         };
+        if self.config.wants_tls {
+            let refusal = Refusal::WithoutTls;
+            self.out.error(command.transaction, "NetConnection.Connect.Rejected", &refusal.to_string());
+            return Err(refusal.into());
+        }
         if let Err(refusal) = target::check_application(&client.app) {
             self.out.error(command.transaction, "NetConnection.Connect.InvalidApp", &refusal.to_string());
             return Err(refusal.into());
@@ -139,7 +163,7 @@ impl ServerSession {
         self.out.result(command.transaction, &[server, success]);
         self.client = Some(client.clone());
         self.state = State::Idle;
-        self.events.push_back(Event::Connected(client));
+        self.events.push_back(Queued::Event(Event::Connected(client)));
         Ok(())
     }
 
@@ -152,10 +176,22 @@ impl ServerSession {
         self.out.result(transaction, &[Value::Null, Value::Number(self.streams_created.into())]);
     }
 
+    /// A player is told to go; an encoder that listens to itself beside publishing is told and goes on.
     fn refuse_play(&mut self, command: &Command) -> Result<(), SessionError> {
-        let reason = Refusal::Play.to_string();
-        self.out.status(command.stream_id, Level::Error, "NetStream.Play.Failed", &reason);
-        Err(Refusal::Play.into())
+        if self.may_answer() {
+            let reason = Refusal::Play.to_string();
+            self.out.status(command.stream_id, Level::Error, "NetStream.Play.Failed", &reason);
+        }
+        match self.state.publication() {
+            Some(_) => Ok(()),
+            None => Err(Refusal::Play.into()),
+        }
+    }
+
+    /// Whether another answer is due to somebody who asks for what there is not.
+    pub(super) fn may_answer(&mut self) -> bool {
+        self.unknown_commands = self.unknown_commands.saturating_add(1);
+        self.unknown_commands <= MAX_UNKNOWN_ANSWERED
     }
 
     fn notify(&mut self, name: &str, code: &str, description: &str) {
@@ -167,8 +203,7 @@ impl ServerSession {
     }
 
     fn unknown(&mut self, command: Command) {
-        self.unknown_commands = self.unknown_commands.saturating_add(1);
-        if self.unknown_commands <= MAX_UNKNOWN_ANSWERED {
+        if self.may_answer() {
             self.out.error(command.transaction, "NetConnection.Call.Failed", "no such method");
             let mut name = command.name;
             name.truncate(name.floor_char_boundary(MAX_LOGGED_NAME));

@@ -1,6 +1,6 @@
 //! What the owner sets, and the limits a peer meets.
 
-use crate::chunk::MessageLimits;
+use crate::chunk::{MessageLimits, Skips};
 use crate::codec::FourCc;
 use crate::handshake::RANDOM_LEN;
 
@@ -39,6 +39,8 @@ pub struct SessionConfig {
     pub video_four_ccs: Vec<FourCc>,
     /// The same for audio.
     pub audio_four_ccs: Vec<FourCc>,
+    /// The port is for TLS, and this connection came without: its connect command is answered with that.
+    pub wants_tls: bool,
     /// What a peer may make this session hold.
     pub limits: SessionLimits,
 }
@@ -53,6 +55,7 @@ impl SessionConfig {
             handshake_random,
             video_four_ccs: vec![FourCc::AVC, FourCc::HEVC, FourCc::AV1],
             audio_four_ccs: vec![FourCc::AAC],
+            wants_tls: false,
             limits: SessionLimits::default(),
         }
     }
@@ -86,6 +89,7 @@ impl SessionLimits {
             data: MAX_MESSAGE_BEFORE_PUBLISH,
             command: MAX_COMMAND_BYTES,
             buffered: MAX_BUFFERED_BEFORE_PUBLISH,
+            skips: Skips::Nothing,
         }
     }
 
@@ -96,15 +100,18 @@ impl SessionLimits {
             data: MAX_MESSAGE_BEFORE_PUBLISH,
             command: MAX_COMMAND_BYTES,
             buffered: self.buffered_bytes.min(self.pending_bytes),
+            skips: Skips::Nothing,
         }
     }
 
-    pub(super) fn publishing(&self) -> MessageLimits {
+    /// Of a publisher that has sent media nothing foreign is an end. One that has not is perhaps none.
+    pub(super) fn publishing(&self, has_sent_media: bool) -> MessageLimits {
         MessageLimits {
             media: self.message_bytes,
             data: MAX_DATA_BYTES,
             command: MAX_COMMAND_BYTES,
             buffered: self.buffered_bytes,
+            skips: if has_sent_media { Skips::Foreign } else { Skips::Long },
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::error::SessionError;
 use super::event::Ignored;
 use super::server::ServerSession;
-use crate::chunk::Aggregate;
+use super::state::State;
 use crate::message::{MediaKind, Message, type_id, user_control};
 
 /// Acknowledgement window of a client that never announced one, bytes: Flash Media Server's default.
@@ -11,6 +11,19 @@ const DEFAULT_WINDOW: u32 = 2_500_000;
 
 impl ServerSession {
     pub(super) fn handle(&mut self, message: Message) -> Result<(), SessionError> {
+        match self.handle_any(message) {
+            // Nothing of the stream depends on it.
+            Err(SessionError::ShortControl(id))
+                if id != type_id::SET_CHUNK_SIZE && matches!(self.state, State::Publishing(_)) =>
+            {
+                self.ignore(Ignored::ShortControl(id));
+                Ok(())
+            }
+            handled => handled,
+        }
+    }
+
+    fn handle_any(&mut self, message: Message) -> Result<(), SessionError> {
         match message.type_id {
             type_id::SET_CHUNK_SIZE => Ok(self.reader.set_chunk_size(field(&message)?)?),
             type_id::ABORT => {
@@ -36,12 +49,13 @@ impl ServerSession {
             type_id::AGGREGATE => self.handle_aggregate(message),
             type_id::COMMAND_AMF0 | type_id::COMMAND_AMF3 => self.handle_command(&message),
             type_id::DATA_AMF0 | type_id::DATA_AMF3 => self.handle_data(&message),
+            type_id::SHARED_OBJECT_AMF0 | type_id::SHARED_OBJECT_AMF3 | type_id::GO_AWAY => {
+                self.ignore(Ignored::MessageType(message.type_id));
+                Ok(())
+            }
             other => match MediaKind::from_type_id(other) {
                 Some(kind) => self.handle_media(kind, message),
-                None => {
-                    self.ignore(Ignored::MessageType(other));
-                    Ok(())
-                }
+                None => self.handle_foreign(other),
             },
         }
     }
@@ -52,21 +66,8 @@ impl ServerSession {
             let stamp = message.payload[2..]
                 .first_chunk()
                 .ok_or(SessionError::ShortControl(type_id::USER_CONTROL))?;
-            self.out.user_control(user_control::PING_RESPONSE, u32::from_be_bytes(*stamp));
-        }
-        Ok(())
-    }
-
-    fn handle_aggregate(&mut self, message: Message) -> Result<(), SessionError> {
-        for part in Aggregate::new(message) {
-            let part = part?;
-            match part.type_id {
-                type_id::DATA_AMF0 => self.handle_data(&part)?,
-                id => {
-                    if let Some(kind) = MediaKind::from_type_id(id) {
-                        self.handle_media(kind, part)?;
-                    }
-                }
+            if !self.out.is_waiting() {
+                self.out.user_control(user_control::PING_RESPONSE, u32::from_be_bytes(*stamp));
             }
         }
         Ok(())

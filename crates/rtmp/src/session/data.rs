@@ -5,14 +5,17 @@ use bytes::{Buf, Bytes};
 use super::error::{Refusal, SessionError};
 use super::event::{DataMessage, Event, Ignored, MediaMessage, Metadata, RejectCode};
 use super::server::ServerSession;
-use super::state::State;
+use super::state::{Queued, State};
 use crate::amf::{self, AmfError, Value};
+use crate::chunk::{Aggregate, ChunkError};
 use crate::codec::{AudioTag, TagError, VideoTag, single_track};
-use crate::message::{MediaKind, Message};
+use crate::message::{MediaKind, Message, type_id};
 
 /// AMF0 string marker, and AMF3's.
 const AMF0_STRING: u8 = 0x02;
 const AMF3_STRING: u8 = 0x06;
+/// Messages of unknown types after which a publisher that has sent no media sends something else than FLV.
+const MAX_FOREIGN: u32 = 16;
 /// Longest name of a data message, bytes.
 const MAX_NAME_BYTES: usize = 256;
 
@@ -23,11 +26,101 @@ impl ServerSession {
             return Ok(());
         }
         let payload = single_track(kind, &message.payload).unwrap_or(message.payload);
-        if is_multitrack(kind, &payload) {
-            self.close_with(RejectCode::Rejected, &Refusal::Multitrack.to_string());
-            return Err(Refusal::Multitrack.into());
+        self.judge(kind, &payload)?;
+        self.deliver(Queued::Event(Event::Media(MediaMessage {
+            kind,
+            timestamp: message.timestamp,
+            payload,
+        })))
+    }
+
+    /// What media says of its sender, before anybody asks for it.
+    fn judge(&mut self, kind: MediaKind, payload: &[u8]) -> Result<(), SessionError> {
+        match parse(kind, payload) {
+            Ok(()) if !self.has_sent_media => {
+                self.has_sent_media = true;
+                if matches!(self.state, State::Publishing(_)) {
+                    self.reader.set_limits(self.config.limits.publishing(true));
+                }
+                Ok(())
+            }
+            Err(TagError::Multitrack) => {
+                self.close_with(RejectCode::Rejected, &Refusal::Multitrack.to_string());
+                Err(Refusal::Multitrack.into())
+            }
+            _ => Ok(()),
         }
-        self.deliver(Event::Media(MediaMessage { kind, timestamp: message.timestamp, payload }))
+    }
+
+    /// Messages of a type that nobody knows are passed over; somebody who sends nothing else is told.
+    pub(super) fn handle_foreign(&mut self, type_id: u8) -> Result<(), SessionError> {
+        self.ignore(Ignored::MessageType(type_id));
+        self.foreign = self.foreign.saturating_add(1);
+        let publishes = matches!(self.state, State::Publishing(_)) && !self.has_sent_media;
+        if publishes && self.foreign >= MAX_FOREIGN {
+            return Err(SessionError::NotFlv(type_id));
+        }
+        Ok(())
+    }
+
+    /// A chunk stream that is none because FFmpeg was told to write another format.
+    pub(super) fn explain(&self, error: ChunkError) -> SessionError {
+        let is_foreign = |id: u8| type_id::name(id).is_none();
+        match error {
+            ChunkError::MessageTooLong { type_id, .. }
+                if is_foreign(type_id)
+                    && matches!(self.state, State::Publishing(_))
+                    && !self.has_sent_media =>
+            {
+                SessionError::NotFlv(type_id)
+            }
+            other => other.into(),
+        }
+    }
+
+    /// An aggregate is looked through at once; its parts wait in its own memory.
+    pub(super) fn handle_aggregate(&mut self, message: Message) -> Result<(), SessionError> {
+        if self.state.publication().is_none() {
+            return Ok(());
+        }
+        let parts = Aggregate::new(message);
+        for part in parts.clone() {
+            match part.map(|part| (MediaKind::from_type_id(part.type_id), part.payload)) {
+                Ok((Some(kind), payload)) if !payload.is_empty() => {
+                    self.judge(kind, &single_track(kind, &payload).unwrap_or(payload))?;
+                }
+                Ok(_) => {}
+                // What came whole counts.
+                Err(_) if matches!(self.state, State::Publishing(_)) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.deliver(Queued::Parts(parts))
+    }
+
+    /// The next event of an aggregate that was looked through.
+    pub(super) fn next_of(&mut self, parts: &mut Aggregate) -> Option<Event> {
+        loop {
+            let part = match parts.next()? {
+                Ok(part) => part,
+                Err(error) => return self.ignored(Ignored::Aggregate(error)),
+            };
+            let event = match (part.type_id, MediaKind::from_type_id(part.type_id)) {
+                (_, Some(kind)) if !part.payload.is_empty() => {
+                    let payload = single_track(kind, &part.payload).unwrap_or(part.payload);
+                    let timestamp = part.timestamp;
+                    Some(Event::Media(MediaMessage { kind, timestamp, payload }))
+                }
+                (type_id::DATA_AMF0, _) => match data_event(&part) {
+                    Ok(event) => event,
+                    Err(error) => self.ignored(Ignored::Data(error)),
+                },
+                _ => None,
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
     }
 
     pub(super) fn handle_data(&mut self, message: &Message) -> Result<(), SessionError> {
@@ -35,7 +128,7 @@ impl ServerSession {
             return Ok(());
         }
         match data_event(message) {
-            Ok(Some(event)) => self.deliver(event),
+            Ok(Some(event)) => self.deliver(Queued::Event(event)),
             Ok(None) => Ok(()),
             Err(error) => {
                 self.ignore(Ignored::Data(error));
@@ -45,7 +138,7 @@ impl ServerSession {
     }
 
     /// Hands the event on, or holds it while the owner has not decided.
-    fn deliver(&mut self, event: Event) -> Result<(), SessionError> {
+    fn deliver(&mut self, event: Queued) -> Result<(), SessionError> {
         match &mut self.state {
             State::Publishing(_) => self.events.push_back(event),
             State::Pending(_, held) => {
@@ -60,12 +153,11 @@ impl ServerSession {
     }
 }
 
-fn is_multitrack(kind: MediaKind, payload: &[u8]) -> bool {
-    let error = match kind {
-        MediaKind::Audio => AudioTag::parse(payload).err(),
-        MediaKind::Video => VideoTag::parse(payload).err(),
-    };
-    error == Some(TagError::Multitrack)
+fn parse(kind: MediaKind, payload: &[u8]) -> Result<(), TagError> {
+    match kind {
+        MediaKind::Audio => AudioTag::parse(payload).map(|_| ()),
+        MediaKind::Video => VideoTag::parse(payload).map(|_| ()),
+    }
 }
 
 fn data_event(message: &Message) -> Result<Option<Event>, AmfError> {

@@ -53,6 +53,13 @@ pub enum SessionError {
     /// More media than is held while a publish request waits.
     #[error("more than {0} bytes of media before publishing was allowed")]
     TooMuchPending(usize),
+    /// A publisher whose messages are none that RTMP knows, and that has sent no media: FFmpeg sends whatever format it
+    /// is told to over RTMP.
+    #[error(
+        "this encoder sends messages of unknown type {0} and neither audio nor video; \
+         set its output format to FLV (ffmpeg: -f flv)"
+    )]
+    NotFlv(u8),
     /// Something legal that this server does not do.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
@@ -70,6 +77,9 @@ pub enum Refusal {
     /// `publish` with a name that cannot be a key.
     #[error("stream key is longer than {0} bytes or has characters no key has")]
     BadStreamKey(usize),
+    /// Plain RTMP on the port for TLS.
+    #[error("this port takes RTMP over TLS only, use the rtmps:// address")]
+    WithoutTls,
     /// `play`.
     #[error("playing over RTMP is not offered, use the playback URL")]
     Play,
@@ -98,6 +108,7 @@ impl SessionError {
             | Self::Command(_)
             | Self::UnnamedCommand
             | Self::ShortControl(_)
+            | Self::NotFlv(_)
             | Self::Aggregate(_)
             | Self::OutOfOrder { .. } => ErrorKind::Malformed,
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::caps::Capabilities;
 use super::key::StreamKeyText;
 use crate::amf::{AmfError, Properties};
+use crate::chunk::AggregateError;
 use crate::message::MediaKind;
 
 /// Something that happened, in the order it was received.
@@ -163,6 +164,12 @@ pub enum Ignored {
     MessageType(u8),
     /// A data message that is not AMF.
     Data(AmfError),
+    /// A command of a publisher that makes no sense, or comes twice.
+    BrokenCommand,
+    /// A control message of a publisher that is shorter than its fields.
+    ShortControl(u8),
+    /// The rest of an aggregate whose parts do not fill it.
+    Aggregate(AggregateError),
 }
 
 /// Why a publication is refused or ended, as the client is told.

@@ -13,6 +13,10 @@ const STATUS: u8 = 5;
 /// Set Peer Bandwidth, limit type "dynamic" (RTMP §5.4.5).
 const DYNAMIC: u8 = 2;
 
+/// Bytes that may wait for a client that does not read, before acknowledgements and answers to pings are left out: the
+/// next one says all that they would have said.
+const MAX_WAITING: usize = 4 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Output {
     bytes: BytesMut,
@@ -50,6 +54,15 @@ impl Output {
     pub(super) fn peer_bandwidth(&mut self, size: u32) {
         let [a, b, c, d] = size.to_be_bytes();
         self.control(type_id::SET_PEER_BANDWIDTH, &[a, b, c, d, DYNAMIC]);
+    }
+
+    /// Whether it is not taken away as fast as it comes.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.bytes.len() > MAX_WAITING
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(super) fn acknowledge(&mut self, sequence: u32) {

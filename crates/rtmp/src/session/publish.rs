@@ -5,7 +5,7 @@ use super::error::{Refusal, SessionError};
 use super::event::{Event, PublishId, PublishMode, PublishRequest, RejectCode, UnpublishReason};
 use super::output::Level;
 use super::server::ServerSession;
-use super::state::{Held, Publication, State};
+use super::state::{Held, Publication, Queued, State};
 use super::target;
 use crate::amf::Value;
 
@@ -16,15 +16,19 @@ impl ServerSession {
     pub(super) fn publish(&mut self, command: &Command) -> Result<(), SessionError> {
         // `publish(false)` is how ActionScript stops (RTMP §7.2.2.6 takes a name only).
         if command.argument(0) == Some(&Value::Boolean(false)) {
-            self.unpublish(UnpublishReason::CloseStream);
+            if self.is_said_to_publication(command) {
+                self.unpublish(UnpublishReason::CloseStream);
+            }
             return Ok(());
         }
         let Some(client) = &self.client else {
             return Err(SessionError::OutOfOrder { command: "publish" });
         };
         if self.state.publication().is_some() {
-            let reason = "this connection publishes already, use one connection per stream";
-            self.out.status(command.stream_id, Level::Error, RejectCode::BadName.as_str(), reason);
+            if self.may_answer() {
+                let reason = "this connection publishes already, use one connection per stream";
+                self.out.status(command.stream_id, Level::Error, RejectCode::BadName.as_str(), reason);
+            }
             return Ok(());
         }
         if self.publish_requests == MAX_PUBLISH_REQUESTS {
@@ -43,9 +47,11 @@ impl ServerSession {
             _ => PublishMode::Other,
         };
         let publication = Publication { id, stream_id: command.stream_id };
+        (self.has_sent_media, self.foreign) = (false, 0);
         self.state = State::Pending(publication, Held::default());
         self.reader.set_limits(self.config.limits.while_pending());
-        self.events.push_back(Event::PublishRequested(PublishRequest { id, app: "live", key, query, mode }));
+        let request = PublishRequest { id, app: "live", key, query, mode };
+        self.events.push_back(Queued::Event(Event::PublishRequested(request)));
         Ok(())
     }
 
@@ -63,10 +69,17 @@ impl ServerSession {
             .is_some_and(|publication| named.is_none_or(|id| id == f64::from(publication.stream_id)))
     }
 
+    /// Whether a command is said on the message stream that is being published, or on none. An encoder that has created
+    /// another one may close that.
+    pub(super) fn is_said_to_publication(&self, command: &Command) -> bool {
+        let own = self.state.publication().map(|publication| publication.stream_id);
+        command.stream_id == 0 || own == Some(command.stream_id)
+    }
+
     pub(super) fn unpublish(&mut self, reason: UnpublishReason) {
         let Some(publication) = self.state.publication() else { return };
         self.state = State::Idle;
-        self.events.push_back(Event::Unpublished { id: publication.id, reason });
+        self.events.push_back(Queued::Event(Event::Unpublished { id: publication.id, reason }));
         self.out.status(publication.stream_id, Level::Status, "NetStream.Unpublish.Success", "stopped");
     }
 }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use super::caps::ReconnectSignal;
 use super::config::{SessionConfig, SessionLimits};
 use super::control::AckWindow;
-use super::error::SessionError;
+use super::error::{ErrorKind, SessionError};
 use super::event::{ConnectInfo, Event, Ignored, PublishId, RejectCode};
 use super::output::{Level, Output};
-use super::state::{Phase, State};
+use super::state::{Phase, Queued, State};
 use crate::amf::Value;
 use crate::chunk::{ChunkReader, ReaderStats};
 use crate::handshake::Handshake;
@@ -30,7 +30,7 @@ pub struct ServerSession {
     pub(super) config: SessionConfig,
     pub(super) reader: ChunkReader,
     pub(super) out: Output,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: VecDeque<Queued>,
     pub(super) state: State,
     pub(super) acks: AckWindow,
     pub(super) client: Option<ConnectInfo>,
@@ -38,6 +38,10 @@ pub struct ServerSession {
     pub(super) publish_requests: u32,
     pub(super) commands_before_publish: u32,
     pub(super) unknown_commands: u32,
+    /// Messages of unknown types,
+    pub(super) foreign: u32,
+    /// and whether there was media that makes sense, of this publication.
+    pub(super) has_sent_media: bool,
     ignored: u32,
     bytes_received: u64,
 }
@@ -66,6 +70,8 @@ impl ServerSession {
             publish_requests: 0,
             commands_before_publish: 0,
             unknown_commands: 0,
+            foreign: 0,
+            has_sent_media: false,
             ignored: 0,
             bytes_received: 0,
             config,
@@ -79,10 +85,20 @@ impl ServerSession {
     /// Events that came before it are still to be polled.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         let received = self.consume(bytes);
-        if received.is_err() {
+        if let Err(error) = &received {
+            self.tell(error);
             self.state = State::Closed;
         }
         received
+    }
+
+    /// Tells a client that has spoken RTMP why it is not listened to any more. Refusals were told where they arose.
+    fn tell(&mut self, error: &SessionError) {
+        if self.client.is_some() && error.kind() != ErrorKind::Refused {
+            let publishes = self.state.publication().is_some();
+            let code = if publishes { RejectCode::Rejected } else { RejectCode::Closed };
+            self.close_with(code, &error.to_string());
+        }
     }
 
     fn consume(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
@@ -99,16 +115,24 @@ impl ServerSession {
             }
             self.state = State::Connecting;
         }
-        while let Some(message) = self.reader.read(&mut input)? {
+        while let Some(message) = self.reader.read(&mut input).map_err(|error| self.explain(error))? {
             self.handle(message)?;
             if matches!(self.state, State::Closed) {
                 return Ok(());
             }
         }
-        if let Some(sequence) = self.acks.due() {
+        if !self.out.is_waiting()
+            && let Some(sequence) = self.acks.due()
+        {
             self.out.acknowledge(sequence);
         }
         Ok(())
+    }
+
+    /// Bytes that wait to be written to the client.
+    #[must_use]
+    pub fn output_waiting(&self) -> usize {
+        self.out.waiting()
     }
 
     /// The next bytes to write to the client.
@@ -118,20 +142,34 @@ impl ServerSession {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front();
-        if event.is_none() && self.events.capacity() > MAX_IDLE_EVENTS {
+        while let Some(queued) = self.events.pop_front() {
+            match queued {
+                Queued::Event(event) => return Some(event),
+                Queued::Parts(mut parts) => {
+                    if let Some(event) = self.next_of(&mut parts) {
+                        self.events.push_front(Queued::Parts(parts));
+                        return Some(event);
+                    }
+                }
+            }
+        }
+        if self.events.capacity() > MAX_IDLE_EVENTS {
             self.events = VecDeque::new();
         }
-        event
+        None
     }
 
     /// Tells of what was skipped, as often as somebody may want to know: a message without a body is one byte to its
     /// sender, and an event here.
     pub(super) fn ignore(&mut self, what: Ignored) {
+        let told = self.ignored(what);
+        self.events.extend(told.map(Queued::Event));
+    }
+
+    /// The same as an event, if it is to be told.
+    pub(super) fn ignored(&mut self, what: Ignored) -> Option<Event> {
         self.ignored = self.ignored.saturating_add(1);
-        if self.ignored <= MAX_IGNORED_TOLD {
-            self.events.push_back(Event::Ignored(what));
-        }
+        (self.ignored <= MAX_IGNORED_TOLD).then_some(Event::Ignored(what))
     }
 
     /// Where the session is.
@@ -173,7 +211,7 @@ impl ServerSession {
         let publication = *publication;
         self.events.append(&mut held.events);
         self.state = State::Publishing(publication);
-        self.reader.set_limits(self.config.limits.publishing());
+        self.reader.set_limits(self.config.limits.publishing(self.has_sent_media));
         self.out.stream_begin(publication.stream_id);
         self.out.status(publication.stream_id, Level::Status, "NetStream.Publish.Start", "publishing");
         true

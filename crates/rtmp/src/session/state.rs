@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use super::event::{Event, PublishId};
+use crate::amf;
+use crate::chunk::Aggregate;
 use crate::handshake::Handshake;
 
 /// Memory of a held event beside its payload, bytes, so that empty ones are bounded too.
@@ -43,24 +45,34 @@ pub(super) struct Publication {
     pub(super) stream_id: u32,
 }
 
+/// What waits for the owner. Of an aggregate the parts become events one by one, when they are asked for: half a million
+/// of them fit into a message.
+#[derive(Debug)]
+pub(super) enum Queued {
+    Event(Event),
+    Parts(Aggregate),
+}
+
 /// Events that came before the owner's answer.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: VecDeque<Queued>,
     pub(super) bytes: usize,
 }
 
 impl Held {
-    pub(super) fn push(&mut self, event: Event) {
-        let payload = match &event {
-            Event::Media(media) => media.payload.len(),
-            // Decoded values beside the payload take about as much again, four times over.
-            Event::Metadata(metadata) => 5 * metadata.payload.len(),
-            Event::Data(data) => data.payload.len(),
-            _ => 0,
+    pub(super) fn push(&mut self, queued: Queued) {
+        let payload = match &queued {
+            Queued::Event(Event::Media(media)) => media.payload.len(),
+            Queued::Event(Event::Metadata(metadata)) => {
+                metadata.payload.len() + amf::footprint(&metadata.values)
+            }
+            Queued::Event(Event::Data(data)) => data.payload.len(),
+            Queued::Event(_) => 0,
+            Queued::Parts(parts) => parts.bytes(),
         };
         self.bytes += payload + HELD_EVENT_BYTES;
-        self.events.push_back(event);
+        self.events.push_back(queued);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use headwater_rtmp::amf::{self, Value};
-use headwater_rtmp::chunk::{ChunkReader, MessageLimits};
+use headwater_rtmp::chunk::{ChunkReader, MessageLimits, Skips};
 use headwater_rtmp::message::{Message, type_id};
 use headwater_rtmp::{Event, PublishId, ServerSession, SessionConfig, SessionError};
 
@@ -26,7 +26,9 @@ impl Client {
     /// A client that has done its handshake.
     pub fn new(config: SessionConfig) -> Self {
         let limit = 1 << 20;
-        let limits = MessageLimits { media: limit, data: limit, command: limit, buffered: 1 << 20 };
+        let buffered = 1 << 20;
+        let limits =
+            MessageLimits { media: limit, data: limit, command: limit, buffered, skips: Skips::Nothing };
         let mut client = Self {
             session: ServerSession::new(config),
             writer: Writer::new(),

@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 use headwater_rtmp::amf::{self, AmfError};
-use headwater_rtmp::chunk::{ChunkError, ChunkReader, MessageLimits};
+use headwater_rtmp::chunk::{ChunkError, ChunkReader, MessageLimits, Skips};
 use headwater_rtmp::codec::Inspector;
 use headwater_rtmp::handshake::Handshake;
 use headwater_rtmp::message::Message;
@@ -44,7 +44,8 @@ pub(crate) fn chunks(data: &[u8]) {
 }
 
 fn run_chunks(data: &[u8], piece: usize) -> (Vec<Message>, Option<ChunkError>) {
-    let limits = MessageLimits { media: 1 << 16, data: 1 << 12, command: 1 << 12, buffered: 1 << 17 };
+    let (buffered, skips) = (1 << 17, Skips::Foreign);
+    let limits = MessageLimits { media: 1 << 16, data: 1 << 12, command: 1 << 12, buffered, skips };
     let mut reader = ChunkReader::new(limits);
     let mut messages = Vec::new();
     for mut input in data.chunks(piece) {

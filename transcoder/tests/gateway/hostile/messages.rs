@@ -40,20 +40,20 @@ fn attacks() -> Vec<Attack> {
     let spread = |announced: u32| {
         (64..4_064).flat_map(|id| [announce(id, announced, 9), vec![0; 128]].concat()).collect::<Vec<_>>()
     };
-    let announced = "message of 16777215 bytes and type 9, at most 65536 allowed";
+    let announced = "video message of 16777215 bytes, at most 65536 allowed";
     vec![
         ("16 MB announced before connect", announce(9, 0xff_ffff, 9), false, announced),
         (
             "16 MB announced after connect",
             connected(announce(9, 0xff_ffff, 20)),
             false,
-            "message of 16777215 bytes and type 20, at most 65536 allowed",
+            "command message of 16777215 bytes, at most 65536 allowed",
         ),
         (
             "9 MB announced while publishing",
             announce(9, 9 << 20, 9),
             true,
-            "ended: chunk stream: message of 9437184 bytes and type 9, at most 8388608 allowed",
+            "ended: chunk stream: video message of 9437184 bytes, at most 8388608 allowed",
         ),
         ("4,000 chunk streams", spread(60_000), false, "closed: chunk stream: more than 64 chunk streams"),
         (
@@ -134,7 +134,7 @@ async fn messages_without_a_body_cost_no_memory() {
     let before = house.used();
     witness.beside(join_all((0..TIMES).map(|n| attack(&house, n, &bytes, false)))).await;
     house.cost(&format!("{TIMES} times a million messages of a byte"), before, Duration::from_secs(20), 24);
-    house.says("message of 16777215 bytes and type 9").await;
+    house.says("video message of 16777215 bytes").await;
     witness.beside(house.until_connections(1)).await;
     witness.end().await;
     house.close().await;
@@ -151,9 +151,68 @@ async fn a_request_that_breaks_behind_itself_opens_no_session() {
     let bytes = [CONNECT.to_vec(), command(&publish), announce(9, 0xff_ffff, 9)].concat();
     witness.beside(attack(&house, 0, &bytes, false)).await;
     witness.beside(house.until_connections(1)).await;
-    house.says("message of 16777215 bytes and type 9").await;
+    house.says("video message of 16777215 bytes").await;
     assert_eq!(house.log().iter().filter(|line| line.contains(" publishing ")).count(), 1, "the witness");
     assert_eq!(house.health().await["sessions"], 1);
+    witness.end().await;
+    house.close().await;
+}
+
+/// Half a million sounds in one message of the longest that there may be.
+async fn crowded(house: &House, from: usize) -> String {
+    let over = stranger(from, house.rtmp).await;
+    let mut publisher = Publisher::ask_over(over, Properties::new(), &stream_key_text()).await.unwrap();
+    publisher.hears("NetStream.Publish.Start").await;
+    publisher.set_chunk_size(0xff_ffff).await;
+    publisher.headers().await;
+    let sound = b"\x08\0\0\x03\0\0\0\0\0\0\0\xaf\x01\x21\0\0\0\x0e";
+    let body = sound.repeat((8 << 20) / sound.len());
+    publisher.send_raw(&[announce(4, body.len() as u32, 22), body].concat()).await;
+    // What comes behind it is taken when all of it is.
+    publisher.send_raw(&announce(9, 9 << 20, 9)).await;
+    publisher.closed().await
+}
+
+/// The parts of an aggregate become messages one after the other, in the aggregate's own memory.
+#[tokio::test]
+async fn aggregates_of_half_a_million_messages_cost_their_bytes() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    for (times, mib) in [(1, 24), (6, 6 * 20)] {
+        let before = house.used();
+        let heard = witness.beside(join_all((0..times).map(|n| crowded(&house, n)))).await;
+        assert!(heard.iter().all(|heard| heard.contains("video message of 9437184 bytes")), "{heard:?}");
+        house.cost(&format!("{times} aggregates of 466,033 sounds"), before, Duration::from_secs(60), mib);
+    }
+    let taken = house.log().iter().filter(|line| line.contains("messages=466033")).count();
+    assert_eq!(taken, 7, "all of them were taken");
+    witness.end().await;
+    house.close().await;
+}
+
+/// Sixty chunk streams, a byte each, of messages as long as a stranger's may be.
+#[tokio::test]
+async fn messages_that_are_begun_cost_what_came_of_them() {
+    let house = House::open().await;
+    let mut witness = Witness::start(&house).await;
+    let size = [&announce(2, 4, 1)[..], &1_u32.to_be_bytes()].concat();
+    let begun = (4..64).flat_map(|id| [announce(id, 64 << 10, 9), vec![0]].concat()).collect::<Vec<_>>();
+    let bytes = [handshake(), size, begun].concat();
+    let before = house.used();
+    let flood = async {
+        let mut sockets = Vec::new();
+        for n in 0..900 {
+            let mut socket = stranger(n / 90, house.rtmp).await;
+            send(&mut socket, &bytes).await;
+            sockets.push(socket);
+        }
+        house.until_connections(901).await;
+        sockets
+    };
+    let sockets = witness.beside(flood).await;
+    house.cost("900 times 60 messages begun", before, Duration::from_secs(20), 160);
+    drop(sockets);
+    witness.beside(house.until_connections(1)).await;
     witness.end().await;
     house.close().await;
 }
