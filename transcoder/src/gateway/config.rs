@@ -92,6 +92,9 @@ pub struct Limits {
     /// Seconds of media that a session holds at most, and that an ended one is kept for. A transcoder that is started
     /// late or again needs 20 to 70 s of it.
     pub buffer_seconds: u64,
+    /// The same of a GOP that goes on: an encoder that sends one key frame and no more can be decoded from nowhere else. What
+    /// a transcoder that starts again has to decode first: ten minutes take it about one.
+    pub gop_seconds: u64,
     /// From the first byte of a connection to its publish command. Real encoders need 3 round trips.
     pub handshake_timeout: Duration,
     /// For the publish hook with its second attempt. Encoders give up after 10 to 30 s.
@@ -124,6 +127,7 @@ impl Default for Limits {
             session_held_bytes: MAX_SESSION_HELD_BYTES,
             total_held_bytes: MAX_TOTAL_HELD_BYTES,
             buffer_seconds: 180,
+            gop_seconds: 600,
             handshake_timeout: Duration::from_secs(10),
             hook_timeout: Duration::from_secs(8),
             silence_timeout: Duration::from_secs(10),
@@ -140,5 +144,10 @@ impl Limits {
     /// How long media is held.
     pub fn buffer_time(&self) -> Duration {
         Duration::from_secs(self.buffer_seconds)
+    }
+
+    /// How long it is held if nothing newer can be decoded without it.
+    pub fn gop_time(&self) -> Duration {
+        Duration::from_secs(self.gop_seconds.max(self.buffer_seconds))
     }
 }

@@ -61,6 +61,7 @@ impl Registry {
         let limits = SpoolLimits {
             bytes: self.limits.session_buffer_bytes,
             age: self.limits.buffer_time(),
+            gop_age: self.limits.gop_time(),
             held: self.limits.session_held_bytes,
             total_held: self.limits.total_held_bytes,
         };

@@ -54,7 +54,9 @@ impl End {
             // Protocol errors that a person can do something about have been told already.
             Self::Unpublished | Self::Wire(_) => return None,
             Self::Silent(_) | Self::Stopped(StopReason::Leaving) => RejectCode::Closed,
-            Self::TooFast(_) | Self::Intake(_) => RejectCode::Rejected,
+            Self::TooFast(_) | Self::Intake(_) | Self::Stopped(StopReason::NoKeyFrame(_)) => {
+                RejectCode::Rejected
+            }
             // `Denied` makes OBS give up, the others make it try again.
             Self::Stopped(StopReason::Ordered { retry: true, .. }) => RejectCode::Rejected,
             Self::Stopped(StopReason::Ordered { retry: false, .. }) => RejectCode::Denied,

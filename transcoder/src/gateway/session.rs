@@ -38,6 +38,8 @@ pub enum StopReason {
         /// Whether it should connect again.
         retry: bool,
     },
+    /// Its media can be decoded from nowhere, and somebody has to begin.
+    NoKeyFrame(Duration),
     /// The gateway is shut down.
     Leaving,
 }
@@ -46,6 +48,12 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ordered { reason, .. } => f.write_str(reason),
+            Self::NoKeyFrame(since) => write!(
+                f,
+                "no key frame has come for {} s, and the transcoder had to begin again: connect again, and set the \
+                 encoder's key frame interval to 2 s",
+                since.as_secs()
+            ),
             Self::Leaving => f.write_str("gateway is leaving"),
         }
     }

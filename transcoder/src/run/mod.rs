@@ -16,6 +16,8 @@ mod commit;
 mod engine;
 mod entry;
 mod kept;
+mod key_frames;
+mod notes;
 mod ports;
 mod shape;
 mod source;

@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::kept::Kept;
+use super::key_frames::KeyFrames;
+use super::notes::About;
+use super::vitals::Vitals;
 
 /// Chunks on their way to the engine: some tenths of a second. Full means that the gateway waits, and keeps.
 const MAX_CHUNKS: usize = 16;
@@ -203,14 +206,23 @@ impl Hunger {
     }
 }
 
-/// Pumps `body` into a reader, past `kept`. The pump ends with the body or with the reader.
-pub(super) fn reader(mut body: Incoming, kept: Kept, hunger: Hunger) -> BodyReader {
+/// What is told of a run whose last key frame is long past.
+const NO_KEY_FRAME: &str = "no key frame has come for more than 30 s: viewers who join late may wait for one, and should the \
+    transcoder be replaced the encoder is asked to connect again; set the encoder's key frame interval to 2 s";
+
+/// Pumps `body` into a reader, past `kept`; looks for key frames on the way. The pump ends with the body or with the reader.
+pub(super) fn reader(mut body: Incoming, kept: Kept, hunger: Hunger, vitals: Vitals) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
+    let mut keys = KeyFrames::new();
+    vitals.note(About::KeyFrames, None);
     tokio::spawn(async move {
         while let Some(frame) = body.frame().await {
             let item = match frame.map(http_body::Frame::into_data) {
                 Ok(Ok(data)) => {
                     kept.push(&data);
+                    if let Some(is_missing) = keys.push(&data) {
+                        vitals.note(About::KeyFrames, is_missing.then(|| NO_KEY_FRAME.to_owned()));
+                    }
                     Ok(data)
                 }
                 Ok(Err(_trailers)) => continue,

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ports;
 use super::beats::Beats;
 use super::entry::Author;
+use super::notes::About;
 use super::source::{Opened, SourceClient};
 use super::transcode::BrokenRun;
 use super::upload::Uploader;
@@ -367,10 +368,8 @@ where
                 self.vitals.source_problem(problem);
                 if head.lost > 0 {
                     tracing::warn!(lost = head.lost, "the gateway no longer has everything");
-                    self.vitals.update(|h| {
-                        h.problem =
-                            Some(format!("{} source messages were lost before they were read", head.lost))
-                    });
+                    let text = format!("{} source messages were lost before they were read", head.lost);
+                    self.vitals.note(About::Loss, Some(text));
                 }
                 self.broken = None;
                 self.read_run(source, settings, head, body).await

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
 use super::engine;
 use super::kept::Kept;
+use super::notes::About;
 use super::source::{Hunger, RunHead, reader};
 use super::task::{DRAIN, Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
 use super::vitals::wall_clock;
@@ -66,7 +67,7 @@ where
         let before = self.author.after(&source.session);
         let (kept, hunger) = (Kept::new(head.first_cursor, before), Hunger::default());
         let input = RunInput {
-            reader: Box::new(reader(body, kept.clone(), hunger.clone())),
+            reader: Box::new(reader(body, kept.clone(), hunger.clone(), self.vitals.clone())),
             first_cursor: head.first_cursor,
             pace: Some(Box::new(engine::WallPace::new(head))),
         };
@@ -297,7 +298,7 @@ where
 
     fn failed(&mut self, session: &SessionId, error: &MediaError) -> Worked {
         tracing::error!(error = error as &dyn std::error::Error, "the source cannot be transcoded");
-        self.vitals.update(|health| health.problem = Some(error.to_string()));
+        self.vitals.note(About::Failure, Some(error.to_string()));
         self.failures += 1;
         if error.kind() == ErrorKind::Source || self.failures >= MAX_FAILURES {
             // Asking for the same bytes again would bring the same; a new session may be better.

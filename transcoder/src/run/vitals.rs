@@ -9,12 +9,13 @@ use headwater_domain::metrics::Metric;
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::Notify;
 
+use super::notes::{About, Notes};
+
 /// Shared health, and a bell for "tell it now".
 #[derive(Debug, Clone)]
 pub(super) struct Vitals {
     health: Arc<Mutex<Health>>,
-    /// What the gateway says that it cannot use of the session, as long as it says so.
-    source_problem: Arc<Mutex<Option<String>>>,
+    notes: Arc<Mutex<Notes>>,
     /// How late media was committed, ms, when there was nothing else left to read: that is the source's own lateness.
     source_late: Arc<AtomicU64>,
     bell: Arc<Notify>,
@@ -24,7 +25,7 @@ impl Vitals {
     pub(super) fn new() -> Self {
         Self {
             health: Arc::new(Mutex::new(Health::starting())),
-            source_problem: Arc::default(),
+            notes: Arc::default(),
             source_late: Arc::default(),
             bell: Arc::new(Notify::new()),
         }
@@ -32,21 +33,20 @@ impl Vitals {
 
     pub(super) fn read(&self) -> Health {
         let mut health = self.lock().clone();
-        let source = self.lock_source_problem().clone();
-        health.problem = match (health.problem, source) {
-            (Some(own), Some(source)) => Some(format!("{own}; {source}")),
-            (own, source) => own.or(source),
-        };
+        health.problem = self.lock_notes().told(health.problem.as_deref());
         health
     }
 
     /// The gateway can use all of the session, or it says why it cannot. News is told at once.
     pub(super) fn source_problem(&self, problem: Option<String>) {
-        let mut known = self.lock_source_problem();
-        if *known != problem {
-            *known = problem;
+        if self.lock_notes().set(About::Tracks, problem) {
             self.bell.notify_one();
         }
+    }
+
+    /// Something is wrong with the source that is read, or no longer.
+    pub(super) fn note(&self, about: About, text: Option<String>) {
+        self.lock_notes().set(about, text);
     }
 
     /// Changes the health; the next heartbeat tells it.
@@ -70,7 +70,8 @@ impl Vitals {
         let mut health = self.lock();
         let before = health.clone();
         lose(&mut health, session);
-        health.problem = problem.or(health.problem.take());
+        health.problem = problem;
+        self.lock_notes().clear();
         if *health != before {
             self.bell.notify_one();
         }
@@ -80,6 +81,7 @@ impl Vitals {
     pub(super) fn give_up(&self, session: &SessionId, why: GivenUp) {
         let mut health = self.lock();
         lose(&mut health, session);
+        self.lock_notes().clear();
         health.problem = Some(why.reason.clone());
         health.given_up = Some(why);
         self.bell.notify_one();
@@ -90,6 +92,7 @@ impl Vitals {
         self.update(|health| {
             if health.session.as_ref() != Some(session) {
                 self.source_is_late(Duration::ZERO);
+                self.lock_notes().clear();
             }
             health.session = Some(session.clone());
             if health.source_lost_since.take().is_some() {
@@ -121,8 +124,9 @@ impl Vitals {
         }
     }
 
-    fn lock_source_problem(&self) -> MutexGuard<'_, Option<String>> {
-        self.source_problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock_notes(&self) -> MutexGuard<'_, Notes> {
+        // As below.
+        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Health> {

@@ -3,7 +3,10 @@
 use http::StatusCode;
 use http_body_util::BodyExt;
 
-use crate::rtmp_client::Publisher;
+use headwater_rtmp::MediaKind::Video;
+
+use crate::hooks::Policy;
+use crate::rtmp_client::{Publisher, picture};
 use crate::support::*;
 
 /// Ten GOPs of 6 messages: IDRs have cursors 1, 7, 13, … 55.
@@ -182,4 +185,39 @@ async fn leftovers_of_an_earlier_process_are_deleted_and_nothing_else() {
     assert!(spool.join("README").exists());
     std::fs::remove_file(spool.join("README")).unwrap();
     rig.leave().await;
+}
+
+/// An encoder that sends one key frame and no more. Somebody who has to begin again can begin there only.
+#[tokio::test]
+async fn a_gop_that_goes_on_is_kept_and_beyond_all_bounds_the_encoder_begins_anew() {
+    let kept =
+        rig_with(Policy::Allow, |limits| (limits.buffer_seconds, limits.gop_seconds) = (0, 3_600)).await;
+    let short = rig_with(Policy::Allow, |limits| (limits.buffer_seconds, limits.gop_seconds) = (0, 0)).await;
+    let mut publishers = Vec::new();
+    for rig in [&kept, &short] {
+        let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+        publisher.headers().await;
+        publishers.push(publisher);
+    }
+    let mut sent = 0;
+    while short.health().await["lost_messages"] == 0 {
+        for publisher in &mut publishers {
+            publisher.send(Video, sent * 40, picture(sent == 0, 100)).await;
+        }
+        sent += 1;
+    }
+    let (session, cursor) = (kept.hooks.session(0).await, u64::from(sent) - 1);
+    let answer = kept.get(&session, cursor).await;
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("headwater-cursor"), header("headwater-lost")), ("1".to_owned(), "0".to_owned()));
+    drop(answer);
+
+    let session = short.hooks.session(0).await;
+    let heard = tokio::join!(short.status(&session, cursor), publishers.remove(1).closed());
+    let reason = &short.hooks.unpublish(0).await.reason;
+    assert!(reason.contains("no key frame has come for") && reason.contains("interval to 2 s"), "{reason}");
+    assert!(heard.1.contains("NetStream.Publish.Rejected") && heard.1.contains(reason), "{}", heard.1);
+    assert_eq!(heard.0, StatusCode::GONE, "nothing of it can be shown");
+    kept.leave().await;
+    short.leave().await;
 }

@@ -32,7 +32,7 @@ use self::problem::Problem;
 use super::guests::Guests;
 use super::now;
 use super::registry::Registry;
-use super::session::Session;
+use super::session::{Session, StopReason, Wish};
 use super::spool::Located;
 use super::spool::index::Start;
 
@@ -122,6 +122,11 @@ async fn read(
         let after = if live { after.max(spool.live_edge()) } else { after };
         match spool.locate(after).map_err(Problem::disk)? {
             Located::Here(start, offset) => return respond(reading, &start, offset),
+            Located::Undecodable(since) => {
+                tracing::warn!(session = %reading.session().id(), ?since, "nothing that is kept can be decoded");
+                reading.session().wish(Wish::Stop(StopReason::NoKeyFrame(since)));
+                changed.changed().await.map_err(|_| Problem::GONE)?;
+            }
             Located::Over => return Err(Problem::GONE),
             Located::Wait => changed.changed().await.map_err(|_| Problem::GONE)?,
         }

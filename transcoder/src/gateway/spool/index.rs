@@ -2,6 +2,8 @@
 //!
 //! Pure. Media is one sequence of bytes (FLV tags), addressed by offset; every message has a cursor. Both only grow.
 
+mod starts;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -62,6 +64,8 @@ pub struct Start {
     pub cursor: u64,
     /// Messages it wanted that are no longer kept.
     pub lost: u64,
+    /// Whether there is a place at which decoding can begin. Its GOP may have begun so long ago that the beginning is gone.
+    pub decodable: bool,
 }
 
 /// See the module.
@@ -75,6 +79,8 @@ pub struct Index {
     next: Mark,
     committed: u64,
     lost: u64,
+    /// The newest place at which decoding can begin: an entry, a run's first message, anything in sound alone.
+    newest_start: Option<(Mark, Duration)>,
 }
 
 impl Default for Index {
@@ -89,6 +95,7 @@ impl Default for Index {
             next: origin,
             committed: 0,
             lost: 0,
+            newest_start: None,
         }
     }
 }
@@ -133,6 +140,9 @@ impl Index {
         if let Some(run) = self.runs.back_mut() {
             run.has_video |= kind == MediaKind::Video;
             let opens = run.first == mark;
+            if opens || entry.is_some() || !run.has_video {
+                self.newest_start = Some((mark, at));
+            }
             let due = self.points.back().is_none_or(|last| at.saturating_sub(last.at) >= SOFT_POINT_EVERY);
             let apart = self.points.back().is_none_or(|last| mark.cursor - last.mark.cursor >= self.spacing);
             if opens || (apart && (entry.is_some() || due)) {
@@ -164,42 +174,6 @@ impl Index {
         self.runs.iter().find(|run| run.number > number).map(|run| run.first)
     }
 
-    /// Where a reader begins that has everything up to `after`; `None` if nothing newer is kept.
-    pub fn locate(&self, after: u64) -> Option<Start> {
-        let wanted = after.saturating_add(1).max(self.first.cursor);
-        if wanted >= self.next.cursor {
-            return None;
-        }
-        let run = self.runs.iter().rev().find(|run| run.first.cursor <= wanted)?;
-        let oldest = if run.first.cursor > self.first.cursor { run.first } else { self.first };
-        let mark = self.point_before(run, wanted - 1).unwrap_or(oldest);
-        let known = if after == 0 { self.committed } else { after };
-        Some(Start {
-            run: run.clone(),
-            mark,
-            cursor: if run.has_video { mark.cursor } else { wanted },
-            lost: self.first.cursor.saturating_sub(known.saturating_add(1)),
-        })
-    }
-
-    /// The last point of `run` at or before `cursor` from which all that is shown after `cursor` can be decoded. Of open
-    /// entries that is the last but one: the leading pictures of the last may be behind `cursor`, those of the one
-    /// before are not.
-    fn point_before(&self, run: &Run, cursor: u64) -> Option<Mark> {
-        let mut passed_open = false;
-        let later = self.points.partition_point(|point| point.mark.cursor <= cursor);
-        self.points
-            .range(..later)
-            .rev()
-            .take_while(|point| point.mark.cursor >= run.first.cursor)
-            .find(|point| match point.entry {
-                Some(Entry::Clean) => true,
-                Some(Entry::Open) => std::mem::replace(&mut passed_open, true),
-                None => !run.has_video,
-            })
-            .map(|point| point.mark)
-    }
-
     /// Media up to `cursor` is safe elsewhere: forget what is before the point a reader after it would begin at.
     pub fn commit(&mut self, cursor: u64, ended: bool) {
         self.committed = self.committed.max(cursor.min(self.next.cursor - 1));
@@ -220,17 +194,31 @@ impl Index {
         let Some(mark) = next_entry.or_else(|| self.points.get(later)).map(|point| point.mark) else {
             return false;
         };
+        self.drop_before(mark);
+        true
+    }
+
+    /// Drops the oldest media up to the next place at which decoding can begin; false if there is none, so that what is
+    /// kept would be of no use without it.
+    pub fn drop_to_next_start(&mut self) -> bool {
+        let sound_alone = self.runs.front().is_some_and(|run| !run.has_video);
+        if sound_alone {
+            return self.drop_oldest();
+        }
+        let Some((_, mark)) = self.start_after(self.first) else { return false };
+        self.drop_before(mark);
+        true
+    }
+
+    fn drop_before(&mut self, mark: Mark) {
         let uncommitted_from = self.first.cursor.max(self.committed + 1);
         self.lost += mark.cursor.saturating_sub(uncommitted_from);
         self.forget_before(mark);
-        true
     }
 
     /// Drops all there is. What comes next is at best read from its next entry on.
     pub fn drop_all(&mut self) {
-        let uncommitted_from = self.first.cursor.max(self.committed + 1);
-        self.lost += self.next.cursor.saturating_sub(uncommitted_from);
-        self.forget_before(self.next);
+        self.drop_before(self.next);
     }
 
     /// How long ago the oldest media came.

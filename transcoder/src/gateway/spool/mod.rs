@@ -42,6 +42,8 @@ pub struct SpoolLimits {
     pub bytes: u64,
     /// Age of the oldest media.
     pub age: Duration,
+    /// The same while nothing newer can be decoded without it.
+    pub gop_age: Duration,
     /// Bytes in memory that the disk did not take.
     pub held: u64,
     /// The same, of all sessions together.
@@ -89,6 +91,8 @@ pub enum Located {
     Here(Box<Start>, u64),
     /// Not yet.
     Wait,
+    /// There is, but decoding can begin nowhere in it: the last key frame came so long ago.
+    Undecodable(Duration),
     /// Nothing, and there will not be.
     Over,
 }
@@ -261,6 +265,10 @@ impl Spool {
         let Some(start) = inner.index.locate(after) else {
             return Ok(if inner.ended { Located::Over } else { Located::Wait });
         };
+        if !start.decodable {
+            let since = inner.index.without_start(self.began.elapsed());
+            return Ok(if inner.ended { Located::Over } else { Located::Undecodable(since) });
+        }
         let mut offset = start.mark.offset;
         for _ in start.mark.cursor..start.cursor {
             offset += inner.tag_len(offset)?;
@@ -290,8 +298,14 @@ impl Spool {
 impl Inner {
     fn enforce(&mut self, limits: SpoolLimits, now: Duration) {
         let lost = self.index.lost();
-        while self.index.age(now) > limits.age || self.kept() > limits.bytes {
-            if !self.index.drop_oldest() {
+        loop {
+            let age = self.index.age(now);
+            let dropped = if self.kept() > limits.bytes || age > limits.gop_age {
+                self.index.drop_oldest()
+            } else {
+                age > limits.age && self.index.drop_to_next_start()
+            };
+            if !dropped {
                 break;
             }
             self.release();

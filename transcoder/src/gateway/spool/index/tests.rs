@@ -158,3 +158,76 @@ fn a_session_without_media_has_nothing_to_read() {
     index.commit(7, true);
     assert!(!index.drop_oldest());
 }
+
+/// An IDR, then a picture each half second: cursor 1, and two more with each second.
+fn one_gop(seconds: u64) -> Index {
+    let mut index = Index::default();
+    index.open(run_start(), None);
+    for n in 0..2 * seconds {
+        index.push(Video, (n == 0).then_some(Entry::Clean), 10, Duration::from_millis(n * 500));
+    }
+    index
+}
+
+#[test]
+fn the_beginning_of_a_gop_is_not_dropped_for_its_age_while_nothing_replaces_it() {
+    let mut index = one_gop(100);
+    index.commit(190, false);
+    assert!(!index.drop_to_next_start());
+    assert_eq!(start(&index, 190), Some((1, 1, 0)));
+    // The next GOP does.
+    index.push(Video, Some(Entry::Clean), 10, Duration::from_secs(100));
+    assert!(index.drop_to_next_start());
+    assert_eq!((index.first().cursor, index.lost()), (201, 10));
+    assert_eq!(start(&index, 190), Some((1, 201, 10)));
+    assert!(!index.drop_to_next_start());
+    // And so does the next run, whatever it begins with.
+    index.open(run_start(), None);
+    index.push(Audio, None, 10, Duration::from_secs(101));
+    assert!(index.drop_to_next_start());
+    assert_eq!(index.first().cursor, 202);
+}
+
+#[test]
+fn sound_alone_goes_by_its_age() {
+    let mut index = Index::default();
+    index.open(run_start(), None);
+    for n in 0..10 {
+        index.push(Audio, None, 10, Duration::from_secs(n));
+    }
+    assert!(index.drop_to_next_start());
+    assert_eq!(index.first().cursor, 2);
+}
+
+#[test]
+fn media_whose_key_frame_is_gone_is_told_and_not_served() {
+    let mut index = one_gop(100);
+    index.commit(150, false);
+    assert!(index.locate(150).unwrap().decodable);
+    assert!(index.drop_oldest(), "beyond all bounds");
+    assert!(!index.locate(150).unwrap().decodable);
+    assert_eq!(index.without_start(Duration::from_secs(100)), Duration::from_secs(100));
+    // From the next key frame on there is something again, and what lies between is lost.
+    index.push(Video, Some(Entry::Clean), 10, Duration::from_secs(100));
+    index.push(Video, None, 10, Duration::from_secs(101));
+    let next = index.locate(150).unwrap();
+    assert_eq!((next.decodable, next.cursor, next.lost), (true, 201, 50));
+    assert_eq!(index.without_start(Duration::from_secs(103)), Duration::from_secs(3));
+    // So it is if the next run begins in between.
+    let mut index = one_gop(100);
+    index.drop_oldest();
+    index.open(run_start(), None);
+    index.push(Audio, None, 10, Duration::from_secs(100));
+    let next = index.locate(150).unwrap();
+    assert_eq!((next.decodable, next.run.number, next.cursor, next.lost), (true, 2, 201, 50));
+}
+
+#[test]
+fn an_open_entry_alone_is_better_than_none() {
+    let mut index = open_gops(3); // entries at 1 5 9
+    index.drop_oldest();
+    index.drop_oldest();
+    assert_eq!(index.first().cursor, 9);
+    let start = index.locate(10).unwrap();
+    assert_eq!((start.decodable, start.cursor), (true, 9));
+}
