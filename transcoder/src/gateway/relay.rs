@@ -109,8 +109,13 @@ where
         let taken = take_events(wire, intake, session, notices).await;
         session.spool.announce();
         taken?;
-        if !meter.count(read?, heard - began) {
+        let count = read?;
+        if !meter.count(count, heard - began) {
             return Err(End::TooFast(limits.max_bitrate));
+        }
+        // What took us long to take was no silence of the encoder's.
+        if count > 0 {
+            heard = Instant::now();
         }
         wire.offer()?;
         read = select! {

@@ -81,7 +81,7 @@ async fn a_gateway_that_leaves_says_so_and_lets_transcoders_read_and_commit_what
     publisher.headers().await;
     publisher.gops(0, 2, 100).await;
     let session = rig.hooks.session(0).await;
-    while rig.health().await["buffered_bytes"].as_u64().unwrap() < 1_000 {
+    while rig.health().await["buffered_bytes"].as_u64().unwrap() < 700 {
         tokio::task::yield_now().await;
     }
     rig.shutdown.cancel();

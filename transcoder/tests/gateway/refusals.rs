@@ -94,8 +94,8 @@ async fn enhanced_codecs_are_refused_by_name() {
         (Video, b"\x90vp08\x01", "vp08 video"),
         (Audio, b"\x90OpusHead", "Opus audio"),
         (Audio, b"\x91ac-3\x0b\x77", "ac-3 audio"),
-        (Video, b"\x96\x01hvc1\0", "multitrack"),
-        (Audio, b"\x95\x01mp4a\0", "multitrack"),
+        (Video, b"\x96\x11hvc1\0", "multitrack"),
+        (Audio, b"\x95\x11mp4a\0", "multitrack"),
     ]
     .into_iter()
     .enumerate()
