@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
   build image push deploy delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -147,6 +147,9 @@ bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md (PART=id m
 
 fuzz: ## Fuzz all that reads what strangers send, for SECONDS (60) in all; by coverage with nightly and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS),60)
+
+mutants: ## Measure the tests of CRATE (hls, rtmp, domain) by changing its code, or a part of it (SHARD=0/12); docs/mutants.md
+	@HEADWATER_ARTIFACTS=$(ARTIFACTS) scripts/mutants.sh $(or $(CRATE),hls) $(SHARD)
 
 # Advisories need RustSec's database from the network, so they are no part of `make test`.
 licenses: ## Check licences, sources and duplicates of the crates by deny.toml; ADVISORIES=1 for known vulnerabilities, too

@@ -262,12 +262,35 @@ mod tests {
     }
 
     #[test]
+    fn trust_is_bounded_and_the_oldest_goes_first() {
+        let mut guard = KeyGuard::default();
+        let most = u64::try_from(MAX_TRUSTED).unwrap();
+        for n in 0..=most {
+            guard.right(&attempt("192.0.2.1", n.into(), n));
+        }
+        assert_eq!(guard.trusted.len(), MAX_TRUSTED);
+        assert!(!guard.trusted.contains(&0) && guard.trusted.contains(&1) && guard.trusted.contains(&most));
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one_address() {
         let group = |text: &str| AddressGroup::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(group("2001:db8::1"), group("2001:db8::ffff:1:2:3"));
         assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
         assert_eq!(group("::ffff:192.0.2.1"), group("192.0.2.1"));
         assert_ne!(group("192.0.2.1"), group("192.0.2.2"));
+    }
+
+    #[test]
+    fn attempts_are_used_up_by_the_last_one_and_not_before() {
+        let mut guesses = Guesses::new(2, WINDOW);
+        assert!(!guesses.is_used_up(&1), "nothing is known of it");
+        guesses.begin(&1, Timestamp(0));
+        assert!(!guesses.is_used_up(&1));
+        guesses.begin(&1, Timestamp(0));
+        assert!(guesses.is_used_up(&1) && !guesses.is_used_up(&2));
+        guesses.take_back(&1);
+        assert!(!guesses.is_used_up(&1));
     }
 
     #[test]

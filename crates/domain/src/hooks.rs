@@ -259,3 +259,22 @@ pub enum TranscoderOrder {
     /// Another lease has taken over: drop everything at once.
     Fenced,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_behind_the_key_s_check_proves_it() {
+        let proves = [DenyKind::AlreadyPublishing, DenyKind::NoCapacity];
+        let others = [
+            DenyKind::UnknownKey,
+            DenyKind::RevokedKey,
+            DenyKind::ExpiredKey,
+            DenyKind::StreamDeleted,
+            DenyKind::TooManyAttempts,
+        ];
+        assert!(proves.into_iter().all(DenyKind::proves_key));
+        assert!(!others.into_iter().any(DenyKind::proves_key));
+    }
+}

@@ -194,6 +194,20 @@ impl KeyRing {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_derived_depends_on_pepper_purpose_and_seed() {
+        let pepper = |text: &str| Pepper::new(Secret::new(text));
+        let one = pepper("a").derive("stream", "seed");
+        assert_eq!(one, pepper("a").derive("stream", "seed"), "the same again");
+        for other in [
+            pepper("b").derive("stream", "seed"),
+            pepper("a").derive("key", "seed"),
+            pepper("a").derive("stream", "seeds"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
     fn key(secret: u128) -> StreamKey {
         StreamKey::from_random(StreamId::from_random(1), KeyId::from_random(2), secret)
     }

@@ -100,6 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_is_printed_once_as_it_is() {
+        use std::sync::Mutex;
+        static PRINTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let print = |line: &str| PRINTED.lock().unwrap().push(line.to_owned());
+        let metrics = Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print };
+        let figures = [Metric::count("Sessions", 3)];
+        metrics.write(Timestamp(7), &figures);
+        assert_eq!(*PRINTED.lock().unwrap(), [metrics.line(Timestamp(7), &figures)]);
+    }
+
+    #[test]
     fn a_line_is_embedded_metric_format() {
         let metrics =
             Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print: |_| () };

@@ -271,6 +271,15 @@ impl StreamDocument {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_successor_outranks_what_it_follows() {
+        let (old, region) = (document("us-east-1", 3, false), "eu-west-1".parse().unwrap());
+        let new = old.successor(&region, Timestamp(99));
+        assert_eq!((new.version, &new.region, new.updated_at), (4, &region, Timestamp(99)));
+        assert_eq!((new.created_at, &new.name), (old.created_at, &old.name));
+        assert_eq!(StreamDocument::current([new.clone(), old]), Some(new));
+    }
+
     fn document(region: &str, version: u64, deleted: bool) -> StreamDocument {
         StreamDocument {
             id: StreamId::from_random(1),

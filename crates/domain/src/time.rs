@@ -90,3 +90,24 @@ impl Span {
         MediaTime { ticks: self.start.ticks + self.duration.ticks, timescale: self.start.timescale }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_time_is_as_long_as_its_ticks() {
+        let time = MediaTime { ticks: 90_001, timescale: 90_000 };
+        assert_eq!(time.to_duration(), Duration::from_nanos(1_000_011_111));
+        assert!((time.seconds() - 1.000_011_111).abs() < 1e-9);
+        assert_eq!(MediaTime::audio(48_000).to_duration(), Duration::from_secs(1));
+        assert_eq!(MediaTime { ticks: u64::MAX, timescale: 1 }.to_duration(), Duration::from_nanos(u64::MAX));
+        assert_eq!(
+            MediaTime { ticks: 7, timescale: 0 }.to_duration(),
+            Duration::from_secs(7),
+            "no division by 0"
+        );
+        let span = Span { start: time, duration: MediaTime { ticks: 9, timescale: 90_000 } };
+        assert_eq!(span.end(), MediaTime { ticks: 90_010, timescale: 90_000 });
+    }
+}

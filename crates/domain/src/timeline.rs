@@ -228,6 +228,8 @@ pub fn resolve(entries: Vec<Entry>) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -235,6 +237,40 @@ mod tests {
 
     fn numbers(entries: &[Entry]) -> Vec<(u32, u64)> {
         entries.iter().map(|entry| (entry.lease.number.0, entry.number.0)).collect()
+    }
+
+    #[test]
+    fn an_entry_ends_where_its_pictures_or_else_its_sound_does() {
+        let entry = samples::entry(1, 0);
+        let (video, audio) = (entry.video.unwrap(), entry.audio.unwrap());
+        let end = |entry: &Entry| entry.until().since(entry.program_date_time);
+        let whole = |duration: Duration| Duration::from_millis(u64::try_from(duration.as_millis()).unwrap());
+        assert_eq!(end(&entry), whole(video.duration.to_duration()));
+        assert!(end(&entry) >= Duration::from_secs(1));
+        let sound = Entry { video: None, ..entry.clone() };
+        assert_eq!(end(&sound), whole(audio.duration.to_duration()));
+        assert_eq!(end(&Entry { video: None, audio: None, ..entry }), Duration::ZERO);
+    }
+
+    #[test]
+    fn paths_are_what_players_and_buckets_know() {
+        let (broadcast, lease) = (samples::broadcast(), samples::entry(1, 0).lease);
+        let region = &lease.region;
+        let paths = [
+            low_latency_path(region, &broadcast, "720p"),
+            playlist_path(region, &broadcast, "720p"),
+            media_prefix(&broadcast, &lease),
+            part_path(&broadcast, &lease, "720p", SegmentNumber(7), 2),
+        ];
+        assert_eq!(
+            paths,
+            [
+                format!("{region}/low-latency/{broadcast}/720p.m3u8"),
+                format!("{region}/playlists/{broadcast}/720p.m3u8"),
+                format!("{region}/media/{broadcast}/{lease}"),
+                format!("{region}/parts/{broadcast}/{lease}/720p/7.2.m4s"),
+            ]
+        );
     }
 
     #[test]

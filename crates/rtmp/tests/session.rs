@@ -107,6 +107,22 @@ fn transaction_zero_wants_no_answer() {
 }
 
 #[test]
+fn a_publish_says_how_and_live_is_what_nothing_means() {
+    for (word, mode) in [
+        ("live", PublishMode::Live),
+        ("", PublishMode::Live),
+        ("record", PublishMode::Record),
+        ("append", PublishMode::Append),
+        ("LIVE", PublishMode::Other),
+    ] {
+        let mut client = Client::connected();
+        client.command_on(1, "publish", 0.0, &[Value::Null, "key".into(), word.into()]).unwrap();
+        let Some(Event::PublishRequested(request)) = client.session.poll_event() else { panic!("{word:?}") };
+        assert_eq!(request.mode, mode, "{word:?}");
+    }
+}
+
+#[test]
 fn unknown_commands_get_an_error_and_an_event() {
     let mut client = Client::connected();
     client.command("whatever", 7.0, &[]).unwrap();
