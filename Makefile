@@ -9,7 +9,7 @@ export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
 .PHONY: mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
-  build image push deploy delete validate deploy-local-proof image-test
+  build image push doctor deploy rotate delete validate deploy-local-proof image-test
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,10 +60,12 @@ browser: ## Tests of the player page in Chromium
 # The engine that is there. buildah needs no daemon and no base images (scripts/image.sh).
 ENGINE ?= $(firstword $(foreach engine,docker podman,$(shell command -v $(engine) >/dev/null && echo $(engine))) buildah)
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-ARCHITECTURE ?= arm64
+# What this machine builds without help: its own processor's.
+ARCHITECTURE ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 export ENGINE IMAGE_TAG ARCHITECTURE
 
 image: ## Build the media container (IMAGE_TAG, ARCHITECTURE; with docker, podman or buildah)
+	@python3 scripts/deployment check-engine
 ifeq ($(ENGINE),buildah)
 	@scripts/setup.sh image
 	@scripts/image.sh headwater-transcoder:$(IMAGE_TAG)
@@ -73,21 +75,27 @@ else
 endif
 
 push: ## Push it to ECR in both regions (IMAGE_REPOSITORY, IMAGE_TAG, PRIMARY, SECONDARY)
-	@scripts/push.sh
+	@python3 scripts/deployment push
 
 image-test: ## Build the media container rootless, look into it, and run it as Fargate would
 	@scripts/setup.sh image
 	tests/image/run.sh
 
-build: ## Build the functions for deployment (ARCHITECTURE=arm64|x86_64)
+build: ## Build the functions for deployment (ARCHITECTURE=arm64|x86_64; default: this machine's)
 	@scripts/setup.sh page
 	sam build
 
-deploy: ## Deploy both regions (PRIMARY, SECONDARY, IMAGE_TAG, ARCHITECTURE, PARAMETERS; see scripts/deploy.sh)
-	@scripts/deploy.sh
+doctor: ## Look at this machine and the AWS account before a deploy; changes nothing (IMAGE_TAG, PRIMARY, SECONDARY)
+	@python3 scripts/deployment doctor
 
-delete: ## Delete both stacks, the secondary first (PRIMARY, SECONDARY)
-	@scripts/delete.sh
+deploy: ## Deploy both regions (PRIMARY, SECONDARY, IMAGE_TAG, ARCHITECTURE, PARAMETERS; see docs/operations.md)
+	@python3 scripts/deployment deploy
+
+rotate: ## Rotate a secret of the deployment (SECRET=admin-token|origin-secret|signing-key)
+	@python3 scripts/deployment rotate
+
+delete: ## End all streams and delete both stacks, the secondary first (PRIMARY, SECONDARY); says what is left
+	@python3 scripts/deployment delete
 
 validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-lint, checkov, tests/deploy
 	@scripts/setup.sh deploy
@@ -97,7 +105,8 @@ validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-
 deploy-local-proof: ## Deploy both regions into an emulator and use them: real functions, gateway, transcoder
 	@scripts/setup.sh deploy
 	cargo build --locked --workspace --bins
-	@PATH="$$(scripts/venv.sh deploy tests/deploy/requirements.txt)/bin:$$PATH" python3 tests/deploy/proof.py
+	@deploy=$$(scripts/venv.sh deploy tests/deploy/requirements.txt) && cli=$$(scripts/venv.sh aws-cli tests/deploy/aws-cli/requirements.txt) && \
+	  PATH="$$deploy/bin:$$cli/bin:$$PATH" "$$deploy/bin/python3" tests/deploy/proof.py
 
 interop: ## Publish with OBS, play with ffmpeg, mpv, GStreamer, streamlink, VLC, hls.js and Shaka Player
 	@scripts/setup.sh test

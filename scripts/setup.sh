@@ -13,14 +13,16 @@ test_packages=(chromium gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.
   gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl curl jq python3-venv)
 bench_packages=(libnginx-mod-rtmp python3-pip)
 
+# Each level has what the ones before it have. (No `;&`: macOS has bash 3.2.)
 packages=()
+add() { packages=(${packages[@]+"${packages[@]}"} "$@"); }
 case $level in
-  bench) packages+=("${bench_packages[@]}") ;&
-  test) packages+=("${test_packages[@]}") ;&
-  image) packages+=("${image_packages[@]}") ;&
-  deploy) packages+=("${deploy_packages[@]}") ;&
-  run) packages+=("${run_packages[@]}") ;&
   page) ;;
+  run) add "${run_packages[@]}" ;;
+  deploy) add "${run_packages[@]}" "${deploy_packages[@]}" ;;
+  image) add "${run_packages[@]}" "${deploy_packages[@]}" "${image_packages[@]}" ;;
+  test) add "${run_packages[@]}" "${deploy_packages[@]}" "${image_packages[@]}" "${test_packages[@]}" ;;
+  bench) add "${run_packages[@]}" "${deploy_packages[@]}" "${image_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}" ;;
   *) echo "setup: no such level: $level" >&2; exit 1 ;;
 esac
 
@@ -34,7 +36,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "setup: installing ${missing[*]}"
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends ${missing[@]+"${missing[@]}"} >/dev/null
 fi
 
 command -v cargo >/dev/null || { echo "setup: Rust is missing; install it from https://rustup.rs (version 1.95 or newer)" >&2; exit 1; }
@@ -57,7 +59,7 @@ case $level in test | bench) node_install tests/browser ;; esac
 # Clones share what cargo has built, and cargo tells by the time of a file whether it has changed: behind another clone's
 # build, older files of this one would pass for what was built there.
 if [ -n "${CARGO_TARGET_DIR:-}" ] && [ "$(cat "$CARGO_TARGET_DIR/.built-in" 2>/dev/null)" != "$PWD" ]; then
-  git ls-files -z -- '*.rs' '*Cargo.toml' functions/openapi.json docs/prices.json 2>/dev/null | xargs -0 --no-run-if-empty touch --
+  git ls-files -z -- '*.rs' '*Cargo.toml' functions/openapi.json docs/prices.json 2>/dev/null | xargs -0 touch -c --
   mkdir -p "$CARGO_TARGET_DIR"
   echo "$PWD" >"$CARGO_TARGET_DIR/.built-in"
 fi

@@ -1,6 +1,7 @@
 """Fixtures: the stacks that most tests look at."""
 
 import pytest
+from programs import Programs
 from stack import SCENARIOS, Stack
 
 
@@ -12,3 +13,8 @@ def stack(request):
 @pytest.fixture(params=["joined", "everything"])
 def joined(request):
     return Stack.scenario(request.param)
+
+
+@pytest.fixture
+def programs(tmp_path):
+    return Programs(tmp_path)

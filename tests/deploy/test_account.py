@@ -131,6 +131,8 @@ def test_a_new_secrets_revision_reaches_all_who_read_secrets(stack):
             assert resource != other.resources[name], f"{name} keeps the old secret"
     if "Distribution" in stack:
         assert "resolve:secretsmanager" in json.dumps(stack["Distribution"])
+        # Who checks the secret knows it before who sends it.
+        assert "PlaylistFunction" in stack.resources["Distribution"]["DependsOn"]
 
 
 def test_alarms_reach_their_topic():

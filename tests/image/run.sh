@@ -33,6 +33,13 @@ expect() { [ "$2" = "$3" ] || fail "$1: $2, not $3"; ok "$1"; }
 
 unshare --mount --pid --fork true 2>"$work/unshare.log" || fail "this user may not make namespaces; run as root"
 
+# What `docker build` compiles: the files that .dockerignore lets through, with the compile stage's own command.
+python3 tests/deploy/context.py "$work/context"
+stage=$(sed -n 's/.*\(cargo build --locked .*--bin transcoder\).*/\1/p' transcoder/Dockerfile)
+[ -n "$stage" ] || fail "the Dockerfile's compile stage builds no transcoder"
+(cd "$work/context" && CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/compile-stage ${stage/build --locked --release/check --locked --quiet})
+ok "the compile stage finds all it needs in the build context"
+
 PROFILE=${PROFILE:-dev} scripts/image.sh "$image"
 
 # ---------------------------------------------------------------- configuration

@@ -55,6 +55,13 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TaskMetadata {
+    family: String,
+    revision: String,
+}
+
+#[derive(Deserialize)]
 struct Network {
     #[serde(default, rename = "IPv4Addresses")]
     ipv4_addresses: Vec<Ipv4Addr>,
@@ -62,22 +69,29 @@ struct Network {
 
 /// The task's private address, from `ECS_CONTAINER_METADATA_URI_V4`.
 pub async fn private_address(metadata_uri: &str) -> Result<Ipv4Addr, EcsError> {
+    let metadata: Metadata = serde_json::from_slice(&metadata(metadata_uri).await?)?;
+    let mut addresses =
+        metadata.networks.into_iter().filter_map(|network| network.ipv4_addresses.into_iter().next());
+    addresses.next().ok_or(EcsError::NoAddress)
+}
+
+/// The task's definition, `family:revision` as its ARN ends: another one means that a deployment has replaced this task.
+pub async fn task_definition(metadata_uri: &str) -> Result<String, EcsError> {
+    let answer = metadata(&format!("{}/task", metadata_uri.trim_end_matches('/'))).await?;
+    let TaskMetadata { family, revision } = serde_json::from_slice(&answer)?;
+    Ok(format!("{family}:{revision}"))
+}
+
+async fn metadata(uri: &str) -> Result<Bytes, EcsError> {
     let mut tries = 1;
     loop {
-        match ask(Method::GET, metadata_uri, Bytes::new()).await {
+        match ask(Method::GET, uri, Bytes::new()).await {
             Err(error) if tries < METADATA_TRIES => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "no task metadata yet");
                 tries += 1;
                 sleep(METADATA_PAUSE).await;
             }
-            answer => {
-                let metadata: Metadata = serde_json::from_slice(&answer?)?;
-                let first = metadata
-                    .networks
-                    .into_iter()
-                    .find_map(|network| network.ipv4_addresses.into_iter().next());
-                return first.ok_or(EcsError::NoAddress);
-            }
+            answer => return answer,
         }
     }
 }

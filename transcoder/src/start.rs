@@ -95,7 +95,7 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
         signing_key: SigningKey::new(Secret::new(settings::required("SIGNING_KEY")?)),
         codecs: Codecs::new(media::decodable()),
         limits: Limits::default(),
-        revision: settings::optional("GATEWAY_REVISION"),
+        revision: revision().await,
         protection: settings::optional("ECS_AGENT_URI").map(|uri| Protection::new(Agent::new(&uri))),
         metrics: metrics::from_env()?,
     };
@@ -103,6 +103,19 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
     gateway::run(config, Arc::new(HookClient::from_env(&sdk)?), leave).await?;
     tracing::info!("gateway ends");
     Ok(())
+}
+
+/// What tells this gateway from those of another deployment: `GATEWAY_REVISION`, or else the task's definition. Without one it
+/// is never superseded, and a deployment waits until its protection ends.
+async fn revision() -> Option<String> {
+    if let Some(revision) = settings::optional("GATEWAY_REVISION") {
+        return Some(revision);
+    }
+    let told = ecs::task_definition(&settings::optional("ECS_CONTAINER_METADATA_URI_V4")?).await;
+    told.inspect_err(|error| {
+        tracing::warn!(error = error as &dyn std::error::Error, "the task's definition is not known")
+    })
+    .ok()
 }
 
 /// Where transcoders of the region reach the source link: `SOURCE_URL`, or else the address that ECS gave the task.

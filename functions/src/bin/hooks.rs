@@ -24,7 +24,9 @@ async fn main() -> Result<(), Error> {
         tasks: Clusters::from_env(&sdk)?,
         pepper: Pepper::new(pepper),
         signing: SigningKey::new(signing),
-        revision: settings::optional("GATEWAY_REVISION"),
+        // The task definition's ARN on AWS, of which gateways know the end.
+        revision: settings::optional("GATEWAY_REVISION")
+            .map(|arn| arn.rsplit('/').next().unwrap_or_default().to_owned()),
         door: Door::default(),
     };
     serve(|request| function.handle(request)).await

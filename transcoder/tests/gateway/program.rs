@@ -26,7 +26,7 @@ use crate::support::{PATIENCE, output};
 
 pub(crate) type Asked = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
-/// Task metadata and control plane.
+/// Task metadata and control plane. What the hooks were asked: publish requests, and heartbeats that name a revision.
 pub(crate) async fn surroundings() -> (SocketAddr, Asked) {
     let asked = Asked::default();
     // As the developer guide shows it for Fargate, without what does not matter.
@@ -34,6 +34,13 @@ pub(crate) async fn surroundings() -> (SocketAddr, Asked) {
         "DockerId": "cd189a933e5849daa93386466019ab50-2495160603",
         "Networks": [{ "NetworkMode": "awsvpc", "IPv4Addresses": ["192.0.2.3"], "AttachmentIndex": 0 }],
     });
+    let task = json!({ "Cluster": "headwater", "Family": "headwater-gateway", "Revision": "7" });
+    let heartbeat = |State(asked): State<Asked>, headers: HeaderMap, Json(body): Json<Value>| async move {
+        if body.get("revision").is_some() {
+            asked.lock().unwrap().push((headers, body));
+        }
+        Json(json!({ "sessions": {} }))
+    };
     let publish = |State(asked): State<Asked>, headers: HeaderMap, Json(body): Json<Value>| async move {
         asked.lock().unwrap().push((headers, body));
         let broadcast = headwater_domain::BroadcastId::new(&stream(), 1_000, 7);
@@ -41,9 +48,10 @@ pub(crate) async fn surroundings() -> (SocketAddr, Asked) {
     };
     let router = Router::new()
         .route("/v4/0f9e8d7c", get(|| async { Json(metadata) }))
+        .route("/v4/0f9e8d7c/task", get(|| async { Json(task) }))
         .route("/hooks/publish", post(publish))
         .route("/hooks/unpublish", post(|| async { Json(json!({})) }))
-        .route("/hooks/heartbeat", post(|| async { Json(json!({ "sessions": {} })) }))
+        .route("/hooks/heartbeat", post(heartbeat))
         .with_state(asked.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -101,9 +109,26 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
     let mut publisher = Publisher::start(rtmp).await;
     publisher.headers().await;
     publisher.gops(0, 2, 1_000).await;
+    // It says which deployment's it is; it learned that from ECS, too.
+    let beat = async {
+        loop {
+            let found = asked.lock().unwrap().iter().position(|(_, body)| body.get("revision").is_some());
+            match found {
+                Some(at) => break asked.lock().unwrap().remove(at).1,
+                None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let beat = tokio::time::timeout(PATIENCE, beat).await.expect("a heartbeat");
+    assert_eq!(beat["revision"], "headwater-gateway:7");
     publisher.finish().await;
 
-    let (headers, request) = asked.lock().unwrap().pop().unwrap();
+    let published = |asked: &Asked| {
+        let mut asked = asked.lock().unwrap();
+        let at = asked.iter().position(|(_, body)| body.get("session").is_some()).expect("it has asked");
+        asked.remove(at)
+    };
+    let (headers, request) = published(&asked);
     assert_eq!(request["gateway"], json!({ "region": "eu-west-1", "source": "http://192.0.2.3:0" }));
     let agent = concat!("headwater/", env!("CARGO_PKG_VERSION"), " app/gateway");
     assert_eq!(headers["user-agent"], agent);
