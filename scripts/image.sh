@@ -12,7 +12,7 @@ profile=${PROFILE:-release}
 cache=${HEADWATER_CACHE:-$HOME/.cache/headwater}
 store=${IMAGE_STORE:-$cache/images}
 target=${CARGO_TARGET_DIR:-$cache/target}
-runtime=(ca-certificates libavcodec59 libavformat59 libavutil57 libswresample4 libswscale6 tini)
+runtime=(ca-certificates libavcodec59 libavfilter8 libavformat59 libavutil57 libswresample4 libswscale6 tini)
 
 grep -q '^VERSION_ID="12"' /etc/os-release || { echo "image: this machine is not Debian 12; build with docker: make image" >&2; exit 1; }
 work=$(mktemp -d)

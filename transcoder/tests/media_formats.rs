@@ -3,9 +3,9 @@
 
 mod media_support;
 
-use headwater_transcoder::media::RenditionKind;
-use media_support::flv;
-use media_support::{check, transcode};
+use headwater_transcoder::media::{EngineSettings, Passthrough, Problem, Problems, RenditionKind, Segment};
+use media_support::flv::{self, FIRST_CURSOR};
+use media_support::{check, collect, input, small, start, transcode};
 
 #[test]
 fn more_bits_and_more_colour_than_phones_play() {
@@ -26,10 +26,43 @@ fn more_bits_and_more_colour_than_phones_play() {
     }
 }
 
+/// A bar that moves, as fields of 50 pictures a second.
+fn fields(flags: &str) -> flv::Flv {
+    flv::make(&format!(
+        "-f lavfi -i color=c=gray:s=320x180:r=50 -f lavfi -i color=c=white:s=20x180:r=50 \
+         -filter_complex [0][1]overlay=x='mod(t*450,320)':y=0:shortest=1,interlace=scan=tff:lowpass=off[v] \
+         -map [v] -t 5 -c:v libx264 -preset veryfast {flags} -g 50 -bf 0 -pix_fmt yuv420p"
+    ))
+}
+
+/// Pictures whose lines are of two instants, by ffmpeg's own eye.
+fn combed(segments: &[Segment], name: &str) -> u32 {
+    let counted = check::filtered(&check::concatenated(segments, name), "idet");
+    let line = counted.lines().find(|line| line.contains("Multi frame detection")).unwrap();
+    let number = |after: &str| -> u32 {
+        line.split(after).nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    };
+    number("TFF:") + number("BFF:")
+}
+
 #[test]
-fn interlaced_pictures() {
-    let out = transcode(&flv::clip("320x180", "25", 3.0, "-g 50 -x264-params tff=1"));
-    assert_eq!(check::consistent(&out.segments).len(), 75);
+fn interlaced_pictures_are_deinterlaced() {
+    for flags in ["-flags +ildct+ilme -x264-params tff=1", "-flags +ildct+ilme -x264-params bff=1"] {
+        let source = fields(flags);
+        for copied in [false, true] {
+            let problems = Problems::default();
+            let settings = EngineSettings {
+                passthrough: if copied { Passthrough::ALL } else { Passthrough::NONE },
+                problems: problems.clone(),
+                ..small()
+            };
+            let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
+            assert_eq!(check::consistent(&out.segments).len(), 125);
+            assert!(out.segments.iter().all(|s| s.renditions.iter().all(|r| !r.copied)));
+            assert!(combed(&out.segments, "180p") < 5, "{}", combed(&out.segments, "180p"));
+            assert_eq!((out.end.stats.deinterlaced, problems.worst()), (125, Some(Problem::Interlaced)));
+        }
+    }
 }
 
 #[test]

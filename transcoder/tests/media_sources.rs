@@ -4,7 +4,8 @@
 mod media_support;
 
 use headwater_transcoder::media::{
-    EndReason, ErrorKind, MediaError, MediaTime, Placement, RenditionKind, RunEnd, StartPoint,
+    EndReason, EngineSettings, ErrorKind, MediaError, MediaTime, Placement, Problem, Problems, RenditionKind,
+    RunEnd, StartPoint,
 };
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, check, collect, input, small, start, transcode};
@@ -37,6 +38,13 @@ fn go_on(source: &Flv, out: &Out) -> Out {
     let at = out.end.position;
     let (bytes, first) = source.serve(at.cursor);
     collect(input(bytes, first), &small(), at.resume()).unwrap()
+}
+
+/// Also what was wrong at its end.
+fn with_problems(source: &Flv) -> (Out, Problems) {
+    let problems = Problems::default();
+    let settings = EngineSettings { problems: problems.clone(), ..small() };
+    (collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap(), problems)
 }
 
 fn av(secs: f64) -> Flv {
@@ -119,26 +127,6 @@ fn pictures_that_come_late_end_the_run_and_the_next_has_them() {
     let shown = source.tags.iter().filter(|t| t.video && !t.header).count() as u64;
     assert_eq!(check::consistent(&rest.segments).len() as u64, shown + rest.end.stats.repeated);
     assert_eq!(names(&rest), ["180p", "90p", "audio"]);
-}
-
-#[test]
-fn pictures_that_go_away_end_the_run_and_the_next_goes_on_with_sound() {
-    let source = av(12.0).filter(|t| !t.video || t.millis < 3_000 || t.millis > 10_000);
-    let mut out = transcode(&source);
-    assert_eq!(check::consistent(&out.segments).len(), 90);
-    let mut ways = Vec::new();
-    for _ in 0..4 {
-        ways.push(names(&out).len());
-        if matches!(out.end.reason, EndReason::Ended) {
-            break;
-        }
-        assert!(matches!(out.end.reason, EndReason::TracksChanged), "{:?}", out.end);
-        let next = go_on(&source, &out);
-        check::consistent(&next.segments);
-        assert_eq!(next.segments[0].number, out.end.position.next_segment);
-        out = next;
-    }
-    assert_eq!(ways, [3, 1, 3]);
 }
 
 #[test]
@@ -226,13 +214,14 @@ fn times_that_repeat_and_stumble() {
         _ => t.millis,
     });
     let out = transcode(&source);
-    check::consistent(&out.segments);
-    assert!(out.end.stats.dropped > 0);
+    // None is lost: one whose time is not behind its predecessor's is shown a millisecond behind it.
+    assert_eq!(check::consistent(&out.segments).len(), 180);
+    assert!(out.end.stats.dropped == 0 && out.end.stats.retimed > 0, "{:?}", out.end);
 }
 
 #[test]
 fn senseless_composition_times() {
-    // One picture a minute ahead is dropped (libavformat itself repairs a quarter of an hour); pictures that stay there end the run.
+    // One picture a minute ahead is shown in its place; pictures that stay there end the run.
     let shifted = |from: usize, to: usize| {
         let mut source = av(16.0).filter(|t| !t.audio);
         let media: Vec<_> = source.tags.iter_mut().filter(|t| !t.header).collect();
@@ -243,22 +232,25 @@ fn senseless_composition_times() {
     };
     let out = shifted(100, 101);
     assert!(matches!(out.end.reason, EndReason::Ended));
-    assert_eq!((check::consistent(&out.segments).len(), out.end.stats.dropped), (479, 1));
+    assert_eq!((check::consistent(&out.segments).len(), out.end.stats.dropped), (480, 0));
     let out = shifted(100, 480);
     assert!(matches!(out.end.reason, EndReason::TimestampJump), "{:?}", out.end);
-    assert_eq!(check::consistent(&out.segments).len(), 100);
+    // What lasts for half of the packets that are remembered is believed.
+    assert!((100..=130).contains(&check::consistent(&out.segments).len()));
 }
 
 #[test]
-fn pictures_that_all_break_are_gone() {
+fn while_all_pictures_break_the_last_is_shown() {
     let mut source = av(12.0);
     for tag in source.tags.iter_mut().filter(|t| t.video && !t.header && t.millis > 3_000) {
         let end = tag.bytes.len() - 4;
         tag.bytes[16..end].fill(0);
     }
-    let out = transcode(&source);
-    assert!(matches!(out.end.reason, EndReason::TracksChanged), "{:?}", out.end);
+    let (out, problems) = with_problems(&source);
+    assert!(matches!(out.end.reason, EndReason::Ended), "{:?}", out.end);
     check::consistent(&out.segments);
+    assert!(out.segments.iter().all(|s| s.renditions.len() == 3));
+    assert_eq!(problems.worst(), Some(Problem::PicturesUndecodable));
 }
 
 #[test]

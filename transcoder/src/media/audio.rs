@@ -144,7 +144,7 @@ impl<'a> AudioTrack<'a> {
         if packets.is_empty() {
             return Err(MediaError::Fragment { rendition: NAME.to_owned(), what: "no frames" });
         }
-        let fragment = self.muxer.fragment(codec, place, &mut packets)?;
+        let fragment = self.muxer.fragment(codec, place, &mut packets, &self.counters.refused)?;
         let rate = fragment.data.len() as f64 * 8.0 / span.duration().as_secs_f64();
         self.peak = self.peak.max(rate);
         let (declared_bitrate, copied) = match &self.maker {

@@ -17,6 +17,7 @@ use super::ladder::Copied;
 use super::mux::Muxer;
 use super::segment::{RenditionKind, RenditionSegment};
 use super::settings::StartPoint;
+use super::stats::Counters;
 use super::time::{MediaTime, VideoSpan};
 use super::x264::TIME_BASE;
 
@@ -29,8 +30,18 @@ const MARGIN_PERCENT: f64 = 125.0;
 #[derive(Debug)]
 pub(super) struct Unfit(pub(super) &'static str);
 
+/// A packet was taken.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// A segment begins with it.
+    pub(super) opens: bool,
+    /// Its picture cannot be shown before.
+    pub(super) not_before: Option<MediaTime>,
+}
+
 struct Held {
     packet: ff::Packet,
+    serial: i64,
     pts: MediaTime,
     dts: i64,
     idr: bool,
@@ -75,13 +86,14 @@ impl CopiedVideo {
         self.muxer = Some((Muxer::new(&copied.sized.rung.name, TIME_BASE), copied));
     }
 
-    /// Takes the next packet in decoding order; answers whether a segment begins with it.
+    /// Takes the next packet in decoding order, whose picture is known by `serial`.
     pub(super) fn push(
         &mut self,
         packet: &ff::Packet,
+        serial: i64,
         pts: MediaTime,
         dts: MediaTime,
-    ) -> Result<bool, Unfit> {
+    ) -> Result<Taken, Unfit> {
         let unit = classify(packet.data().unwrap_or_default());
         if unit == AccessUnit::Strange {
             return Err(Unfit("its packets are no plain H.264 access units"));
@@ -89,7 +101,7 @@ impl CopiedVideo {
         let idr = unit == AccessUnit::Idr;
         if !self.begun {
             if !idr || pts < self.from {
-                return Ok(false);
+                return Ok(Taken::default());
             }
             self.begun = true;
         }
@@ -105,11 +117,18 @@ impl CopiedVideo {
         // The muxer wants them to rise; encoders repeat a millisecond at high rates.
         let dts = dts.ticks().max(self.last_dts + 1);
         self.last_dts = dts;
-        if pts.ticks() < dts {
-            return Err(Unfit("it shows pictures before they are decoded"));
+        // One that says it is shown before has a damaged time: a source that says so of all is none to be copied.
+        let not_before = MediaTime::from_ticks(dts);
+        let pts = pts.max(not_before);
+        self.packets.push_back(Held { packet: packet.clone(), serial, pts, dts, idr });
+        Ok(Taken { opens: idr && self.gops.cuts(pts), not_before: Some(not_before) })
+    }
+
+    /// The picture of packet `serial` is shown at `at`.
+    pub(super) fn shown(&mut self, serial: i64, at: MediaTime) {
+        if let Some(held) = self.packets.iter_mut().find(|held| held.serial == serial) {
+            held.pts = at;
         }
-        self.packets.push_back(Held { packet: packet.clone(), pts, dts, idr });
-        Ok(idr && self.gops.cuts(pts))
     }
 
     /// The packets of a part of `frames` pictures; of the last part of a segment all up to the IDR shown at its end.
@@ -120,6 +139,7 @@ impl CopiedVideo {
         last: bool,
         span: VideoSpan,
         frames: u32,
+        counters: &Counters,
     ) -> Result<Result<Piece, Unfit>, MediaError> {
         let Some((muxer, copied)) = &mut self.muxer else {
             return Ok(Err(Unfit("it has no place in the ladder")));
@@ -144,7 +164,7 @@ impl CopiedVideo {
             next = held.dts;
         }
         let mut packets: Vec<ff::Packet> = mine.into_iter().map(|held| held.packet).collect();
-        let fragment = muxer.fragment(codec, place, &mut packets)?;
+        let fragment = muxer.fragment(codec, place, &mut packets, &counters.refused)?;
         // Decoders of an `avc1` track know the parameter sets of its section alone (ISO/IEC 14496-15 section 5.3.3).
         let sets = packets.iter().flat_map(|packet| parameter_sets(packet.data().unwrap_or_default()));
         if sets.into_iter().any(|set| !codecs::has_parameter_set(&fragment.init, set)) {

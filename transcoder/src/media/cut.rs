@@ -20,22 +20,18 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) enum Boundaries {
     Grid(Cutter),
-    Given { at: VecDeque<MediaTime>, opened: bool },
+    Given { opened: bool },
 }
 
 impl Boundaries {
-    /// Places a frame; `None` if a given boundary was passed without a frame.
-    pub(super) fn place(&mut self, frame: MediaTime) -> Option<Place> {
+    /// Places a frame; `given`: it is one of the source's IDRs that begin segments. `None` before the first of them.
+    pub(super) fn place(&mut self, frame: MediaTime, given: bool) -> Option<Place> {
         match self {
             Self::Grid(cutter) => Some(cutter.place(frame)),
-            Self::Given { at, opened } => match at.front() {
-                Some(boundary) if *boundary == frame => {
-                    at.pop_front();
-                    Some(if std::mem::replace(opened, true) { Place::Cuts } else { Place::Opens })
-                }
-                Some(boundary) if *boundary < frame => None,
-                _ => opened.then_some(Place::Within),
-            },
+            Self::Given { opened } if given => {
+                Some(if std::mem::replace(opened, true) { Place::Cuts } else { Place::Opens })
+            }
+            Self::Given { opened } => opened.then_some(Place::Within),
         }
     }
 
@@ -144,6 +140,11 @@ impl PartCutter {
         (next.minus(self.start).ticks() > self.longest()).then_some(end)
     }
 
+    /// Where the open part ends at the latest.
+    pub(super) fn latest(&self) -> MediaTime {
+        MediaTime::from_ticks(self.start.ticks() + self.longest())
+    }
+
     fn longest(&self) -> i64 {
         self.duration * PART_TOLERANCE.0 / PART_TOLERANCE.1
     }
@@ -183,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn given_boundaries_must_be_met() {
+    fn given_boundaries_are_kept() {
         let t = MediaTime::from_secs;
-        let mut given = Boundaries::Given { at: VecDeque::from([t(1), t(3), t(5)]), opened: false };
-        let places: Vec<_> = [1, 2, 3, 4].map(|at| given.place(t(at))).into();
-        assert_eq!(places, [Some(Place::Opens), Some(Place::Within), Some(Place::Cuts), Some(Place::Within)]);
-        assert_eq!(given.place(t(6)), None);
-        assert_eq!(Boundaries::Given { at: VecDeque::new(), opened: false }.place(t(1)), None);
+        let mut given = Boundaries::Given { opened: false };
+        assert_eq!(given.place(t(1), false), None, "nothing is open");
+        let places: Vec<_> =
+            [(2, true), (3, false), (4, true)].map(|(at, idr)| given.place(t(at), idr)).into();
+        assert_eq!(places, [Some(Place::Opens), Some(Place::Within), Some(Place::Cuts)]);
     }
 
     /// Lengths of the parts of ten seconds, in milliseconds; FLV's rounding included.

@@ -35,8 +35,17 @@ fn context(parameters: codec::Parameters, track: &'static str) -> Result<codec::
     codec::Context::from_parameters(parameters).map_err(MediaError::av("cannot set up a decoder"))
 }
 
+/// Packets since the last key frame that are kept, to decode them once more: of pictures that are rare.
+const MAX_GROUP: usize = 16;
+
 /// Decodes one video track.
-pub(super) struct VideoDecoder(decoder::Video);
+pub(super) struct VideoDecoder {
+    decoder: decoder::Video,
+    /// Since the last key frame, if they are few.
+    group: Option<Vec<ff::Packet>>,
+    /// What the decoder was made to forget, and the next picture may refer to.
+    again: Vec<ff::Packet>,
+}
 
 impl VideoDecoder {
     pub(super) fn open(parameters: codec::Parameters, threads: usize) -> Result<Self, MediaError> {
@@ -54,26 +63,56 @@ impl VideoDecoder {
             // the pictures it guessed wrong about; strict takes the bound of C.4.5.3.
             context.compliance(codec::Compliance::Strict);
         }
-        context.decoder().video().map(Self).map_err(MediaError::av("cannot open the video decoder"))
+        let decoder = context.decoder().video().map_err(MediaError::av("cannot open the video decoder"))?;
+        Ok(Self { decoder, group: None, again: Vec::new() })
     }
 
     /// Rate from the bitstream, 0 if it says none.
     pub(super) fn frame_rate(&self) -> f64 {
-        self.0.frame_rate().filter(|r| r.denominator() != 0).map_or(0.0, f64::from)
+        self.decoder.frame_rate().filter(|r| r.denominator() != 0).map_or(0.0, f64::from)
     }
 
     /// The track as it is, for a muxer; complete once a picture was decoded.
     pub(super) fn track(&self) -> Result<codec::Context, MediaError> {
-        described(codec::Parameters::from(&*self.0), MediaError::av("cannot describe the video track"))
+        described(codec::Parameters::from(&*self.decoder), MediaError::av("cannot describe the video track"))
+    }
+
+    /// Hands out what the decoder holds because it cannot know that no other picture comes before it: some hold as many as
+    /// the level allows, which of slides is a minute. `None` if it could not go on behind them.
+    pub(super) fn release(&mut self, out: &mut Vec<frame::Video>) -> Option<u64> {
+        let group = self.group.as_ref()?;
+        let errors = pump(&mut self.decoder, None, |opened| receive(opened, out));
+        self.decoder.flush();
+        self.again = group.clone();
+        Some(errors)
     }
 
     /// Decodes a packet, or drains at `None`; returns how many errors there were.
     pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Video>) -> u64 {
-        pump(&mut self.0, packet, |opened| {
-            let mut frame = frame::Video::empty();
-            opened.receive_frame(&mut frame).map(|()| out.push(frame))
-        })
+        if let Some(packet) = packet {
+            let again = std::mem::take(&mut self.again);
+            if packet.is_key() {
+                self.group = Some(Vec::new());
+            } else {
+                // What it refers to was forgotten; it is not shown twice.
+                for before in &again {
+                    pump(&mut self.decoder, Some(before), |opened| {
+                        opened.receive_frame(&mut frame::Video::empty())
+                    });
+                }
+            }
+            match &mut self.group {
+                Some(group) if group.len() < MAX_GROUP => group.push(packet.clone()),
+                group => *group = None,
+            }
+        }
+        pump(&mut self.decoder, packet, |opened| receive(opened, out))
     }
+}
+
+fn receive(opened: &mut decoder::Opened, out: &mut Vec<frame::Video>) -> Result<(), ff::Error> {
+    let mut frame = frame::Video::empty();
+    opened.receive_frame(&mut frame).map(|()| out.push(frame))
 }
 
 /// Decodes one audio track.

@@ -4,6 +4,7 @@
 mod closing;
 mod governing;
 mod handing;
+mod noting;
 mod tracks;
 mod viewing;
 
@@ -13,15 +14,18 @@ use std::sync::mpsc::SyncSender;
 use self::closing::Closing;
 use self::governing::Governing;
 use self::handing::SoundOnly;
+use self::noting::Noted;
 use self::tracks::Tracks;
 use super::assemble::Piece;
 use super::audio::AudioTrack;
-use super::copy::{CopiedVideo, Unfit};
+use super::composition::Composition;
+use super::copy::{CopiedVideo, Taken, Unfit};
 use super::decode::VideoDecoder;
+use super::deinterlace::Deinterlacer;
 use super::error::MediaError;
 use super::governor::Pace;
 use super::ledger::Ledger;
-use super::pictures::Pictures;
+use super::pictures::{Outcome, Pictures};
 use super::rungs::Rungs;
 use super::segment::EndReason;
 use super::settings::{EngineSettings, Placement, StartPoint};
@@ -35,6 +39,10 @@ const MAX_SKEW: MediaTime = MediaTime::from_secs(3);
 /// Media time for which sound may go on while packets of pictures come and none is shown; bounds the encoded sound that
 /// waits. Above the skew and any reorder delay (16 pictures).
 const MAX_BLIND: MediaTime = MediaTime::from_secs(6);
+/// While the last picture is shown on, it is up to so much before the newest sound: the next one must not come too late.
+const HOLD_BEHIND: MediaTime = MediaTime::from_secs(1);
+/// Media time by which a run that goes on with pictures may be moved, so that the first of them is shown.
+const MAX_MOVE: MediaTime = MediaTime::from_millis(100);
 /// Steps of a track's DTS beyond which the source's clock jumped (the gateway's own limits for a new run).
 const MAX_BACK_MILLIS: i64 = 1_000;
 const MAX_FORWARD_MILLIS: i64 = 10_000;
@@ -62,7 +70,11 @@ pub(super) struct Driver<'scope, 'env> {
     start: StartPoint,
     offset: Option<MediaTime>,
     tracks: Tracks,
+    composition: Composition<Taken>,
+    /// Packets that the run begins with, until they can be judged.
+    unjudged: VecDeque<Unit>,
     decoder: Option<VideoDecoder>,
+    deinterlacer: Deinterlacer,
     pictures: Pictures<'env>,
     copy: Option<CopiedVideo>,
     /// The copied track, as muxers want it.
@@ -80,6 +92,11 @@ pub(super) struct Driver<'scope, 'env> {
     video_millis: Option<i64>,
     audio_millis: Option<i64>,
     silent: bool,
+    /// There is no decoder for the sound.
+    deaf: bool,
+    noted: Noted,
+    /// When the picture is shown that ended a run of sound.
+    pictures_from: Option<MediaTime>,
     /// Where to go on if that is not where the last segment ended: behind what was consumed, or at a jump.
     go_on_at: Option<u64>,
 }
@@ -99,6 +116,8 @@ pub(super) struct Wires<'scope, 'env> {
 pub(super) struct Driven {
     pub(super) reason: EndReason,
     pub(super) offset: Option<MediaTime>,
+    /// Whether what follows is placed by that offset, and not by the one of the segments.
+    pub(super) is_moved: bool,
     pub(super) go_on_at: Option<u64>,
 }
 
@@ -117,7 +136,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
                 Placement::Offset(offset) => Some(offset),
             },
             tracks: Tracks::Undecided,
+            composition: Composition::default(),
+            unjudged: VecDeque::new(),
             decoder: None,
+            deinterlacer: Deinterlacer::default(),
             pictures: Pictures::new(settings, &start, counters),
             copy: None,
             copied_track: None,
@@ -134,6 +156,9 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             video_millis: None,
             audio_millis: None,
             silent: false,
+            deaf: false,
+            noted: Noted::new(settings.problems.clone()),
+            pictures_from: None,
             go_on_at: None,
             start,
         }
@@ -144,12 +169,19 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         let worked = self.work();
         self.stages.add("decode", self.decoding.spent());
         self.stages.add("audio", self.hearing.spent());
+        let moved = self.moved();
         let Self { pictures, rungs, offset, go_on_at, .. } = self;
         // The chain's sender goes first: without it a rung that waits for pictures would never end.
         drop(pictures);
         // A rung's failure is the cause of ours.
         rungs.join()?;
-        worked.map(|reason| Driven { reason, offset, go_on_at })
+        worked.map(|reason| Driven { reason, offset: moved.or(offset), is_moved: moved.is_some(), go_on_at })
+    }
+
+    /// The offset for the pictures that have ended a run of sound, if that is out to a little behind the first of them.
+    fn moved(&self) -> Option<MediaTime> {
+        let late = self.audio_cut.time().minus(self.pictures_from?);
+        (late > MediaTime::default() && late <= MAX_MOVE).then(|| self.offset.unwrap_or_default().plus(late))
     }
 
     fn work(&mut self) -> Result<EndReason, MediaError> {
@@ -202,10 +234,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         if let Some(stop) = self.check_clock(&unit) {
             return Ok(Some(stop));
         }
-        self.ledger.saw(unit.track, unit.cursor, unit.pts_millis);
         self.govern(&unit);
+        self.note(&unit);
         let stop = match unit.track {
-            Track::Video => self.take_video(&unit)?,
+            Track::Video => self.take_video(unit)?,
             Track::Audio => self.take_audio(unit)?,
         };
         if stop.is_some() {
@@ -233,6 +265,14 @@ impl<'scope, 'env> Driver<'scope, 'env> {
 
     fn take_audio(&mut self, unit: Unit) -> Flow {
         add(&self.counters.audio_packets, 1);
+        self.ledger.saw(Track::Audio, unit.cursor, unit.pts_millis);
+        if self.deaf {
+            return Ok(None);
+        }
+        let stop = self.judge(false)?;
+        if stop.is_some() {
+            return Ok(stop);
+        }
         if self.offset.is_some() && self.place(unit.pts_millis) < AudioTrack::useful_from(self.audio_cut) {
             return Ok(None);
         }
@@ -246,26 +286,49 @@ impl<'scope, 'env> Driver<'scope, 'env> {
     }
 
     fn settle(&mut self) -> Flow {
+        if let stop @ Some(_) = self.release()? {
+            return Ok(stop);
+        }
+        if let stop @ Some(_) = self.hold() {
+            return Ok(stop);
+        }
         self.decide();
         self.hear()?;
         if self.tracks == Tracks::AudioOnly {
-            self.cut_audio();
+            self.cut_audio(self.sound.as_ref().map_or(self.sound_only.scanned(), AudioTrack::next));
         }
         if let Some(stop) = self.hand_out(true)? {
             return Ok(Some(stop));
         }
         let (video, audio) = (self.video_millis.unwrap_or(0), self.audio_millis.unwrap_or(0));
-        let gone = audio - video > MAX_SKEW.ticks() / 90;
-        // Packets may come, and yet no picture be shown: all damaged, or with senseless times.
-        let blind = self.pictures.newest().is_some_and(|shown| self.place(audio).minus(shown) > MAX_BLIND);
-        if self.tracks == Tracks::Both && (gone || blind) {
-            return Ok(Some(Stop(EndReason::TracksChanged, Closing::Natural { tail: false }, Drain::Yes)));
-        }
         let seen = video.max(audio) - self.first_millis.unwrap_or(0);
         if seen > MAX_UNDECODABLE_MILLIS {
             self.check_decodable()?;
         }
         Ok(None)
+    }
+
+    /// Shows the last picture on while sound comes and no other picture does, or none that can be shown: a camera that
+    /// pauses, slides, packets that are all damaged.
+    fn hold(&mut self) -> Option<Stop> {
+        if !matches!(self.tracks, Tracks::Undecided | Tracks::Both) {
+            return None;
+        }
+        let (_, audio, shown) = (self.offset?, self.audio_millis?, self.pictures.held_since()?);
+        let now = self.place(audio);
+        let come = self.video_millis.is_some_and(|video| audio - video <= MAX_SKEW.ticks() / 90);
+        let patience = match (self.pictures.is_holding(), come) {
+            (true, _) => HOLD_BEHIND,
+            (false, true) => MAX_BLIND,
+            (false, false) => MAX_SKEW,
+        };
+        if now.minus(shown) <= patience {
+            return None;
+        }
+        match self.pictures.hold(now.minus(HOLD_BEHIND))? {
+            Outcome::Unfit => Some(Self::unfit(Unfit("its pictures have stopped"))),
+            _ => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
+        }
     }
 
     /// The source's packets are no rendition: nothing of the open segment is handed out, it is made anew without them.

@@ -89,8 +89,10 @@ pub fn run(
     if cancel.is_aborted() {
         return Ok(RunEnd { position, reason: EndReason::Aborted, stats, stages });
     }
-    let Driven { reason, offset, go_on_at } = ended?;
-    position.offset = position.offset.or(offset);
+    let Driven { reason, offset, is_moved, go_on_at } = ended?;
+    // What is made anew from the run's beginning is placed anew.
+    let placed = offset.filter(|_| !matches!(reason, EndReason::NotCopyable { .. }));
+    position.offset = if is_moved { offset } else { position.offset.or(placed) };
     position.cursor = go_on_at.unwrap_or(position.cursor);
     Ok(RunEnd { position, reason, stats, stages })
 }

@@ -32,7 +32,8 @@ const LADDER: [(u32, u32, u32); 4] = [
     (360, 800_000, 800_000),
 ];
 
-/// The source, as far as a ladder depends on it.
+/// The source, as far as a ladder depends on it. Not on the bit rate that the encoder claims: encoders confuse units, say 0,
+/// begin low and adapt. Constant quality spends on a poor source what it is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Picture {
     pub(super) width: u32,
@@ -41,8 +42,6 @@ pub(super) struct Picture {
     pub(super) aspect: f64,
     /// Nominal frames per second.
     pub(super) frame_rate: f64,
-    /// Bits per second, if the encoder says.
-    pub(super) bitrate: Option<u32>,
 }
 
 /// A rung and the size it gets; pixels are square.
@@ -125,11 +124,11 @@ fn given_rungs(given: &[Rung], short: f64) -> Result<Vec<Rung>, MediaError> {
 /// Rungs by the source: itself (at most 1080 lines), then those of the ladder that are clearly below.
 fn rungs_for(picture: &Picture, short: f64) -> Vec<Rung> {
     let top = (short as u32).min(LADDER[0].0);
-    let mut rungs = vec![rung(top, picture, picture.bitrate.unwrap_or(u32::MAX))];
+    let mut rungs = vec![rung(top, picture, u32::MAX)];
     for (lines, ..) in LADDER {
         let above = &rungs[rungs.len() - 1];
         if lines * 5 <= above.height * 4 {
-            let most = u64::from(above.bitrate.min(picture.bitrate.unwrap_or(u32::MAX))) * STEP_PERCENT / 100;
+            let most = u64::from(above.bitrate) * STEP_PERCENT / 100;
             rungs.push(rung(lines, picture, u32::try_from(most).unwrap_or(u32::MAX)));
         }
     }
@@ -241,7 +240,7 @@ mod tests {
     use super::*;
 
     fn picture(width: u32, height: u32, aspect: f64) -> Picture {
-        Picture { width, height, aspect, frame_rate: 30.0, bitrate: None }
+        Picture { width, height, aspect, frame_rate: 30.0 }
     }
 
     fn given() -> Vec<Rung> {
@@ -298,25 +297,19 @@ mod tests {
 
     #[test]
     fn a_ladder_by_the_source() {
-        let of = |width, height, frame_rate, bitrate| {
-            rates(Picture { width, height, aspect: 1.0, frame_rate, bitrate })
-        };
+        let of = |width, height, frame_rate| rates(Picture { width, height, aspect: 1.0, frame_rate });
         let rung = |name: &str, kbps, halved| (name.to_owned(), kbps, halved);
         let lower = |halved| [rung("480p", 1_400, halved), rung("360p", 800, halved)];
         let hd = [rung("1080p", 4_500, false), rung("720p", 2_800, false)];
-        assert_eq!(of(1920, 1080, 30.0, None), [&hd[..], &lower(false)].concat());
-        assert_eq!(of(1080, 1920, 30.0, None), [&hd[..], &lower(false)].concat());
-        assert_eq!(of(1920, 1072, 30.0, None)[0].0, "1080p");
+        assert_eq!(of(1920, 1080, 30.0), [&hd[..], &lower(false)].concat());
+        assert_eq!(of(1080, 1920, 30.0), [&hd[..], &lower(false)].concat());
+        assert_eq!(of(1920, 1072, 30.0)[0].0, "1080p");
         let fast = [rung("1080p60", 6_000, false), rung("720p60", 3_900, false)];
-        assert_eq!(of(1920, 1080, 59.94, None), [&fast[..], &lower(true)].concat());
-        assert_eq!(of(3840, 2160, 30.0, None)[0], rung("1080p", 4_500, false));
-        assert_eq!(
-            of(1280, 720, 30.0, Some(1_200_000)),
-            [rung("720p", 1_200, false), rung("480p", 780, false), rung("360p", 507, false)]
-        );
-        assert_eq!(of(640, 360, 30.0, None), [rung("360p", 800, false)]);
-        assert_eq!(of(160, 90, 25.0, None), [rung("90p", 100, false)]);
-        assert_eq!(of(1000, 600, 25.0, None)[..2], [rung("600p", 1_944, false), rung("480p", 1_263, false)]);
+        assert_eq!(of(1920, 1080, 59.94), [&fast[..], &lower(true)].concat());
+        assert_eq!(of(3840, 2160, 30.0)[0], rung("1080p", 4_500, false));
+        assert_eq!(of(640, 360, 30.0), [rung("360p", 800, false)]);
+        assert_eq!(of(160, 90, 25.0), [rung("90p", 100, false)]);
+        assert_eq!(of(1000, 600, 25.0)[..2], [rung("600p", 1_944, false), rung("480p", 1_263, false)]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::mem;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,12 +14,16 @@ use ffmpeg_next as ff;
 use super::assemble::Place;
 use super::codecs::boxes;
 use super::error::MediaError;
+use super::stats::add;
 
 /// `styp` of a CMAF media segment.
 const STYP: &[u8] = b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix";
 
 /// Room in mfhd's sequence numbers for the parts of a segment.
 const PARTS_PER_SEGMENT: u64 = 64;
+
+/// What libavformat says of a packet that it will not take.
+const REFUSED: [ff::Error; 2] = [ff::Error::Other { errno: ff::error::EINVAL }, ff::Error::InvalidData];
 
 /// One rendition's muxer settings; remembers the init segment to hold every fragment to it.
 pub(super) struct Muxer {
@@ -60,14 +65,15 @@ impl Muxer {
         Self { rendition: rendition.to_owned(), time_base, init: None }
     }
 
-    /// Muxes packets whose times are T in the muxer's time base; each carries its duration.
+    /// Muxes packets whose times are T in the muxer's time base; each carries its duration. Counts those it must leave out.
     pub(super) fn fragment(
         &mut self,
         codec: &codec::Context,
         place: Place,
         packets: &mut [ff::Packet],
+        refused: &AtomicU64,
     ) -> Result<Fragment, MediaError> {
-        let bytes = self.mux(codec, place, packets).map_err(MediaError::av("cannot mux"))?;
+        let bytes = self.mux(codec, place, packets, refused).map_err(MediaError::av("cannot mux"))?;
         let malformed = |what| MediaError::Fragment { rendition: self.rendition.clone(), what };
         let mut moofs = boxes(&bytes).filter(|b| b.kind == *b"moof");
         let split = moofs.next().ok_or_else(|| malformed("no moof"))?.start;
@@ -89,6 +95,7 @@ impl Muxer {
         codec: &codec::Context,
         (number, part): Place,
         packets: &mut [ff::Packet],
+        refused: &AtomicU64,
     ) -> Result<Vec<u8>, ff::Error> {
         let buffer = Buffer::default();
         let io = StreamIo::from_write(buffer.clone())?;
@@ -102,9 +109,13 @@ impl Muxer {
         let fragment = number % (1 << 24) * PARTS_PER_SEGMENT + u64::from(part) % PARTS_PER_SEGMENT + 1;
         options.set("fragment_index", &fragment.to_string());
         output.write_header_with(options)?;
-        for packet in packets {
+        for (index, packet) in packets.iter_mut().enumerate() {
             packet.set_stream(0);
-            packet.write(&mut output)?;
+            match packet.write(&mut output) {
+                // A packet costs itself, not the run. Without its first one a fragment cannot be decoded.
+                Err(error) if index > 0 && REFUSED.contains(&error) => add(refused, 1),
+                written => drop(written?),
+            }
         }
         output.write_trailer()?;
         drop(output);

@@ -1,6 +1,9 @@
 //! Decoded pictures in presentation order: the ones before the start are discarded, gaps are bridged, boundaries found,
 //! and each is sent down the chain of renditions with its time.
 
+mod open;
+mod showing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -8,24 +11,23 @@ use std::sync::mpsc::SyncSender;
 use ff::{frame, picture};
 use ffmpeg_next as ff;
 
-use super::assemble;
+pub(super) use self::open::Closed;
+use self::open::{Open, shape};
+pub(super) use self::showing::Showing;
 use super::cut::{Boundaries, Cutter, PartCutter, Place};
 use super::governor::Effort;
 use super::rungs::Chain;
-use super::settings::{EngineSettings, StartPoint};
+use super::settings::{EngineSettings, Placement, StartPoint};
 use super::stats::{Counters, add};
-use super::time::{MediaTime, VideoSpan};
+use super::time::MediaTime;
 use super::video::{Cut, Job, Shown};
-
-/// A picture shown this much after its predecessor has a damaged composition time: the source's own clock (DTS) is
-/// held to the same bound, so an honest picture cannot.
-const MAX_STEP: MediaTime = MediaTime::from_secs(10);
-/// Pictures in a row whose time is unusable: then it is the timeline that jumped (10 s at 30 a second).
-const MAX_UNUSABLE: u32 = 300;
 
 /// What a picture led to.
 pub(super) enum Outcome {
-    Fine,
+    /// It is shown then.
+    Shown(MediaTime),
+    /// It is not shown: it lies before the start, or its time cannot be used.
+    Passed,
     /// It has another size or format than those before; nothing was done with it.
     Changed,
     /// Picture after picture does not fit behind the ones shown.
@@ -36,32 +38,15 @@ pub(super) enum Outcome {
     Gone,
 }
 
-/// A part whose video is complete.
-pub(super) struct Closed {
-    pub(super) place: assemble::Place,
-    /// Whether it ends its segment.
-    pub(super) last: bool,
-    pub(super) independent: bool,
-    pub(super) span: VideoSpan,
-    pub(super) frames: u32,
-    pub(super) repeated: u32,
-    pub(super) effort: Effort,
-}
-
-struct Open {
-    place: assemble::Place,
-    independent: bool,
-    /// Of the pictures of the part.
-    times: Vec<MediaTime>,
-    repeated: u32,
-    effort: Effort,
-    /// Pictures in the parts of the segment before.
-    before: u64,
-}
-
 /// The video side of one run, behind the decoder.
 pub(super) struct Pictures<'a> {
     from: MediaTime,
+    /// Nothing of the run was shown before: once it has begun nothing is left out.
+    is_new: bool,
+    /// The newest picture is shown on, because no other comes.
+    holding: bool,
+    /// No segment may be longer.
+    longest: MediaTime,
     boundaries: Boundaries,
     parts: Option<PartCutter>,
     /// How far past a boundary a picture may lie.
@@ -76,7 +61,10 @@ pub(super) struct Pictures<'a> {
     open: Option<Open>,
     last: Option<(MediaTime, Arc<frame::Video>)>,
     before: Option<frame::Video>,
-    unusable: u32,
+    /// When the open segment began.
+    begun: Option<MediaTime>,
+    /// Pictures in a row that were late.
+    late: u32,
     counters: &'a Counters,
     /// For the next segment.
     pub(super) effort: Effort,
@@ -88,6 +76,9 @@ impl<'a> Pictures<'a> {
         let cutter = Cutter::new(settings.segment_duration);
         Self {
             from: start.video_from,
+            is_new: start.placement == Placement::AlignFirst,
+            holding: false,
+            longest: MediaTime::from_ticks(settings.segment_duration.ticks() * 49 / 40),
             overrun: cutter.overrun(),
             boundaries: Boundaries::Grid(cutter),
             parts: settings.part_duration.map(|duration| PartCutter::new(duration, start.parts.clone())),
@@ -100,23 +91,17 @@ impl<'a> Pictures<'a> {
             open: None,
             last: None,
             before: None,
-            unusable: 0,
+            begun: None,
+            late: 0,
             counters,
             effort: Effort::default(),
             closed: VecDeque::new(),
         }
     }
 
-    /// From now on segments begin where `given` says, instead of at multiples of their duration.
+    /// From now on segments begin where pictures say, instead of at multiples of their duration.
     pub(super) fn follow_source(&mut self) {
-        self.boundaries = Boundaries::Given { at: VecDeque::new(), opened: false };
-    }
-
-    /// A segment begins with the picture shown at `at`.
-    pub(super) fn given(&mut self, boundary: MediaTime) {
-        if let Boundaries::Given { at, .. } = &mut self.boundaries {
-            at.push_back(boundary);
-        }
+        self.boundaries = Boundaries::Given { opened: false };
     }
 
     /// Whether segments begin where the source's IDRs are.
@@ -154,47 +139,6 @@ impl<'a> Pictures<'a> {
         self.last.as_ref().map(|(at, _)| *at)
     }
 
-    /// Takes the next picture, shown at `at`.
-    pub(super) fn push(&mut self, picture: frame::Video, at: MediaTime) -> Outcome {
-        add(&self.counters.decoded, 1);
-        if self.shape.is_some_and(|s| s != shape(&picture)) {
-            return Outcome::Changed;
-        }
-        if at < self.from {
-            add(&self.counters.discarded, 1);
-            self.before = Some(picture);
-            return Outcome::Fine;
-        }
-        if self.newest().is_some_and(|newest| at <= newest || at.minus(newest) > MAX_STEP) {
-            add(&self.counters.dropped, 1);
-            self.unusable += 1;
-            return if self.unusable > MAX_UNUSABLE { Outcome::Jumped } else { Outcome::Fine };
-        }
-        self.unusable = 0;
-        // The picture that was shown when the timeline resumes, if its successor comes late.
-        if let Some(before) = self.before.take()
-            && at.minus(self.from) > self.overrun
-            && at.minus(self.from) <= MAX_STEP
-            && !self.follows_source()
-        {
-            match self.repeat(before, self.from) {
-                Outcome::Fine => {}
-                failed => return failed,
-            }
-        }
-        while let (Some(instant), Some((_, last))) = (self.fill(at), &self.last) {
-            if self.follows_source() {
-                return Outcome::Unfit;
-            }
-            let copy = frame::Video::clone(last);
-            match self.repeat(copy, instant) {
-                Outcome::Fine => {}
-                failed => return failed,
-            }
-        }
-        self.send(picture, at)
-    }
-
     /// Where the picture before `next` must be shown again, so that neither segment nor part gets too long.
     fn fill(&self, next: MediaTime) -> Option<MediaTime> {
         let of_part = self.parts.as_ref().filter(|_| self.open.is_some()).and_then(|parts| parts.fill(next));
@@ -223,17 +167,8 @@ impl<'a> Pictures<'a> {
     }
 
     fn close_part(&mut self, open: &Open, end: MediaTime, last: bool) -> bool {
-        let frames = open.times.iter().filter(|&&at| at < end).count();
-        let Some(&start) = open.times.first().filter(|_| frames > 0) else { return true };
-        self.closed.push_back(Closed {
-            place: open.place,
-            last,
-            independent: open.independent,
-            span: VideoSpan { start, end },
-            frames: frames as u32,
-            repeated: open.repeated,
-            effort: open.effort,
-        });
+        let Some(closed) = open.closed(end, last) else { return true };
+        self.closed.push_back(closed);
         self.tell(Job::Cut(Cut { place: open.place, end }))
     }
 
@@ -245,15 +180,15 @@ impl<'a> Pictures<'a> {
 
     fn repeat(&mut self, picture: frame::Video, at: MediaTime) -> Outcome {
         add(&self.counters.repeated, 1);
-        let sent = self.send(picture, at);
+        let sent = self.send(picture, at, false);
         if let Some(open) = &mut self.open {
             open.repeated += 1;
         }
         sent
     }
 
-    fn send(&mut self, mut picture: frame::Video, at: MediaTime) -> Outcome {
-        let Some(place) = self.boundaries.place(at) else { return Outcome::Unfit };
+    fn send(&mut self, mut picture: frame::Video, at: MediaTime, given: bool) -> Outcome {
+        let Some(place) = self.boundaries.place(at, given) else { return Outcome::Unfit };
         if place == Place::Cuts && !self.close(at) {
             return Outcome::Gone;
         }
@@ -262,6 +197,7 @@ impl<'a> Pictures<'a> {
         if let Some(effort) = opens {
             let place = (self.next_number, 0);
             self.next_number += 1;
+            self.begun = Some(at);
             self.open =
                 Some(Open { place, independent: true, times: Vec::new(), repeated: 0, effort, before: 0 });
             if let Some(parts) = &mut self.parts {
@@ -293,7 +229,7 @@ impl<'a> Pictures<'a> {
         let frame = Arc::new(picture);
         self.last = Some((at, Arc::clone(&frame)));
         let shown = Shown { frame, at, key, opens, odd };
-        if self.tell(Job::Frame(shown)) { Outcome::Fine } else { Outcome::Gone }
+        if self.tell(Job::Frame(shown)) { Outcome::Shown(at) } else { Outcome::Gone }
     }
 
     /// Whether the part ends before the picture at `at`; `Some(true)`: it is the last of those that are out already.
@@ -308,15 +244,4 @@ impl<'a> Pictures<'a> {
     fn tell(&self, job: Job) -> bool {
         self.chain.as_ref().is_none_or(|chain| chain.send(job).is_ok())
     }
-}
-
-impl Open {
-    /// Whether the next picture is one that renditions at half the frame rate leave out.
-    fn is_odd(&self) -> bool {
-        (self.before + self.times.len() as u64) % 2 == 1
-    }
-}
-
-fn shape(picture: &frame::Video) -> (ff::format::Pixel, u32, u32) {
-    (picture.format(), picture.width(), picture.height())
 }

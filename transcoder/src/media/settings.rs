@@ -5,6 +5,7 @@ use std::io::Read;
 use std::num::NonZero;
 
 use super::governor::Pace;
+use super::problem::Problems;
 use super::time::{GridFrame, MediaTime};
 
 /// On so many the encoders leave nothing for a second decoder thread to win: it costs 5 % of decoding and a picture's
@@ -65,6 +66,8 @@ pub struct EngineSettings {
     pub audio_bitrate: u32,
     /// Threads of the video decoder.
     pub decode_threads: usize,
+    /// Where the run says what is wrong with its source.
+    pub problems: Problems,
 }
 
 impl Default for EngineSettings {
@@ -77,6 +80,7 @@ impl Default for EngineSettings {
             part_duration: None,
             audio_bitrate: 128_000,
             decode_threads: if processors > FEW_PROCESSORS { 2 } else { 1 },
+            problems: Problems::default(),
         }
     }
 }

@@ -30,8 +30,14 @@ counters! {
     decoded,
     /// Decoded pictures before the start point, discarded as they should be.
     discarded,
-    /// Pictures dropped because their time did not increase.
+    /// Pictures dropped because their time could not be used.
     dropped,
+    /// Pictures shown at another time than they say, because that lies before their predecessor's or is damaged.
+    retimed,
+    /// Packets a muxer refused.
+    refused,
+    /// Pictures that were deinterlaced.
+    deinterlaced,
     /// Pictures repeated across gaps.
     repeated,
     /// Video packets the decoder refused.

@@ -277,7 +277,7 @@ impl<'a> Rung<'a> {
         if place.1 == 0 && !packets.first().is_some_and(ff::Packet::is_key) {
             return Err(malformed("no key frame first").into());
         }
-        let fragment = self.muxer.fragment(encoder, place, &mut packets)?;
+        let fragment = self.muxer.fragment(encoder, place, &mut packets, &self.counters.refused)?;
         let segment = RenditionSegment {
             name: sized.rung.name.clone(),
             kind: RenditionKind::Video {

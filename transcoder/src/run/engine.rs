@@ -7,13 +7,17 @@ use headwater_domain::stream::{Latency, Rung as StreamRung, TranscodeSettings};
 
 use super::source::RunHead;
 use super::vitals::wall_clock;
-use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Rung};
+use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Problems, Rung};
 
 /// Length of a part in low latency.
 const PART: MediaTime = MediaTime::from_millis(500);
 
 /// What the engine is to make of a source; `copy`: its own packets may be a rendition.
-pub(super) fn settings(settings: &TranscodeSettings, copy: Passthrough) -> EngineSettings {
+pub(super) fn settings(
+    settings: &TranscodeSettings,
+    copy: Passthrough,
+    problems: Problems,
+) -> EngineSettings {
     let rung = |rung: &StreamRung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000);
     EngineSettings {
         ladder: settings.ladder.as_ref().map(|rungs| rungs.iter().map(rung).collect()),
@@ -21,6 +25,7 @@ pub(super) fn settings(settings: &TranscodeSettings, copy: Passthrough) -> Engin
         segment_duration: MediaTime::from_secs(settings.segment_seconds.into()),
         part_duration: (settings.latency == Latency::Low).then_some(PART),
         audio_bitrate: settings.audio_kbps * 1_000,
+        problems,
         ..EngineSettings::default()
     }
 }

@@ -96,6 +96,13 @@ impl Author {
         self.lost_time = !same_time;
     }
 
+    /// What follows in the same run is placed by this offset: it was moved to begin behind what there is.
+    pub(super) fn goes_on_by(&mut self, offset: Option<Ticks>) {
+        if let (Some(point), Some(offset)) = (&mut self.point, offset) {
+            point.source.offset = offset.ticks();
+        }
+    }
+
     /// The run's packets cannot be a rendition; what follows is encoded, behind a break if there was something before.
     pub(super) fn do_not_copy(&mut self, session: &SessionId, run: u32) {
         self.unfit = Some((session.clone(), run));

@@ -90,7 +90,16 @@ where
         tracing::info!(session = %source.session, "its gateway is gone; what was read of it is finished");
         let head = RunHead { first_cursor, lost: 0, ..head };
         let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
-        let transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
+        let mut transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
+        if let ControlFlow::Continue(Ok(RunEnd { reason: EndReason::NotCopyable { why }, .. })) = &transcoded
+            && let Some((first_cursor, rest)) = kept.rest()
+        {
+            tracing::info!(why, "it is encoded anew");
+            self.author.do_not_copy(&source.session, head.run);
+            let head = RunHead { first_cursor, ..head };
+            let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
+            transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
+        }
         // If the gateway turns up again, its media does not continue what ends anywhere in a GOP.
         self.author.do_not_copy(&source.session, head.run);
         self.author.break_here(true);
@@ -138,7 +147,7 @@ where
                 Passthrough::AlwaysEncode => media::Passthrough::NONE,
             };
             let start = author.start(&session, head);
-            let engine_settings = engine::settings(settings, copy);
+            let engine_settings = engine::settings(settings, copy, self.vitals.problems());
             let kept = kept.clone();
             tokio::task::spawn_blocking(move || {
                 let sink = |made| {
@@ -279,7 +288,10 @@ where
                 self.author.do_not_copy(session, head.run);
                 return Worked::Again;
             }
-            EndReason::TracksChanged | EndReason::ParametersChanged => self.author.break_here(true),
+            EndReason::TracksChanged | EndReason::ParametersChanged => {
+                self.author.break_here(true);
+                self.author.goes_on_by(end.position.offset);
+            }
             EndReason::TimestampJump => self.author.break_here(false),
             EndReason::Ended => over = true,
             EndReason::Barren(error) => {

@@ -10,6 +10,7 @@ use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::Notify;
 
 use super::notes::{About, Notes};
+use crate::media::Problems;
 
 /// Shared health, and a bell for "tell it now".
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(super) struct Vitals {
     notes: Arc<Mutex<Notes>>,
     /// How late media was committed, ms, when there was nothing else left to read: that is the source's own lateness.
     source_late: Arc<AtomicU64>,
+    /// What the engine finds wrong with the source that it reads.
+    problems: Problems,
     bell: Arc<Notify>,
 }
 
@@ -27,6 +30,7 @@ impl Vitals {
             health: Arc::new(Mutex::new(Health::starting())),
             notes: Arc::default(),
             source_late: Arc::default(),
+            problems: Problems::default(),
             bell: Arc::new(Notify::new()),
         }
     }
@@ -34,7 +38,15 @@ impl Vitals {
     pub(super) fn read(&self) -> Health {
         let mut health = self.lock().clone();
         health.problem = self.lock_notes().told(health.problem.as_deref());
+        let found = self.problems.worst().map(|one| one.sentence().to_owned());
+        let all: Vec<String> = health.problem.into_iter().chain(found).collect();
+        health.problem = (!all.is_empty()).then(|| all.join("; "));
         health
+    }
+
+    /// Where the engine says what is wrong with a source.
+    pub(super) fn problems(&self) -> Problems {
+        self.problems.clone()
     }
 
     /// The gateway can use all of the session, or it says why it cannot. News is told at once.
@@ -67,6 +79,7 @@ impl Vitals {
     /// The session's source has ended or is out of reach, since now if not before. Told at once, but only if it is
     /// news: who fails again and again must not beat as often.
     pub(super) fn source_lost(&self, session: &SessionId, problem: Option<String>) {
+        self.problems.clear();
         let mut health = self.lock();
         let before = health.clone();
         lose(&mut health, session);
@@ -79,6 +92,7 @@ impl Vitals {
 
     /// The session's source is of no use, though it may still come: its encoder is to be told at once.
     pub(super) fn give_up(&self, session: &SessionId, why: GivenUp) {
+        self.problems.clear();
         let mut health = self.lock();
         lose(&mut health, session);
         self.lock_notes().clear();
@@ -153,6 +167,19 @@ pub(super) fn wall_clock() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Problem;
+
+    #[test]
+    fn what_the_engine_finds_wrong_is_told_while_it_is() {
+        let vitals = Vitals::new();
+        vitals.problems().set(Problem::NoSound, true);
+        assert_eq!(vitals.read().problem.as_deref(), Some(Problem::NoSound.sentence()));
+        vitals.problems().set(Problem::NoSound, false);
+        assert_eq!(vitals.read().problem, None);
+        vitals.problems().set(Problem::NoPictures, true);
+        vitals.source_lost(&SessionId::from_random(1), None);
+        assert_eq!(vitals.read().problem, None, "the source is over");
+    }
 
     #[test]
     fn what_the_gateway_cannot_use_is_told_beside_what_else_is_wrong() {

@@ -88,6 +88,20 @@ pub fn luma(mp4: &[u8]) -> Vec<u8> {
     tool("ffmpeg", &args, mp4)
 }
 
+/// What a filter of ffmpeg says of the pictures.
+pub fn filtered(mp4: &[u8], filter: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.mp4");
+    std::fs::write(&path, mp4).unwrap();
+    let out = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "info", "-i"])
+        .arg(&path)
+        .args(["-vf", filter, "-f", "null", "-"])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
 /// How far two encodes of one picture may lie apart, as mean luma.
 const LUMA: u8 = 2;
 /// The same of one sample of sound, of 1.

@@ -1,10 +1,13 @@
 //! The end of a run: what becomes of the open segment, by why the run ends.
 
 use super::super::audio::AudioTrack;
+use super::super::copy::Unfit;
 use super::super::error::MediaError;
-use super::super::time::MediaTime;
+use super::super::pictures::Outcome;
+use super::super::segment::EndReason;
+use super::super::time::{GridFrame, MediaTime};
 use super::tracks::Tracks;
-use super::{Driver, Flow, MAX_SKEW};
+use super::{Driver, Flow, MAX_SKEW, Stop};
 
 /// How the open segment is closed.
 pub(super) enum Closing {
@@ -23,7 +26,10 @@ impl Driver<'_, '_> {
     pub(super) fn wind_up(&mut self, closing: &Closing, drain: bool) -> Flow {
         // Pictures that a run of sound has left out are not for its end either.
         if drain && self.tracks != Tracks::AudioOnly {
-            // What it leads to no longer matters: the run ends.
+            // What they lead to no longer matters, unless it is that they must be made anew: the run ends.
+            if let Some(unfit @ Stop(EndReason::NotCopyable { .. }, ..)) = self.judge(true)? {
+                return Ok(Some(unfit));
+            }
             self.decode_video(None)?;
         }
         if self.tracks == Tracks::Undecided {
@@ -40,17 +46,17 @@ impl Driver<'_, '_> {
         }
         if self.tracks == Tracks::AudioOnly {
             self.close_sound_only(closing)?;
-        } else {
-            self.close_pictures(closing)?;
+        } else if let Some(stop) = self.close_pictures(closing)? {
+            return Ok(Some(stop));
         }
         self.pictures.end();
         self.hand_out(false)
     }
 
-    pub(super) fn close_pictures(&mut self, closing: &Closing) -> Result<(), MediaError> {
+    fn close_pictures(&mut self, closing: &Closing) -> Flow {
         let natural = self.pictures.natural_end();
         let sound = self.sound.as_ref();
-        let end = match closing {
+        let wanted = match closing {
             Closing::Never => None,
             Closing::Exact => {
                 let encoded = sound.map(AudioTrack::next);
@@ -62,27 +68,40 @@ impl Driver<'_, '_> {
                 natural.map(|end| tail.map_or(end, |t| end.max(t.min(end.plus(MAX_SKEW)))))
             }
         };
-        let Some(end) = end else { return Ok(()) };
+        let Some(wanted) = wanted else { return Ok(None) };
+        let end = match (closing, self.pictures.reach(wanted)) {
+            (_, Ok(end)) => end,
+            (Closing::Natural { .. }, Err(Outcome::Unfit)) => {
+                return Ok(Some(Self::unfit(Unfit("its sound goes on without pictures"))));
+            }
+            // What follows is another source's: the hole before it is no part of this one.
+            (_, Err(_)) => natural.map_or(wanted, |natural| natural.min(wanted)),
+        };
         self.pictures.close(end);
         if !matches!(closing, Closing::Exact)
             && let (Some(sound), Tracks::Both) = (&mut self.sound, self.tracks)
         {
             sound.finish(end.frame().max(self.audio_cut.next()))?;
         }
-        Ok(())
+        Ok(None)
     }
 
-    pub(super) fn close_sound_only(&mut self, closing: &Closing) -> Result<(), MediaError> {
+    fn close_sound_only(&mut self, closing: &Closing) -> Result<(), MediaError> {
+        let mut until = GridFrame::new(u64::MAX);
         if let (Closing::Natural { .. } | Closing::At(_), Some(sound)) = (closing, &mut self.sound)
             && sound.heard()
         {
-            let to = sound.sounds_until();
-            sound.finish(to)?;
+            if let Closing::At(at) = closing {
+                until = at.frame();
+            }
+            until = until.min(sound.sounds_until()).max(self.audio_cut);
+            sound.finish(until)?;
         }
-        self.cut_audio();
+        let made = self.sound.as_ref().map_or(self.audio_cut, AudioTrack::next);
+        let end = made.min(until);
+        self.cut_audio(end);
         if !matches!(closing, Closing::Never) {
-            let next = self.sound.as_ref().map_or(self.audio_cut, AudioTrack::next);
-            self.close_audio(next);
+            self.close_audio(end);
         }
         Ok(())
     }

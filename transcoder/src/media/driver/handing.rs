@@ -1,7 +1,6 @@
 //! Cuts sound without pictures, and hands out closed parts once both of their sides are complete.
 
 use super::super::assemble::{Piece, Place};
-use super::super::audio::AudioTrack;
 use super::super::cut::{Cutter, PartCutter, Place as Boundary};
 use super::super::error::MediaError;
 use super::super::part::Part;
@@ -32,6 +31,11 @@ impl SoundOnly {
             next_number: start.next_segment,
             open: None,
         }
+    }
+
+    /// The frame up to which boundaries were looked for.
+    pub(super) fn scanned(&self) -> GridFrame {
+        self.scanned
     }
 
     /// It begins here.
@@ -78,10 +82,9 @@ impl SoundOnly {
 }
 
 impl Driver<'_, '_> {
-    /// Finds the boundaries in sound without pictures.
-    pub(super) fn cut_audio(&mut self) {
-        let next = self.sound.as_ref().map_or(self.sound_only.scanned, AudioTrack::next);
-        while self.sound_only.scanned <= next {
+    /// Finds the boundaries in sound without pictures, up to `end`.
+    pub(super) fn cut_audio(&mut self, end: GridFrame) {
+        while self.sound_only.scanned <= end {
             let closed = self.sound_only.scan();
             self.pictures.closed.extend(closed);
         }
@@ -125,7 +128,14 @@ impl Driver<'_, '_> {
         let shown = self.tracks != Tracks::AudioOnly;
         let copied = match (&mut self.copy, &self.copied_track) {
             (Some(copy), Some(track)) if shown => {
-                match copy.part(track, closed.place, closed.last, closed.span, closed.frames)? {
+                match copy.part(
+                    track,
+                    closed.place,
+                    closed.last,
+                    closed.span,
+                    closed.frames,
+                    self.counters,
+                )? {
                     Ok(piece) => Some(piece),
                     Err(unfit) => return Ok(Some(Self::unfit(unfit))),
                 }

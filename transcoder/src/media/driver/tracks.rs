@@ -1,5 +1,7 @@
 //! Which tracks a run has: decided by what arrives within 3 s of media of the other track.
 
+use std::sync::atomic::Ordering;
+
 use super::super::audio::AudioTrack;
 use super::super::error::MediaError;
 use super::super::source::{Track, Unit};
@@ -66,12 +68,25 @@ impl Driver<'_, '_> {
             return Ok(());
         }
         while let Some(unit) = self.held.pop_front() {
-            if self.sound.is_none() {
-                self.open_sound(&unit)?;
+            if self.sound.is_none()
+                && let Err(error) = self.open_sound(&unit)
+            {
+                if self.tracks == Tracks::AudioOnly {
+                    return Err(error);
+                }
+                // Pictures without sound are better than nothing.
+                tracing::warn!(error = &error as &dyn std::error::Error, "the sound cannot be used");
+                self.noted.cannot_hear();
+                (self.deaf, self.tracks) = (true, Tracks::VideoOnly);
+                self.held.clear();
+                return Ok(());
             }
             if let Some(sound) = &mut self.sound {
                 let place = |millis| MediaTime::from_millis(millis).plus(offset);
+                let errors = || self.counters.audio_errors.load(Ordering::Relaxed);
+                let before = errors();
                 self.hearing.measure(|| sound.push(Some(&unit.packet), place))?;
+                self.noted.heard(errors() > before, unit.dts_millis);
             }
         }
         Ok(())

@@ -3,11 +3,11 @@
 use ff::{codec, frame};
 use ffmpeg_next as ff;
 
-use super::super::copy::{CopiedVideo, Unfit};
+use super::super::copy::{CopiedVideo, Taken, Unfit};
 use super::super::decode::VideoDecoder;
 use super::super::error::MediaError;
 use super::super::ladder::{self, Picture, Plan};
-use super::super::pictures::Outcome;
+use super::super::pictures::{Outcome, Showing};
 use super::super::segment::EndReason;
 use super::super::settings::Placement;
 use super::super::source::{Track, Unit};
@@ -18,13 +18,55 @@ use super::closing::Closing;
 use super::tracks::Tracks;
 use super::{Drain, Driver, Flow, MAX_SKEW, Stop};
 
+/// Ticks of T in FLV's unit of time.
+const TICKS_PER_MILLI: i64 = MediaTime::from_millis(1).ticks();
+
+/// Milliseconds of sound without a packet of pictures after which the decoder hands out what it holds.
+const MAX_OWED_MILLIS: i64 = 1_000;
+
 impl Driver<'_, '_> {
-    pub(super) fn take_video(&mut self, unit: &Unit) -> Flow {
+    /// Takes a packet of pictures, to be judged with those around it.
+    pub(super) fn take_video(&mut self, unit: Unit) -> Flow {
         add(&self.counters.video_packets, 1);
+        self.composition.note(unit.pts_millis, unit.dts_millis);
         if self.tracks == Tracks::AudioOnly {
-            let usable = unit.packet.is_key() && self.place(unit.pts_millis) >= self.audio_cut.time();
-            return Ok(usable.then_some(Stop(EndReason::TracksChanged, Closing::Exact, Drain::No)));
+            let pts_millis = self.composition.mend(unit.pts_millis, unit.dts_millis);
+            self.ledger.saw(Track::Video, unit.cursor, pts_millis);
+            if !unit.packet.is_key() {
+                return Ok(None);
+            }
+            let at = self.place(pts_millis);
+            self.pictures_from = Some(at);
+            return Ok(Some(Stop(EndReason::TracksChanged, Closing::At(at), Drain::No)));
         }
+        self.unjudged.push_back(unit);
+        self.judge(false)
+    }
+
+    /// Passes on the packets that are judged; `all`: those that a run begins with, too.
+    pub(super) fn judge(&mut self, all: bool) -> Flow {
+        while let Some(first) = self.unjudged.front() {
+            let newest = self.video_millis.max(self.audio_millis).unwrap_or(0);
+            if !all && !self.composition.is_settled(first.dts_millis, newest) {
+                break;
+            }
+            let Some(mut unit) = self.unjudged.pop_front() else { break };
+            let claimed = unit.pts_millis;
+            unit.pts_millis = self.composition.mend(claimed, unit.dts_millis);
+            if unit.pts_millis != claimed {
+                add(&self.counters.retimed, 1);
+                self.noted.times_damaged(unit.dts_millis);
+            }
+            self.ledger.saw(Track::Video, unit.cursor, unit.pts_millis);
+            let stop = self.pass_on(unit)?;
+            if stop.is_some() {
+                return Ok(stop);
+            }
+        }
+        Ok(None)
+    }
+
+    fn pass_on(&mut self, mut unit: Unit) -> Flow {
         if self.decoder.is_none() {
             let Some(parameters) = self.source.parameters(Track::Video) else { return Ok(None) };
             if self.settings.passthrough.video && parameters.id() == codec::Id::H264 {
@@ -35,27 +77,68 @@ impl Driver<'_, '_> {
         }
         // Before it is decoded: its picture must find the boundary.
         let offset = self.offset.unwrap_or_else(|| self.aligned(unit.pts_millis));
+        let serial = self.composition.next_serial();
+        let mut taken = Taken::default();
         if let Some(copy) = &mut self.copy {
             self.offset = Some(offset);
+            if self.composition.is_negative() {
+                return Ok(Some(Self::unfit(Unfit("it shows pictures before they are decoded"))));
+            }
             let place = |millis| MediaTime::from_millis(millis).plus(offset);
-            match copy.push(&unit.packet, place(unit.pts_millis), place(unit.dts_millis)) {
-                Ok(true) => self.pictures.given(place(unit.pts_millis)),
-                Ok(false) => {}
+            match copy.push(&unit.packet, serial, place(unit.pts_millis), place(unit.dts_millis)) {
+                Ok(copied) => taken = copied,
                 Err(unfit) => return Ok(Some(Self::unfit(unfit))),
             }
         }
-        self.decode_video(Some(unit))
+        self.composition.sent(unit.pts_millis, taken);
+        unit.packet.set_pts(Some(serial));
+        self.decode_video(Some(&unit))
+    }
+
+    /// Has the decoder hand out what it holds, once sound has gone on for a while without another packet of pictures.
+    pub(super) fn release(&mut self) -> Flow {
+        let (Some(video), Some(audio)) = (self.video_millis, self.audio_millis) else { return Ok(None) };
+        if audio - video <= MAX_OWED_MILLIS || !self.composition.is_owed() {
+            return Ok(None);
+        }
+        let Some(decoder) = &mut self.decoder else { return Ok(None) };
+        let mut frames = Vec::new();
+        let Some(errors) = decoder.release(&mut frames) else { return Ok(None) };
+        let stop = self.take_frames(frames, errors, false)?;
+        self.composition.forget();
+        Ok(stop)
     }
 
     pub(super) fn decode_video(&mut self, unit: Option<&Unit>) -> Flow {
         let Some(decoder) = &mut self.decoder else { return Ok(None) };
         let mut frames = Vec::new();
         let errors = self.decoding.measure(|| decoder.decode(unit.map(|u| &u.packet), &mut frames));
+        self.take_frames(frames, errors, unit.is_none())
+    }
+
+    fn take_frames(&mut self, frames: Vec<frame::Video>, errors: u64, is_last: bool) -> Flow {
         add(&self.counters.video_errors, errors);
-        if errors > 0 && self.copy.is_some() && self.pictures.newest().is_some() {
-            return Ok(Some(Self::unfit(Unfit("its packets are damaged"))));
+        if errors > 0 {
+            self.noted.damaged(self.video_millis.unwrap_or(0));
+            if self.copy.is_some() && self.pictures.newest().is_some() {
+                return Ok(Some(Self::unfit(Unfit("its packets are damaged"))));
+            }
         }
+        let mut whole = Vec::with_capacity(frames.len());
         for frame in frames {
+            if frame.is_interlaced() {
+                add(&self.counters.deinterlaced, 1);
+                self.noted.interlaced(self.video_millis.unwrap_or(0));
+                if self.copied_track.is_some() {
+                    return Ok(Some(Self::unfit(Unfit("its pictures are interlaced"))));
+                }
+            }
+            self.decoding.measure(|| self.deinterlacer.push(Some(frame), &mut whole))?;
+        }
+        if is_last {
+            self.deinterlacer.push(None, &mut whole)?;
+        }
+        for frame in whole {
             let stop = self.picture(frame)?;
             if stop.is_some() {
                 return Ok(stop);
@@ -77,7 +160,10 @@ impl Driver<'_, '_> {
     }
 
     fn picture(&mut self, frame: frame::Video) -> Flow {
-        let Some(millis) = frame.pts().or(frame.timestamp()) else { return Ok(None) };
+        let Some(serial) = frame.pts().or(frame.timestamp()) else { return Ok(None) };
+        let last = self.pictures.newest().zip(self.offset);
+        let last = last.map(|(newest, offset)| newest.minus(offset).ticks().div_euclid(TICKS_PER_MILLI));
+        let Some((millis, taken)) = self.composition.shown(serial, last) else { return Ok(None) };
         if self.offset.is_none() {
             self.offset = Some(match self.start.placement {
                 Placement::AlignFirst => self.aligned(millis),
@@ -87,8 +173,16 @@ impl Driver<'_, '_> {
         self.prepare(&frame)?;
         let at = self.place(millis);
         let first = self.pictures.newest().is_none();
-        let stop = match self.pictures.push(frame, at) {
-            Outcome::Fine => None,
+        let showing = Showing { at, not_before: taken.not_before, opens: taken.opens };
+        let stop = match self.pictures.push(frame, showing) {
+            Outcome::Shown(at) => {
+                if let Some(copy) = &mut self.copy {
+                    copy.shown(serial, at);
+                }
+                self.noted.shown();
+                None
+            }
+            Outcome::Passed => None,
             Outcome::Jumped => {
                 Some(Stop(EndReason::TimestampJump, Closing::Natural { tail: false }, Drain::No))
             }
@@ -119,16 +213,15 @@ impl Driver<'_, '_> {
         let claimed = [self.decoder.as_ref().map_or(0.0, VideoDecoder::frame_rate), self.source.frame_rate()];
         let frame_rate = ladder::frame_rate(claimed);
         let aspect = frame.aspect_ratio();
-        let bitrate = self.source.parameters(Track::Video).map_or(0, |parameters| parameters.bit_rate());
         let picture = Picture {
             width: frame.width(),
             height: frame.height(),
             aspect: if aspect.denominator() == 0 { 1.0 } else { f64::from(aspect) },
             frame_rate,
-            bitrate: u32::try_from(bitrate).ok().filter(|rate| *rate > 0),
         };
         let Plan { mut encoded, copy } = ladder::plan(picture, self.settings.ladder.as_deref())?;
-        let plain = frame.format() == ff::format::Pixel::YUV420P && !frame.is_interlaced();
+        // An interlaced one is not flagged so any more.
+        let plain = frame.format() == ff::format::Pixel::YUV420P && !self.deinterlacer.is_at_work();
         let mut first = 0;
         match (&mut self.copy, copy.filter(|_| plain), &self.decoder) {
             (Some(copied), Some(plan), Some(decoder)) => {
