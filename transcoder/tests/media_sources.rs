@@ -4,8 +4,8 @@
 mod media_support;
 
 use headwater_transcoder::media::{
-    EndReason, EngineSettings, ErrorKind, MediaError, MediaTime, Placement, Problem, Problems, RenditionKind,
-    RunEnd, StartPoint,
+    EndReason, EngineSettings, ErrorKind, MediaError, MediaTime, Passthrough, Placement, Problem, Problems,
+    RenditionKind, RunEnd, StartPoint,
 };
 use media_support::flv::{self, FIRST_CURSOR, Flv};
 use media_support::{Out, check, collect, input, small, start, transcode};
@@ -177,6 +177,19 @@ fn another_size_ends_the_run() {
     let rest = go_on(&source, &out);
     assert_eq!(check::consistent(&rest.segments).len(), 90);
     assert_eq!(size(&rest, 0), (180, 180));
+}
+
+#[test]
+fn a_smaller_source_goes_on_under_the_names_that_viewers_have() {
+    let source = flv::clip("160x90", "25", 2.5, "-g 50 -bf 0");
+    for passthrough in [Passthrough::ALL, Passthrough::NONE] {
+        let names = ["720p", "360p"].map(str::to_owned).into();
+        let settings = EngineSettings { ladder: None, passthrough, names, ..small() };
+        let out = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
+        assert_eq!(self::names(&out), ["720p", "360p", "audio"]);
+        assert_eq!((size(&out, 0), size(&out, 1)), ((160, 90), (160, 90)));
+        check::consistent(&out.segments);
+    }
 }
 
 #[test]

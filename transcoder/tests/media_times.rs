@@ -231,3 +231,28 @@ fn pictures_that_come_late_are_shown_from_the_first_on() {
         outs.iter().for_each(|out| drop(check::consistent(&out.segments)));
     }
 }
+
+/// Frames of sound that share timestamps, as capture buffers that are stamped once: none is lost, nothing is silent.
+#[test]
+fn sound_in_bursts_is_continuous() {
+    for (rate, passthrough) in
+        [(48_000, Passthrough::ALL), (48_000, Passthrough::NONE), (44_100, Passthrough::NONE)]
+    {
+        let source = flv::make(&format!(
+            "-f lavfi -i color=s=64x36:r=10 -f lavfi -i sine=frequency=440:sample_rate={rate} -t 8 \
+             -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -bf 0 -c:a aac -b:a 64k"
+        ));
+        for step in [100, 200, 400, 500] {
+            let bursts =
+                source.retimed(|t| if t.audio && !t.header { t.millis / step * step } else { t.millis });
+            let settings =
+                EngineSettings { passthrough: Passthrough { video: false, ..passthrough }, ..small() };
+            let out = collect(input(bursts.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
+            check::consistent(&out.segments);
+            let stats = out.end.stats;
+            let what = format!("{rate} {passthrough:?} {step}: {stats:?}");
+            assert!(stats.silence_samples < 6_000 && stats.overlap_samples < 6_000, "{what}");
+            assert!(stats.drift_samples < 4_000, "{what}");
+        }
+    }
+}

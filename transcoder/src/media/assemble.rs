@@ -1,6 +1,7 @@
 //! Puts the renditions of a part together and the parts in order. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::part::Part;
 use super::segment::RenditionSegment;
@@ -8,17 +9,20 @@ use super::segment::RenditionSegment;
 /// A part's place: segment number, index in the segment.
 pub(super) type Place = (u64, u32);
 
+/// By the index of each rendition of pictures, what it is called.
+pub(super) type Names = Arc<[Vec<String>]>;
+
 /// What arrives, in any order between renditions.
 pub(super) enum Piece {
     /// Everything about a part but its renditions (an empty list), and how many to wait for.
-    Head { part: Part, renditions: usize },
+    Head { part: Part, renditions: usize, names: Names },
     /// One rendition of a part; audio has the greatest index.
     Rendition { place: Place, index: usize, segment: RenditionSegment },
 }
 
 #[derive(Default)]
 struct Waiting {
-    head: Option<(Part, usize)>,
+    head: Option<(Part, usize, Names)>,
     renditions: BTreeMap<usize, RenditionSegment>,
 }
 
@@ -31,9 +35,9 @@ pub(super) struct Assembler {
 impl Assembler {
     pub(super) fn push(&mut self, piece: Piece) {
         match piece {
-            Piece::Head { part, renditions } => {
+            Piece::Head { part, renditions, names } => {
                 let place = (part.number, part.index);
-                self.waiting.entry(place).or_default().head = Some((part, renditions));
+                self.waiting.entry(place).or_default().head = Some((part, renditions, names));
             }
             Piece::Rendition { place, index, segment } => {
                 self.waiting.entry(place).or_default().renditions.insert(index, segment);
@@ -44,13 +48,20 @@ impl Assembler {
     /// The next part, if it is whole.
     pub(super) fn pop(&mut self) -> Option<Part> {
         let entry = self.waiting.first_entry()?;
-        let whole = entry.get().head.as_ref().is_some_and(|(_, n)| entry.get().renditions.len() == *n);
+        let whole = entry.get().head.as_ref().is_some_and(|(_, n, _)| entry.get().renditions.len() == *n);
         if !whole {
             return None;
         }
         let Waiting { head, renditions } = entry.remove();
-        let (mut part, _) = head?;
-        part.renditions = renditions.into_values().collect();
+        let (mut part, _, names) = head?;
+        part.renditions =
+            renditions.into_iter().flat_map(|(index, one)| called(one, names.get(index))).collect();
         Some(part)
     }
+}
+
+/// A rendition under each of its names; sound has its own.
+fn called(one: RenditionSegment, names: Option<&Vec<String>>) -> Vec<RenditionSegment> {
+    let Some(names) = names else { return vec![one] };
+    names.iter().map(|name| RenditionSegment { name: name.clone(), ..one.clone() }).collect()
 }

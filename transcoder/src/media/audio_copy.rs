@@ -19,6 +19,11 @@ const FRAME: i64 = FRAME_SAMPLES as i64;
 const MAX_BITRATE: i64 = 170_000;
 /// Samples by which a frame may lie beside its place and still be jitter: 50 ms, and what laying it on the grid shifts.
 const MAX_JITTER: i64 = 2_400 + FRAME / 2;
+/// Samples (1 s) that a frame may say it is played before the end of those that came before it, and still follow them:
+/// capture buffers of up to half a second are stamped once, and some stamps lie in the past.
+const MAX_BEHIND: i64 = 48_000;
+/// Frames in a row that may be behind without sharing a time (1.5 s): more are an overlap.
+const MAX_BEHIND_FRAMES: u32 = 70;
 /// Samples of steady difference at which a frame is put in or left out: with half a frame for the grid under 40 ms.
 const MAX_DRIFT: f64 = 768.0;
 /// Frames over which the difference is averaged (about 0.7 s).
@@ -36,6 +41,10 @@ pub(super) struct CopiedAudio {
     next: GridFrame,
     /// Where the next packet belongs by counting.
     count: Option<u64>,
+    /// When the last packet said it is played.
+    last: Option<i64>,
+    /// Frames in a row that were behind.
+    behind: u32,
     drift: f64,
 }
 
@@ -73,6 +82,8 @@ impl CopiedAudio {
             out: VecDeque::new(),
             next: from,
             count: None,
+            last: None,
+            behind: 0,
             drift: 0.0,
         }))
     }
@@ -100,15 +111,30 @@ impl CopiedAudio {
         add(&counters.audio_errors, errors);
         let at = at.sample();
         let nearest = || u64::try_from((at + FRAME / 2).div_euclid(FRAME)).unwrap_or(0);
+        // Frames that share a time follow each other: only the first says something of the clock.
+        let is_fresh = self.last.replace(at).is_none_or(|last| (at - last).abs() >= FRAME / 2);
+        let beside = self.count.map(|count| at - count as i64 * FRAME);
+        let is_near = beside.is_some_and(|beside| beside.abs() <= MAX_JITTER);
+        let is_behind = beside.is_some_and(|beside| (-MAX_BEHIND..-MAX_JITTER).contains(&beside));
+        self.behind = if is_behind && is_fresh {
+            self.behind + 1
+        } else if is_near {
+            0
+        } else {
+            self.behind
+        };
+        let follows = is_near || (is_behind && (!is_fresh || self.behind <= MAX_BEHIND_FRAMES));
         let mut place = match self.count {
-            Some(count) if (at - count as i64 * FRAME).abs() <= MAX_JITTER => count,
+            Some(count) if follows => count,
             _ => {
                 let place = nearest();
-                self.drift = (at - place as i64 * FRAME) as f64;
+                (self.drift, self.behind) = ((at - place as i64 * FRAME) as f64, 0);
                 place
             }
         };
-        self.drift += ((at - place as i64 * FRAME) as f64 - self.drift) * SMOOTHING;
+        if is_fresh && !is_behind {
+            self.drift += ((at - place as i64 * FRAME) as f64 - self.drift) * SMOOTHING;
+        }
         if self.drift > MAX_DRIFT {
             self.drift -= FRAME as f64;
             place += 1;

@@ -12,17 +12,15 @@ const MEMORY: usize = 48;
 const JUDGED_FROM: usize = 3;
 /// Milliseconds of media for which they are held at most; pictures may be rare.
 const MAX_HELD_MILLIS: i64 = 300;
-/// Packets from which a source counts as one that always shows its pictures at once, or always equally late.
-const TRUSTED_AFTER: usize = 8;
 /// FLV rounds to milliseconds.
 const ROUNDING: i64 = 2;
 /// Milliseconds by which an honest picture may lie beside the others' composition times, and the pictures that a decoder
 /// may reorder (H.264 Annex C: 16, and the one itself): what is within either is believed.
 const REACH_MILLIS: i64 = 1_000;
 const REORDERED: i64 = 17;
-/// The same of the few first packets of a source, if all others agree: a few groups of B-frames may agree by chance.
-const FIRST_REACH_MILLIS: i64 = 150;
-const FIRST_REORDERED: i64 = 5;
+/// The same if all others agree: a source that has shown its pictures in order until now may have a first group of B-frames.
+const AGREED_REACH_MILLIS: i64 = 150;
+const AGREED_REORDERED: i64 = 5;
 /// Packets on their way through the decoder; above its frame threads and any reorder depth.
 const MAX_UNDER_WAY: usize = 64;
 
@@ -118,12 +116,8 @@ impl<N> Composition<N> {
         let (but_last, but_first) =
             (&near[..near.len().saturating_sub(1)], near.get(1..).unwrap_or_default());
         let beside = time.saturating_sub(middle).abs();
-        let trusted = if self.times.len() >= TRUSTED_AFTER {
-            ROUNDING
-        } else {
-            FIRST_REACH_MILLIS.max(step * FIRST_REORDERED)
-        };
-        if (agree(but_last) || agree(but_first)) && beside > trusted {
+        let agreed = AGREED_REACH_MILLIS.max(step * AGREED_REORDERED);
+        if (agree(but_last) || agree(but_first)) && beside > agreed {
             return middle;
         }
         if beside <= reach { time } else { middle }

@@ -13,7 +13,7 @@ use super::codecs;
 use super::error::MediaError;
 use super::gop::GopCutter;
 use super::h264::{AccessUnit, classify, parameter_sets};
-use super::ladder::Copied;
+use super::ladder::{Copied, Sized};
 use super::mux::Muxer;
 use super::segment::{RenditionKind, RenditionSegment};
 use super::settings::StartPoint;
@@ -84,6 +84,11 @@ impl CopiedVideo {
     pub(super) fn admit(&mut self, copied: Copied, frame_rate: f64) {
         self.frame_rate = frame_rate;
         self.muxer = Some((Muxer::new(&copied.sized.rung.name, TIME_BASE), copied));
+    }
+
+    /// What it is in the ladder.
+    pub(super) fn sized(&self) -> Option<&Sized> {
+        self.muxer.as_ref().map(|(_, copied)| &copied.sized)
     }
 
     /// Takes the next packet in decoding order, whose picture is known by `serial`.

@@ -16,7 +16,7 @@ use self::governing::Governing;
 use self::handing::SoundOnly;
 use self::noting::Noted;
 use self::tracks::Tracks;
-use super::assemble::Piece;
+use super::assemble::{Names, Piece};
 use super::audio::AudioTrack;
 use super::composition::Composition;
 use super::copy::{CopiedVideo, Taken, Unfit};
@@ -79,6 +79,7 @@ pub(super) struct Driver<'scope, 'env> {
     copy: Option<CopiedVideo>,
     /// The copied track, as muxers want it.
     copied_track: Option<ffmpeg_next::codec::Context>,
+    names: Names,
     governing: Governing,
     decoding: Meter,
     hearing: Meter,
@@ -143,6 +144,7 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             pictures: Pictures::new(settings, &start, counters),
             copy: None,
             copied_track: None,
+            names: Names::default(),
             governing: Governing::new(pace),
             decoding: Meter::default(),
             hearing: Meter::default(),

@@ -6,6 +6,11 @@ use super::time::{FRAME_SAMPLES, GridFrame};
 /// Samples (50 ms) by which a position may differ from the running count and still be jitter: FLV rounds to 1 ms, but
 /// encoders stamp audio when they send it. More is a gap or an overlap.
 const MAX_JITTER: i64 = 2_400;
+/// Samples (1 s) by which a position may be behind the running count and still follow it: capture buffers of up to half a
+/// second are stamped once, and some stamps lie in the past.
+const MAX_BEHIND: i64 = 48_000;
+/// Blocks in a row that may be behind without sharing a position (1.5 s): more are an overlap.
+const MAX_BEHIND_BLOCKS: u32 = 70;
 /// Samples (5 ms) of steady difference from which drift is corrected ...
 const DRIFT_FROM: f64 = 240.0;
 /// ... until it is under 1 ms.
@@ -32,6 +37,10 @@ pub(super) struct Grid {
     taken: i64,
     /// Where the next pushed sample belongs by counting, once something was pushed.
     count: Option<i64>,
+    /// Where the last push said it belongs.
+    last: Option<i64>,
+    /// Blocks in a row that were behind.
+    behind: u32,
     drift: f64,
     correcting: bool,
 }
@@ -42,6 +51,8 @@ impl Grid {
             pending: vec![Vec::new(); channels],
             taken: first.sample() as i64,
             count: None,
+            last: None,
+            behind: 0,
             drift: 0.0,
             correcting: false,
         }
@@ -112,13 +123,26 @@ impl Grid {
     /// Where the sound goes, and by how many samples to stretch it.
     fn settle(&mut self, at: Option<i64>, length: i64) -> (i64, i64) {
         let (Some(at), Some(count)) = (at, self.count) else {
+            self.last = at;
             return (at.or(self.count).unwrap_or_else(|| self.filled()), 0);
         };
+        // Blocks that share a position follow each other: only the first says something of the clock.
+        let is_fresh = self.last.replace(at).is_none_or(|last| (at - last).abs() >= length / 2);
         let difference = at - count;
+        if (-MAX_BEHIND..-MAX_JITTER).contains(&difference) {
+            self.behind += u32::from(is_fresh);
+            if !is_fresh || self.behind <= MAX_BEHIND_BLOCKS {
+                return (count, 0);
+            }
+        }
         if difference.abs() > MAX_JITTER {
-            (self.drift, self.correcting) = (0.0, false);
+            (self.drift, self.correcting, self.behind) = (0.0, false, 0);
             return (at, 0);
         }
+        if !is_fresh {
+            return (count, 0);
+        }
+        self.behind = 0;
         self.drift += (difference as f64 - self.drift) * SMOOTHING;
         if count + length <= self.filled() {
             // All of it is dropped (before the start of a resume): correct at once, it costs nothing.
@@ -178,9 +202,24 @@ mod tests {
         let mut grid = Grid::new(GridFrame::new(0), 1);
         push(&mut grid, 0, 1024);
         assert_eq!(push(&mut grid, 1024 + 9_600, 1024).silence, 9_600);
-        assert_eq!(push(&mut grid, 5_000, 1024).overlap, 1024);
-        assert_eq!(push(&mut grid, 11_648, 1024), Placed::default());
-        assert_eq!(grid.filled(), 11_648 + 1024);
+        // A stamp in the past is no overlap, unless it stays there.
+        assert_eq!(push(&mut grid, 5_000, 1024), Placed::default());
+        assert_eq!(push(&mut grid, 12_672, 1024), Placed::default());
+        assert_eq!(grid.filled(), 12_672 + 1024);
+        let overlaps: u64 = (0..100).map(|i| push(&mut grid, i * 1024, 1024).overlap).sum();
+        assert!(overlaps > 10 * 1024, "{overlaps}");
+    }
+
+    #[test]
+    fn blocks_that_share_a_position_follow_each_other() {
+        for step in [4_800, 9_600, 19_200, 24_000] {
+            let mut grid = Grid::new(GridFrame::new(0), 1);
+            for i in 0..500 {
+                let placed = push(&mut grid, i * 1024 / step * step, 1024);
+                assert_eq!((placed.silence, placed.overlap), (0, 0), "{step}: block {i}");
+            }
+            assert!((grid.filled() - 500 * 1024).abs() < 1_024, "{step}: {}", grid.filled());
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod h264;
 mod ladder;
 mod ledger;
 mod mux;
+mod names;
 mod part;
 mod pcm;
 mod pictures;

@@ -66,6 +66,8 @@ pub struct EngineSettings {
     pub audio_bitrate: u32,
     /// Threads of the video decoder.
     pub decode_threads: usize,
+    /// Names that renditions of the broadcast's pictures have had: each goes on, whatever the source has become.
+    pub names: Vec<String>,
     /// Where the run says what is wrong with its source.
     pub problems: Problems,
 }
@@ -80,6 +82,7 @@ impl Default for EngineSettings {
             part_duration: None,
             audio_bitrate: 128_000,
             decode_threads: if processors > FEW_PROCESSORS { 2 } else { 1 },
+            names: Vec::new(),
             problems: Problems::default(),
         }
     }

@@ -16,6 +16,7 @@ const PART: MediaTime = MediaTime::from_millis(500);
 pub(super) fn settings(
     settings: &TranscodeSettings,
     copy: Passthrough,
+    names: Vec<String>,
     problems: Problems,
 ) -> EngineSettings {
     let rung = |rung: &StreamRung| Rung::new(&format!("{}p", rung.height), rung.height, rung.kbps * 1_000);
@@ -25,6 +26,7 @@ pub(super) fn settings(
         segment_duration: MediaTime::from_secs(settings.segment_seconds.into()),
         part_duration: (settings.latency == Latency::Low).then_some(PART),
         audio_bitrate: settings.audio_kbps * 1_000,
+        names,
         problems,
         ..EngineSettings::default()
     }

@@ -37,6 +37,8 @@ pub(super) struct Author {
     unfit: Option<(SessionId, u32)>,
     /// What the next segment must come behind, by the newest order.
     behind: watch::Receiver<Option<Behind>>,
+    /// Names that renditions of pictures have had: viewers have playlists of each.
+    names: Vec<String>,
     /// By how much numbers are ahead of those that the engine counts in this run.
     ahead: u64,
 }
@@ -54,6 +56,7 @@ impl Author {
             open: None,
             unfit: None,
             behind,
+            names: Vec::new(),
             ahead: 0,
         }
     }
@@ -62,8 +65,14 @@ impl Author {
     pub(super) fn begin(&mut self, resume: Option<ResumePoint>) {
         if !self.begun {
             self.begun = true;
+            self.names = resume.as_ref().map(|point| point.names.clone()).unwrap_or_default();
             self.point = resume;
         }
+    }
+
+    /// Names under which pictures go on.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Whether nothing of the broadcast was written or read yet.
@@ -241,6 +250,11 @@ impl Author {
         head: RunHead,
     ) -> (Entry, Vec<Object>) {
         let mut entry = self.entry(&Shape::of_segment(segment), session, head);
+        for one in segment.renditions.iter().filter(|one| !is_audio(&one.name)) {
+            if !self.names.contains(&one.name) {
+                self.names.push(one.name.clone());
+            }
+        }
         let number = entry.number;
         self.broken = false;
         // Not before there is a segment: a run that breaks off earlier is placed anew once more.

@@ -147,7 +147,8 @@ where
                 Passthrough::AlwaysEncode => media::Passthrough::NONE,
             };
             let start = author.start(&session, head);
-            let engine_settings = engine::settings(settings, copy, self.vitals.problems());
+            let engine_settings =
+                engine::settings(settings, copy, author.names().to_vec(), self.vitals.problems());
             let kept = kept.clone();
             tokio::task::spawn_blocking(move || {
                 let sink = |made| {

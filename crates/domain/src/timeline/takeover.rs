@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EPOCH, Entry, EntryPart, SourcePosition, resolve};
+use super::{EPOCH, Entry, EntryPart, SourcePosition, TrackKind, resolve};
 use crate::ids::{Lease, Region, SegmentNumber, SessionId};
 use crate::time::{MediaTime, Timestamp};
 
@@ -30,6 +30,9 @@ pub struct ResumePoint {
     /// Initialization sections that may be referred to again: (rendition, object path, fingerprint). None after a gap:
     /// those that it names may not be stored; none of the other region.
     pub inits: Vec<(String, String, String)>,
+    /// Names of the renditions with pictures that the broadcast has had of late: each goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Renditions that were the source's own packets.
     #[serde(default)]
     pub copied: Vec<String>,
@@ -57,10 +60,22 @@ impl ResumePoint {
                     (rendition.name.clone(), rendition.init.clone(), rendition.init_hash.clone())
                 })
                 .collect(),
+            names: picture_names([entry]),
             copied: entry.renditions.iter().filter(|one| one.copied).map(|one| one.name.clone()).collect(),
             open: Vec::new(),
         }
     }
+}
+
+/// Names of renditions with pictures, the newest entry's first.
+fn picture_names<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for one in entries.into_iter().flat_map(|entry| &entry.renditions) {
+        if matches!(one.kind, TrackKind::Video { .. }) && !names.contains(&one.name) {
+            names.push(one.name.clone());
+        }
+    }
+    names
 }
 
 /// Segments that are left out beyond those that time tells of: for clocks that differ by a second, and one that was cut
@@ -119,6 +134,8 @@ impl Takeover<'_> {
             }
             Some((last, before)) => self.exactly_behind(last, before)?,
         };
+        // The last entry may lack some: a busy machine leaves renditions out, an encoder sends sound only.
+        point.names = picture_names(line.iter().rev());
         if let Some(last) = line.last() {
             // What a lease that was replaced has shown beyond the end is never shown as something else again.
             let replaced = self.written.iter().filter(|entry| entry.lease != last.lease);
@@ -201,6 +218,7 @@ impl ResumePoint {
             // No session: whatever is read is another one.
             source: SourcePosition { session: SessionId::from_random(0), run: 0, offset: 0, cursor: 0 },
             inits: Vec::new(),
+            names: Vec::new(),
             copied: Vec::new(),
             open: Vec::new(),
         }

@@ -1,5 +1,7 @@
 //! Cuts sound without pictures, and hands out closed parts once both of their sides are complete.
 
+use std::sync::Arc;
+
 use super::super::assemble::{Piece, Place};
 use super::super::cut::{Cutter, PartCutter, Place as Boundary};
 use super::super::error::MediaError;
@@ -159,7 +161,7 @@ impl Driver<'_, '_> {
             effort: closed.effort,
         };
         self.audio_cut = to;
-        if self.out.send(Piece::Head { part, renditions }).is_err() {
+        if self.out.send(Piece::Head { part, renditions, names: Arc::clone(&self.names) }).is_err() {
             return gone();
         }
         if copied.is_some_and(|piece| self.out.send(piece).is_err()) {

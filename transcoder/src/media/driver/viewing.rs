@@ -7,6 +7,7 @@ use super::super::copy::{CopiedVideo, Taken, Unfit};
 use super::super::decode::VideoDecoder;
 use super::super::error::MediaError;
 use super::super::ladder::{self, Picture, Plan};
+use super::super::names;
 use super::super::pictures::{Outcome, Showing};
 use super::super::segment::EndReason;
 use super::super::settings::Placement;
@@ -236,6 +237,10 @@ impl Driver<'_, '_> {
             }
         }
         let colour = Colour::of(frame);
+        let copied = self.copy.as_ref().and_then(CopiedVideo::sized);
+        let made: Vec<_> =
+            copied.into_iter().chain(&encoded).map(|one| (one.rung.name.clone(), one.rung.height)).collect();
+        self.names = names::assign(&made, &self.settings.names).into();
         self.governing.encoded(encoded.len());
         let chain = self.rungs.start(encoded, first, (frame.width(), frame.height()), frame_rate, colour)?;
         self.pictures.prepare(frame, frame_rate, chain);
