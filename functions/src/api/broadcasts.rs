@@ -1,5 +1,8 @@
 //! The history of a stream's broadcasts.
 
+use futures::stream::{self, StreamExt, TryStreamExt};
+use headwater_domain::ports::PortResult;
+use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, StreamId};
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -7,6 +10,11 @@ use serde_json::json;
 
 use super::{ApiFunction, ApiTable, input, view};
 use crate::reply::{Problem, json};
+
+/// Entries at either end of a broadcast in which media is looked for: what could not be stored is a gap.
+const LOOKED_AT: usize = 4;
+/// Reads under way at once.
+const READS_AT_ONCE: usize = 16;
 
 impl<T: ApiTable> ApiFunction<T> {
     pub(super) async fn list_broadcasts(
@@ -20,10 +28,27 @@ impl<T: ApiTable> ApiFunction<T> {
         let situation = self.table.situation(stream).await?;
         let page = self.table.broadcasts(stream, after.as_ref(), limit).await?;
         let (now, region) = (self.context.now(), &self.context.region);
-        let show = |record| view::broadcast(record, &document, &situation, region, &self.places, now);
-        let broadcasts: Vec<_> = page.items.iter().map(show).collect();
+        let ids: Vec<_> = page.items.iter().map(|record| record.id.clone()).collect();
+        let looks = stream::iter(ids).map(|id| self.has_media(id)).buffered(READS_AT_ONCE);
+        let with_media: Vec<_> = looks.try_collect().await?;
+        let show = |(record, has_media)| {
+            view::broadcast(record, has_media, &document, &situation, region, &self.places, now)
+        };
+        let broadcasts: Vec<_> = page.items.iter().zip(with_media).map(show).collect();
         // The stream is in the path already, so a cursor cannot name another one.
         let next = page.items.last().filter(|_| page.more).map(|record| record.id.tail());
         Ok(json(StatusCode::OK, &json!({ "broadcasts": broadcasts, "next": next })))
+    }
+
+    /// Whether there is anything to see of a broadcast, by one small read as a rule.
+    async fn has_media(&self, broadcast: BroadcastId) -> PortResult<bool> {
+        let is_there = |entries: Vec<Entry>| entries.iter().any(|entry| !entry.gap);
+        let newest = self.table.newest(&broadcast, LOOKED_AT).await?;
+        let is_all = newest.len() < LOOKED_AT;
+        let found = is_there(newest);
+        if found || is_all {
+            return Ok(found);
+        }
+        Ok(is_there(self.table.oldest(&broadcast, LOOKED_AT).await?))
     }
 }

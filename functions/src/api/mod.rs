@@ -12,8 +12,8 @@ mod view;
 use headwater_domain::StreamId;
 use headwater_domain::key::Pepper;
 use headwater_domain::ports::{
-    ReadBroadcasts, ReadKeys, ReadLive, ReadStreams, RememberRequests, WriteBroadcasts, WriteKeys, WriteLive,
-    WriteStreams,
+    ReadBroadcasts, ReadKeys, ReadLive, ReadStreams, ReadTimeline, RememberRequests, WriteBroadcasts,
+    WriteKeys, WriteLive, WriteStreams,
 };
 use headwater_domain::stream::StreamDocument;
 use http::{Method, StatusCode};
@@ -34,6 +34,7 @@ pub trait ApiTable:
     + ReadBroadcasts
     + WriteBroadcasts
     + RememberRequests
+    + ReadTimeline
 {
 }
 impl<T> ApiTable for T where
@@ -46,6 +47,7 @@ impl<T> ApiTable for T where
         + ReadBroadcasts
         + WriteBroadcasts
         + RememberRequests
+        + ReadTimeline
 {
 }
 

@@ -77,6 +77,7 @@ pub(super) fn key(record: &KeyRecord, value: Option<&StreamKey>) -> Value {
 /// A broadcast of the history. `situation` tells of the newest one, which may still run.
 pub(super) fn broadcast(
     record: &BroadcastRecord,
+    has_media: bool,
     document: &StreamDocument,
     situation: &Situation,
     region: &Region,
@@ -100,6 +101,6 @@ pub(super) fn broadcast(
         "started_at": date(record.started_at),
         "ended_at": ended_at.map(date),
         "reason": record.end.as_ref().map(|end| &end.reason),
-        "recording_url": (!state.is_open() && is_recorded).then_some(recording),
+        "recording_url": (!state.is_open() && is_recorded && has_media).then_some(recording),
     })
 }

@@ -1,5 +1,8 @@
 //! The history of broadcasts over the REST API.
 
+use headwater_domain::ports::WriteTimeline;
+use headwater_domain::testing::samples;
+use headwater_domain::timeline::Entry;
 use serde_json::{Value, json};
 
 use crate::support::{Event, World, later};
@@ -14,6 +17,7 @@ async fn broadcasts_are_listed_newest_first_with_how_they_ended() {
     assert_eq!(list(&world, "").await, json!({ "broadcasts": [], "next": null }));
     let first = world.allowed(1).await;
     world.beat_live(&first).await;
+    world.commit(&world.lease().await, 0).await;
     later(10);
     world.ask(&Event::sample("api-stop-stream")).await.expect(202);
     later(10);
@@ -63,6 +67,7 @@ async fn pages_of_broadcasts_show_each_once() {
 async fn a_broadcast_whose_window_has_passed_is_over_before_anybody_says_so() {
     let world = World::seeded().await;
     let session = world.allowed(1).await;
+    world.commit(&world.lease().await, 0).await;
     world.unpublish(&session).await;
     assert_eq!(list(&world, "").await["broadcasts"][0]["state"], "reconnecting");
     later(60);
@@ -73,4 +78,37 @@ async fn a_broadcast_whose_window_has_passed_is_over_before_anybody_says_so() {
     let swept = list(&world, "").await["broadcasts"][0].clone();
     assert_eq!((&swept["state"], &swept["ended_at"]), (&json!("ended"), &ended["ended_at"]));
     assert_eq!(swept["reason"], "the encoder closed the connection");
+}
+
+#[tokio::test]
+async fn of_a_broadcast_without_media_no_recording_is_offered() {
+    let world = World::seeded().await;
+    let mut broadcasts = Vec::new();
+    // Nothing came, only gaps came, and something to see.
+    for gaps in [None, Some(true), Some(false)] {
+        let session = world.allowed(broadcasts.len() as u128 + 1).await;
+        world.beat_live(&session).await;
+        let lease = world.lease().await;
+        for number in gaps.iter().flat_map(|_| 0..9) {
+            let entry = Entry {
+                broadcast: session.broadcast.clone(),
+                lease: lease.clone(),
+                gap: gaps == Some(true) || number > 0,
+                ..samples::entry(1, number)
+            };
+            world.table.commit(&entry).await.unwrap();
+        }
+        world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+        later(60);
+        broadcasts.push(session.broadcast);
+    }
+    let listed = list(&world, "").await;
+    let offered: Vec<_> =
+        listed["broadcasts"].as_array().unwrap().iter().map(|one| one["recording_url"].is_string()).collect();
+    assert_eq!(offered, [true, false, false], "newest first");
+    for (broadcast, is_there) in broadcasts.iter().zip([false, false, true]) {
+        let path = format!("/us-east-1/playlists/{broadcast}/index.m3u8");
+        let answer = world.view(&Event::sample("playlist-recording").path(&path)).await;
+        assert_eq!(answer.status.as_u16(), if is_there { 200 } else { 404 }, "{}", answer.text());
+    }
 }
