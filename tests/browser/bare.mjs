@@ -52,8 +52,27 @@ async function serve(player) {
   return server;
 }
 
-/** Plays `seconds` of `url`; answers what was seen. */
-export async function playBare({ url, player, seconds = 10, browser = '/usr/bin/chromium' }) {
+/** Shown behind an interruption, pictures: enough that they are not what was left of the ones before. */
+const RESUMED_FRAMES = 50;
+
+/** Waits until the player has nothing left, has `interruption` end it, and tells how long pictures took to come again. */
+async function outlast(page, interruption) {
+  await interruption.begin();
+  await page.waitForFunction(() => document.querySelector('video').readyState < 3, null, { timeout: START_MS });
+  const frames = () => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames;
+  const shown = await page.evaluate(frames);
+  await interruption.end();
+  const ended = Date.now();
+  const more = (least) => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames >= least;
+  await page.waitForFunction(more, shown + RESUMED_FRAMES, { timeout: interruption.patienceMs, polling: 100 });
+  return Date.now() - ended;
+}
+
+/**
+ * Plays `seconds` of `url`; answers what was seen. `interruption`: `begin()` and `end()`, called in between, and
+ * `patienceMs`, within which pictures must come again.
+ */
+export async function playBare({ url, player, seconds = 10, browser = '/usr/bin/chromium', interruption }) {
   const server = await serve(player);
   const origin = `http://127.0.0.1:${server.address().port}`;
   const script = `${origin}/player.mjs`;
@@ -64,6 +83,7 @@ export async function playBare({ url, player, seconds = 10, browser = '/usr/bin/
     await page.evaluate(begin[player], { url, script });
     const playing = () => document.querySelector('video').currentTime > 0 && document.querySelector('video').readyState > 2;
     await page.waitForFunction(playing, null, { timeout: START_MS });
+    const resumedAfterMs = interruption && (await outlast(page, interruption));
     const from = await page.evaluate(() => document.querySelector('video').currentTime);
     await page.waitForFunction((until) => document.querySelector('video').currentTime >= until, from + seconds, {
       timeout: 1_000 * seconds + SLACK_MS,
@@ -74,7 +94,7 @@ export async function playBare({ url, player, seconds = 10, browser = '/usr/bin/
       return { frames, dropped, height: document.querySelector('video').videoHeight };
     });
     const failed = journal.answers.filter((answer) => answer.status >= 500);
-    return { ...seen, problems: [...journal.errors.map((error) => error.text), ...failed.map((answer) => `${answer.status} ${answer.url}`)] };
+    return { ...seen, resumedAfterMs, problems: [...journal.errors.map((error) => error.text), ...failed.map((answer) => `${answer.status} ${answer.url}`)] };
   } catch (error) {
     return { problems: [...journal.errors.map((one) => one.text), error.message] };
   } finally {

@@ -91,7 +91,7 @@ test('an outage shorter than patience is survived without a reload', async () =>
   assert.equal(report.reloads, 0);
 });
 
-test('gaps that stand behind a break each, as a lost region leaves them, are passed over', async () => {
+test('gaps, as a lost region leaves them, are passed over', async () => {
   // So that they do not leave the playlist before the test is over.
   edge.window = 60;
   edge.goLive();

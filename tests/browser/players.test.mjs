@@ -14,10 +14,12 @@ const ID = '0a1b2c3d4e5f';
 
 let folder;
 let edge;
+let media;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headwater-players-'));
-  edge = new FakeEdge(folder, folder, await makeMedia(folder));
+  media = await makeMedia(folder);
+  edge = new FakeEdge(folder, folder, media);
   await edge.start();
   edge.goLive();
 });
@@ -31,6 +33,22 @@ for (const player of ['shaka', 'hls.js']) {
     const seen = await playBare({ url: `${edge.url}live/${ID}/index.m3u8`, player, seconds: 6, browser });
     assert.deepEqual(seen.problems, []);
     assert.ok(seen.frames > 0 && seen.height > 0);
+  });
+}
+
+// Nothing is asked of these players: what they pass over is for our playlists to say so that they do.
+for (const player of ['shaka', 'hls.js']) {
+  test(`${player} goes on within ten seconds behind what a lost region leaves out`, async () => {
+    const lossy = new FakeEdge(folder, folder, media);
+    // So that the gaps do not leave the playlist before the test is over.
+    lossy.window = 60;
+    await lossy.start();
+    lossy.goLive();
+    const interruption = { begin: () => lossy.freeze(), end: () => lossy.takeOver(), patienceMs: 12_000 };
+    const seen = await playBare({ url: `${lossy.url}live/${ID}/index.m3u8`, player, seconds: 3, browser, interruption });
+    await lossy.stop();
+    // Shaka tells of a segment that is missing, and goes on.
+    assert.deepEqual(seen.problems.filter((problem) => !problem.includes('shaka 1011')), []);
   });
 }
 

@@ -7,7 +7,6 @@
 import Hls from './hls.min.mjs';
 import { LiveFollower } from './follow.js';
 import { qualityName } from './format.js';
-import { passingGaps } from './gaps.js';
 import { backoffMs } from './backoff.js';
 
 /** Tries of one playlist before hls.js gives up on it: with these delays about 20 s, longer than a region's failover. */
@@ -47,7 +46,6 @@ const CONFIG = {
   backBufferLength: 30,
   capLevelToPlayerSize: true,
   enableInterstitialPlayback: false,
-  audioStreamController: passingGaps(Hls.DefaultConfig.audioStreamController),
   errorPenaltyExpireMs: 30_000,
   playlistLoadPolicy: loadPolicy(MAX_PLAYLIST_TRIES, 8_000, 12_000),
   fragLoadPolicy: loadPolicy(MAX_SEGMENT_TRIES, 8_000, 30_000),

@@ -40,5 +40,6 @@ test('the playback URL stays on its origin', () => {
 test('the broadcast is read from the media playlists’ paths', () => {
   const text = `#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="/us-east-1/playlists/${ID}-xyz/audio.m3u8"\n`;
   assert.equal(broadcastOf(text), `${ID}-xyz`);
+  assert.equal(broadcastOf(text.replace('playlists', 'low-latency')), `${ID}-xyz`);
   assert.equal(broadcastOf('#EXTM3U\n720p.m3u8'), null);
 });
