@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures::StreamExt;
 use headwater_domain::ports::ReadTimeline;
 use headwater_domain::timeline::resolve;
-use headwater_local::stack::REGIONS;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -85,6 +84,10 @@ async fn try_out(platform: &Platform, Odd(name, messages, right): Odd) -> Option
     let ended = eventually(&format!("{name} is over"), || async {
         let shown = platform.show(0, &stream).await;
         let broadcast = shown["broadcast"].clone();
+        // What was sent is read to its end even when nobody is waited for any more.
+        if platform.task_of(0, &stream).is_some() {
+            return None;
+        }
         ["ended", "failed"].iter().any(|state| broadcast["state"] == *state).then_some(broadcast)
     })
     .await;
@@ -101,7 +104,7 @@ async fn try_out(platform: &Platform, Odd(name, messages, right): Odd) -> Option
     let mut objects = std::collections::BTreeMap::new();
     for entry in &entries {
         for path in entry.renditions.iter().flat_map(|one| [one.init.clone(), entry.media_path(&one.name)]) {
-            let body = platform.object(&format!("/{}/{path}", REGIONS[0])).await;
+            let body = platform.object(&format!("/{path}")).await;
             objects.insert(path, body.to_vec());
         }
     }
