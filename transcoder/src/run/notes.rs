@@ -44,7 +44,12 @@ impl Notes {
         before.map(|(text, _)| text) != text
     }
 
-    /// Another source is read, or none.
+    /// The source has ended, or another is read: what was wrong with it just now is over. What has happened is remembered.
+    pub(super) fn source_is_over(&mut self) {
+        self.0.retain(|about, _| about.passes());
+    }
+
+    /// What has happened is told in another way, or was with somebody else's source.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

@@ -83,8 +83,8 @@ impl Vitals {
         let mut health = self.lock();
         let before = health.clone();
         lose(&mut health, session);
-        health.problem = problem;
-        self.lock_notes().clear();
+        health.problem = problem.or(health.problem.take());
+        self.lock_notes().source_is_over();
         if *health != before {
             self.bell.notify_one();
         }
