@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt, stream};
 use headwater_domain::SegmentNumber;
 use headwater_domain::hooks::Source;
-use headwater_domain::ports::{Commit, FaultKind, PortResult, PutMedia, WriteTimeline};
+use headwater_domain::ports::{Commit, FaultKind, PortError, PortResult, PutMedia, WriteTimeline};
 use headwater_domain::timeline::Entry;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::source::{Hunger, SourceClient};
@@ -17,9 +20,15 @@ use super::upload::{Object, Uploader};
 use super::vitals::{Vitals, wall_clock};
 use crate::media::Effort;
 
-/// Segments between the engine and the store: one being stored and one waiting. Full means that the engine waits, the
-/// reader waits, and the gateway keeps.
-pub(super) const MAX_PENDING: usize = 2;
+/// Segments (in low latency: parts) that wait to be stored. Full means that the engine waits, the reader waits, and the
+/// gateway keeps.
+pub(super) const MAX_PENDING: usize = 1;
+/// Segments or parts that are being stored at once: a bucket that answers slowly, but answers, holds up what follows by its
+/// answer once, not by each answer anew. Parts come three a second, and a segment with the last of them.
+const MAX_STORING: usize = 4;
+/// A commit that took longer makes the next one leave out what has been passed meanwhile: an entry with more parts says all
+/// that the one before says.
+const SLOW_COMMIT: Duration = Duration::from_millis(300);
 /// How often an entry is tried: with the pauses in between, longer than the longest throttling burst.
 const TRIES: u32 = 8;
 /// Pause before the next try; doubles up to a few seconds.
@@ -65,18 +74,41 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     ) -> Stopped {
         let (committed, told) = watch::channel(None);
         let teller = tokio::spawn(tell(told, self.source.clone(), self.vitals.clone()));
+        let uploader = self.uploader.clone();
+        let storing = stream::poll_fn(move |context| queue.poll_recv(context))
+            // On their own, so that they go on while an entry is put. They are bounded in time, and what they store is nobody
+            // else's: a committer that stops need not wait for them.
+            .map(|pending| tokio::spawn(store(uploader.clone(), pending)))
+            .buffered(MAX_STORING)
+            .peekable();
+        tokio::pin!(storing);
+        let mut slow = false;
         let stopped = loop {
-            let pending = tokio::select! {
+            let stored = tokio::select! {
                 biased;
                 () = abort.cancelled() => break Stopped::Fenced,
-                pending = queue.recv() => pending,
+                stored = storing.next() => stored,
             };
-            let Some(pending) = pending else { break Stopped::Drained };
-            let work = self.commit(pending);
+            let mut stored = match stored {
+                None => break Stopped::Drained,
+                Some(Ok(stored)) => stored,
+                Some(Err(panic)) => {
+                    tracing::error!(error = &panic as &dyn std::error::Error, "storing a segment has died");
+                    break Stopped::Failed;
+                }
+            };
+            self.account(&mut stored);
+            while slow && let Some(Some(Ok(mut newer))) = passed_by(storing.as_mut(), &stored).now_or_never()
+            {
+                self.account(&mut newer);
+                stored = newer;
+            }
+            let begun = Instant::now();
             let outcome = tokio::select! {
                 () = abort.cancelled() => break Stopped::Fenced,
-                outcome = work => outcome,
+                outcome = self.commit(stored) => outcome,
             };
+            slow = begun.elapsed() > SLOW_COMMIT;
             match outcome {
                 Ok((Commit::Committed, None)) => {}
                 Ok((Commit::Committed, cursor)) => {
@@ -97,12 +129,12 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         stopped
     }
 
-    async fn commit(&mut self, pending: Pending) -> PortResult<(Commit, Option<u64>)> {
-        let Pending { mut entry, objects, effort } = pending;
-        let stored = join_all(objects.into_iter().map(|object| self.uploader.store(object))).await;
-        if let Some(error) = stored.into_iter().find_map(Result::err) {
+    /// Notes in the entry what of it could not be stored.
+    fn account(&mut self, stored: &mut Stored) {
+        let Stored { entry, lost, .. } = stored;
+        if let Some(error) = lost {
             let (number, part) = (entry.number.0, entry.open.then_some(entry.parts.len()));
-            tracing::error!(number, part, error = &error as &dyn std::error::Error, "media is lost");
+            tracing::error!(number, part, error = error as &dyn std::error::Error, "media is lost");
             match part.and_then(|parts| parts.checked_sub(1)) {
                 Some(part) => drop(self.lost_parts.insert((entry.number, part))),
                 None => entry.gap = true,
@@ -114,6 +146,10 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         if !entry.open {
             self.lost_parts.retain(|(number, _)| *number > entry.number);
         }
+    }
+
+    async fn commit(&mut self, stored: Stored) -> PortResult<(Commit, Option<u64>)> {
+        let Stored { mut entry, effort, .. } = stored;
         entry.committed_at = wall_clock();
         let outcome = self.put_entry(&entry).await?;
         if outcome == Commit::Committed {
@@ -162,6 +198,29 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     }
 }
 
+/// A [`Pending`] whose objects are stored, but for what is lost.
+struct Stored {
+    entry: Entry,
+    effort: Effort,
+    lost: Option<PortError>,
+}
+
+/// Stores all objects side by side.
+async fn store<M: PutMedia + 'static>(uploader: Uploader<M>, pending: Pending) -> Stored {
+    let Pending { entry, objects, effort } = pending;
+    let stored = join_all(objects.into_iter().map(|object| uploader.store(object))).await;
+    Stored { entry, effort, lost: stored.into_iter().find_map(Result::err) }
+}
+
+/// The next one that is stored, if it says more of the same segment.
+async fn passed_by<S: stream::Stream<Item = Result<Stored, JoinError>>>(
+    storing: std::pin::Pin<&mut stream::Peekable<S>>,
+    stored: &Stored,
+) -> Option<Result<Stored, JoinError>> {
+    let number = stored.entry.number;
+    storing.next_if(|next| next.as_ref().is_ok_and(|next| next.entry.number == number)).await
+}
+
 /// Tells the gateway up to where its media is safe. Only the newest word counts; one that is lost is made up for by the next.
 async fn tell(mut committed: watch::Receiver<Option<u64>>, newest: watch::Receiver<Source>, vitals: Vitals) {
     let client = SourceClient::new();
@@ -177,3 +236,6 @@ async fn tell(mut committed: watch::Receiver<Option<u64>>, newest: watch::Receiv
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

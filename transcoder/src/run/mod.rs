@@ -12,6 +12,8 @@
 //! Invariant: the next run starts where the last entry handed to the committer ended, so nothing is lost or doubled.
 
 mod beats;
+mod bucket;
+mod circuit;
 mod commit;
 mod engine;
 mod entry;

@@ -1,30 +1,32 @@
-//! Storing objects: the own region's bucket gates the commit, the mirror copy runs beside it.
+//! Storing objects in at least one bucket: the own region's is preferred, the mirror's copy is made beside it.
 //!
-//! If the own bucket fails, the mirror copy is as good: the edge asks both buckets for every object. Only if both fail
-//! the segment becomes a gap.
+//! If the own bucket fails, the mirror's copy is as good: the edge asks both buckets for every object. If it does not
+//! answer in time the two race, and an own bucket that was slow is not waited for until it answers in time again
+//! ([`circuit`](super::circuit)). Only if both fail the segment becomes a gap. What the own bucket lacks then is not
+//! stored there later: viewers of both regions find it in the mirror.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::select;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
+use super::bucket::{BucketUploads, Upload};
+use super::circuit::{IN_TIME, Trust};
 use super::vitals::Vitals;
 
-/// Mirror copies under way at once, in objects: five segments of four renditions. What is beyond is not mirrored, and
-/// counted; the memory of a slow peer region is not ours.
-const MAX_MIRRORING: usize = 20;
 /// Initialization sections remembered as stored: those of several runs. One that is forgotten is stored again.
 const MAX_INITS: usize = 64;
-/// How often an object is tried again, beyond what the SDK does by itself.
-const TRIES: u32 = 3;
-/// Pause before the next try; doubles.
-const PAUSE: Duration = Duration::from_millis(200);
 /// A task that leaves waits so long for mirror copies; a region that is gone must not keep it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
+/// What is told while this region's bucket is too slow to be waited for.
+const SLOW: &str = "media bucket of this region does not answer in time";
+/// How what is told begins while uploads to it fail.
+const FAILS: &str = "media bucket of this region fails";
 
 /// One object to store.
 #[derive(Debug, Clone)]
@@ -42,27 +44,28 @@ pub(super) enum Kind {
     Init,
     Segment,
     /// A partial segment: for viewers at the live edge only, whose bytes are in a segment soon. Never mirrored: every copy
-    /// costs a request, and the edge asks for parts where they are made.
+    /// costs a request, and the edge asks for parts where they are made. One that is late is of no use.
     Part,
 }
 
 /// Stores objects.
 #[derive(Debug)]
 pub(super) struct Uploader<M> {
-    media: Arc<M>,
-    mirror: bool,
-    mirroring: Arc<Semaphore>,
-    /// Initialization sections that are stored.
-    inits: Arc<Mutex<BTreeSet<String>>>,
+    own: BucketUploads<M>,
+    mirror: BucketUploads<M>,
+    /// Whether copies go to the mirror.
+    mirrors: bool,
+    /// Initialization sections, each once it is stored. Who wants one that is being stored waits for that.
+    inits: Arc<Mutex<BTreeMap<String, Arc<OnceCell<()>>>>>,
     vitals: Vitals,
 }
 
 impl<M> Clone for Uploader<M> {
     fn clone(&self) -> Self {
         Self {
-            media: Arc::clone(&self.media),
-            mirror: self.mirror,
-            mirroring: Arc::clone(&self.mirroring),
+            own: self.own.clone(),
+            mirror: self.mirror.clone(),
+            mirrors: self.mirrors,
             inits: Arc::clone(&self.inits),
             vitals: self.vitals.clone(),
         }
@@ -71,119 +74,169 @@ impl<M> Clone for Uploader<M> {
 
 impl<M: PutMedia + 'static> Uploader<M> {
     pub(super) fn new(media: Arc<M>, vitals: Vitals) -> Self {
-        let mirroring = Arc::new(Semaphore::new(MAX_MIRRORING));
-        Self { media, mirror: false, mirroring, inits: Arc::default(), vitals }
+        let own = BucketUploads::new(media.clone(), Bucket::Own);
+        let mirror = BucketUploads::new(media, Bucket::Mirror);
+        Self { own, mirror, mirrors: false, inits: Arc::default(), vitals }
     }
 
-    /// The same with or without mirror copies; the bound on those under way is one for all.
-    pub(super) fn mirroring(&self, mirror: bool) -> Self {
-        Self { mirror, ..self.clone() }
+    /// The same with or without mirror copies; bounds, and what is remembered of the buckets, are one for all.
+    pub(super) fn mirroring(&self, mirrors: bool) -> Self {
+        Self { mirrors, ..self.clone() }
     }
 
     /// Stores one object in at least one bucket. An initialization section that could not be stored with its first
     /// segment is so with a later one: else all that follow would name what is not there.
     pub(super) async fn store(&self, object: Object) -> PortResult<()> {
-        if object.kind != Kind::Init {
-            return self.store_anew(object).await;
+        match object.kind {
+            Kind::Init => {
+                self.init(&object.path).get_or_try_init(|| self.store_anew(&object)).await.map(|_| ())
+            }
+            Kind::Segment => self.store_anew(&object).await,
+            Kind::Part => self.store_part(&object).await,
         }
-        let path = object.path.clone();
-        if self.inits().contains(&path) {
-            return Ok(());
-        }
-        self.store_anew(object).await?;
-        let mut inits = self.inits();
-        if inits.len() == MAX_INITS {
+    }
+
+    fn init(&self, path: &str) -> Arc<OnceCell<()>> {
+        let mut inits = self.inits.lock().unwrap_or_else(PoisonError::into_inner);
+        if inits.len() >= MAX_INITS && !inits.contains_key(path) {
             inits.clear();
         }
-        inits.insert(path);
-        Ok(())
+        inits.entry(path.to_owned()).or_default().clone()
     }
 
-    fn inits(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.inits.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn store_anew(&self, object: &Object) -> PortResult<()> {
+        let copy = if self.mirrors { self.copy(object) } else { None };
+        let trust = self.own.trust();
+        match (copy, trust) {
+            (None, _) => self.own.store(object, trust, self.own_ended(object)).await,
+            (Some(copy), Trust::Full) => self.prefer_own(object, copy).await,
+            // The copy need not wait for the probe.
+            (Some(copy), Trust::Probe) => either(self.start_own(object, trust), copy).await,
+            (Some(copy), Trust::Doubt) => self.prefer_copy(object, copy).await,
+        }
     }
 
-    async fn store_anew(&self, object: Object) -> PortResult<()> {
-        let copy = if object.kind == Kind::Part { None } else { self.mirror(&object) };
-        match put(&*self.media, Bucket::Own, &object).await {
-            Ok(()) => Ok(()),
-            Err(own) => {
-                tracing::warn!(
-                    path = object.path,
-                    error = &own as &dyn std::error::Error,
-                    "the own bucket fails"
-                );
-                let problem = format!("media bucket of this region fails: {own}");
-                self.vitals.update(|health| health.problem = Some(problem));
-                match copy {
-                    Some(copy) => copy.await.unwrap_or_else(|panic| Err(joined(panic))),
-                    None => Err(own),
-                }
+    /// The usual way: the copy counts only if the own bucket fails, or is late.
+    async fn prefer_own(&self, object: &Object, copy: Upload) -> PortResult<()> {
+        let Some(mut own) = self.start_own(object, Trust::Full) else {
+            return self.prefer_copy(object, copy).await;
+        };
+        match tokio::time::timeout(IN_TIME, &mut own).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_failed)) => copy.await,
+            Err(_late) => {
+                self.own_is_late(object);
+                either(Some(own), copy).await
             }
         }
     }
 
-    /// Starts the mirror copy, if there is to be one and there is room.
-    fn mirror(&self, object: &Object) -> Option<JoinHandle<PortResult<()>>> {
-        if !self.mirror {
-            return None;
+    /// While the own bucket is not relied on it is asked only if the mirror is not either.
+    async fn prefer_copy(&self, object: &Object, mut copy: Upload) -> PortResult<()> {
+        let patience = if self.mirror.circuit().is_silent() { Duration::ZERO } else { IN_TIME };
+        match tokio::time::timeout(patience, &mut copy).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_failed)) => self.own.store(object, Trust::Doubt, self.own_ended(object)).await,
+            Err(_late) => either(self.start_own(object, Trust::Doubt), copy).await,
         }
-        let Ok(room) = Arc::clone(&self.mirroring).try_acquire_owned() else {
-            tracing::warn!(path = object.path, "not mirrored: the mirror bucket is too slow");
-            self.vitals.update(|health| {
-                health.problem = Some("the mirror bucket is too slow; media is not mirrored".into())
-            });
-            return None;
-        };
-        self.count_mirroring();
-        let (uploader, object) = (self.clone(), object.clone());
-        Some(tokio::spawn(uploader.copy(object, room)))
     }
 
-    async fn copy(self, object: Object, room: OwnedSemaphorePermit) -> PortResult<()> {
-        let result = put(&*self.media, Bucket::Mirror, &object).await;
-        if let Err(error) = &result {
-            tracing::warn!(path = object.path, error = error as &dyn std::error::Error, "not mirrored");
-            self.vitals.update(|health| health.problem = Some(format!("mirror bucket fails: {error}")));
+    /// A part has no copy, and no time: the segment that it is of is soon there.
+    async fn store_part(&self, object: &Object) -> PortResult<()> {
+        let late = |source: &str| PortError {
+            kind: FaultKind::Unavailable,
+            action: "store a part",
+            source: source.into(),
+        };
+        if self.own.circuit().is_open() {
+            return Err(late("the bucket did not answer in time before"));
         }
-        drop(room);
+        let storing = self.own.store(object, Trust::Full, self.own_ended(object));
+        tokio::time::timeout(IN_TIME, storing).await.unwrap_or_else(|_| {
+            self.own_is_late(object);
+            Err(late("the bucket does not answer in time"))
+        })
+    }
+
+    /// The own bucket is not relied on from now on.
+    fn own_is_late(&self, object: &Object) {
+        if self.own.circuit().doubted(Instant::now()) {
+            tracing::warn!(
+                path = object.path,
+                "an upload to this region's bucket is late; nothing waits for it until it answers in time again"
+            );
+        }
+        self.vitals.update(|health| health.problem = Some(SLOW.into()));
+    }
+
+    fn start_own(&self, object: &Object, trust: Trust) -> Option<Upload> {
+        self.own.start(object, trust, self.own_ended(object))
+    }
+
+    /// Tells how an upload to the own bucket has ended.
+    fn own_ended(&self, object: &Object) -> impl FnOnce(&PortResult<()>) + Send + use<M> {
+        let (uploader, path) = (self.clone(), object.path.clone());
+        move |stored| uploader.tell_own(&path, stored)
+    }
+
+    fn tell_own(&self, path: &str, stored: &PortResult<()>) {
+        match stored {
+            Ok(()) if !self.own.circuit().is_open() => self.vitals.update(|health| {
+                // What was wrong with it is over; what else went wrong is not ours.
+                health.problem.take_if(|problem| *problem == SLOW || problem.starts_with(FAILS));
+            }),
+            Ok(()) => {}
+            Err(error) => {
+                let cause = &error.source;
+                tracing::warn!(path, kind = ?error.kind, %cause, "an upload to this region's bucket failed");
+                let problem = format!("{FAILS}: {error}");
+                self.vitals.update(|health| health.problem = Some(problem));
+            }
+        }
+    }
+
+    /// Starts the mirror copy, if there is room: the memory of a slow peer region is not ours.
+    fn copy(&self, object: &Object) -> Option<Upload> {
+        let (uploader, path) = (self.clone(), object.path.clone());
+        let ended = move |copied: &PortResult<()>| {
+            if let Err(error) = copied {
+                let cause = &error.source;
+                tracing::warn!(path, kind = ?error.kind, %cause, "an object was not mirrored");
+                let problem = format!("mirror bucket fails: {error}");
+                uploader.vitals.update(|health| health.problem = Some(problem));
+            }
+            uploader.count_mirroring();
+        };
+        let copy = self.mirror.start(object, self.mirror.trust(), ended);
+        if copy.is_none() {
+            tracing::warn!(path = object.path, "not mirrored: the mirror bucket is too slow");
+            self.vitals.update(|health| {
+                health.problem = Some("the mirror bucket is too slow; media is not mirrored".into());
+            });
+        }
         self.count_mirroring();
-        result
+        copy
     }
 
     fn count_mirroring(&self) {
         // Read while the health is held: the last word is the newest.
-        self.vitals.update(|health| health.mirror_lag = self.under_way() as u64);
-    }
-
-    fn under_way(&self) -> usize {
-        MAX_MIRRORING - self.mirroring.available_permits()
+        self.vitals.update(|health| health.mirror_lag = self.mirror.under_way() as u64);
     }
 
     /// Waits until no mirror copy is under way, within limits.
     pub(super) async fn settle(&self) {
-        let all = u32::try_from(MAX_MIRRORING).expect("a small number");
-        if tokio::time::timeout(SETTLE_WITHIN, self.mirroring.acquire_many(all)).await.is_err() {
-            tracing::warn!(objects = self.under_way(), "left before they were mirrored");
+        if tokio::time::timeout(SETTLE_WITHIN, self.mirror.settled()).await.is_err() {
+            tracing::warn!(objects = self.mirror.under_way(), "left before they were mirrored");
         }
     }
 }
 
-async fn put(media: &impl PutMedia, bucket: Bucket, object: &Object) -> PortResult<()> {
-    let mut pause = PAUSE;
-    let mut tried = 1;
-    loop {
-        match media.put_media(bucket, &object.path, object.content_type, object.body.clone()).await {
-            Ok(()) => return Ok(()),
-            Err(error) if tried == TRIES || error.kind == FaultKind::Refused => return Err(error),
-            Err(_) => {}
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-        tried += 1;
-    }
+/// The first of the two that succeeds; if none does, the error of the last.
+async fn either(own: Option<Upload>, copy: Upload) -> PortResult<()> {
+    let Some(own) = own else { return copy.await };
+    let (first, other) = select(own, copy).await.factor_first();
+    if first.is_ok() { first } else { other.await }
 }
 
-fn joined(error: tokio::task::JoinError) -> PortError {
-    PortError { kind: FaultKind::Unavailable, action: "mirror a media object", source: error.into() }
-}
+#[cfg(test)]
+mod tests;
