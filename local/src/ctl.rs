@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use headwater_local::control::{self, AskError, Order, Target, signal_from};
-use headwater_local::fault::{Failure, Fault, Rate, latency_from};
+use headwater_local::fault::{Failure, Fault, Rate, bandwidth_from, drip_from, latency_from};
 use headwater_local::process::Signal;
 use headwater_local::stack::{Part, Place, RegionId};
 
@@ -41,6 +41,32 @@ pub(crate) enum Ctl {
         /// Milliseconds.
         #[arg(value_parser = latency_from)]
         ms: Duration,
+        /// <region>/<part>
+        place: Place,
+    },
+    /// Answer a byte at a time.
+    Drip {
+        /// Milliseconds between two bytes.
+        #[arg(value_parser = drip_from)]
+        ms: Duration,
+        /// <region>/<part>
+        place: Place,
+    },
+    /// Let only so much cross each connection, in either direction.
+    Bandwidth {
+        /// Bytes a second.
+        #[arg(value_parser = bandwidth_from)]
+        bytes: u64,
+        /// <region>/<part>
+        place: Place,
+    },
+    /// Make a part do what it is asked and never say so.
+    Mute {
+        /// <region>/<part>
+        place: Place,
+    },
+    /// Make a part reset each connection instead of answering.
+    Reset {
         /// <region>/<part>
         place: Place,
     },
@@ -113,6 +139,10 @@ impl From<Ctl> for Order {
             Ctl::Freeze { place } => Self::Apply(place, Fault::Frozen),
             Ctl::Start { place } | Ctl::Thaw { place } => Self::Clear(place),
             Ctl::Slow { ms, place } => Self::Apply(place, Fault::Slow(ms)),
+            Ctl::Drip { ms, place } => Self::Apply(place, Fault::Dripping(ms)),
+            Ctl::Bandwidth { bytes, place } => Self::Apply(place, Fault::Narrow(bytes)),
+            Ctl::Mute { place } => Self::Apply(place, Fault::Mute),
+            Ctl::Reset { place } => Self::Apply(place, Fault::Resetting),
             Ctl::Fail { rate, error, place, seed } => {
                 Self::Apply(place, Fault::Failing { rate, with: error, seed })
             }

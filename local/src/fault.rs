@@ -7,6 +7,10 @@ use thiserror::Error;
 
 /// Longest delay that can be asked for. Longer than every timeout of ours; more is a freeze.
 pub const MAX_LATENCY: Duration = Duration::from_secs(600);
+/// Longest time between two bytes that drip, so that a part is put right within this.
+pub const MAX_DRIP: Duration = Duration::from_secs(5);
+/// Lowest and highest bandwidth: a byte a second, and more than loopback has.
+pub const MAX_BANDWIDTH: u64 = 1 << 40;
 
 /// One thing that is wrong with a part. Different ones add up; a second one of a kind replaces the first.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,8 +19,16 @@ pub enum Fault {
     Stopped,
     /// It hangs: connections are taken and nothing is answered; a process gets SIGSTOP.
     Frozen,
+    /// It does what it is asked, and never says so.
+    Mute,
+    /// It takes connections, and resets each instead of answering.
+    Resetting,
     /// Every answer comes so much later.
     Slow(Duration),
+    /// Answers come a byte at a time, with so much time between two.
+    Dripping(Duration),
+    /// So many bytes a second cross each connection, in either direction.
+    Narrow(u64),
     /// It answers some requests with an error.
     Failing {
         /// How many of them.
@@ -55,9 +67,16 @@ pub enum FaultSyntax {
     /// No time.
     #[error("{0:?} is not a number of milliseconds up to {max}", max = MAX_LATENCY.as_millis())]
     Latency(String),
+    /// No time between bytes.
+    #[error("{0:?} is not a number of milliseconds from 1 to {max}", max = MAX_DRIP.as_millis())]
+    Drip(String),
+    /// No bandwidth.
+    #[error("{0:?} is not a number of bytes a second from 1 to {MAX_BANDWIDTH}")]
+    Bandwidth(String),
     /// Nothing of that.
     #[error(
-        "{0:?} is not a fault; there are stopped, frozen, slow-<ms>ms and failing-<rate>-<error>-seed-<n>"
+        "{0:?} is not a fault; there are stopped, frozen, mute, resetting, slow-<ms>ms, dripping-<ms>ms, narrow-<bytes>Bps \
+         and failing-<rate>-<error>-seed-<n>"
     )]
     Unknown(String),
 }
@@ -131,6 +150,12 @@ impl FromStr for Fault {
         if let Some(latency) = text.strip_prefix("slow-") {
             return latency_from(latency.strip_suffix("ms").ok_or_else(unknown)?).map(Self::Slow);
         }
+        if let Some(every) = text.strip_prefix("dripping-") {
+            return drip_from(every.strip_suffix("ms").ok_or_else(unknown)?).map(Self::Dripping);
+        }
+        if let Some(bytes) = text.strip_prefix("narrow-") {
+            return bandwidth_from(bytes.strip_suffix("Bps").ok_or_else(unknown)?).map(Self::Narrow);
+        }
         if let Some(failing) = text.strip_prefix("failing-") {
             let (failing, seed) = failing.split_once("-seed-").ok_or_else(unknown)?;
             let (rate, with) = failing.split_once('-').ok_or_else(unknown)?;
@@ -140,6 +165,8 @@ impl FromStr for Fault {
         match text {
             "stopped" => Ok(Self::Stopped),
             "frozen" => Ok(Self::Frozen),
+            "mute" => Ok(Self::Mute),
+            "resetting" => Ok(Self::Resetting),
             _ => Err(unknown()),
         }
     }
@@ -151,11 +178,28 @@ pub fn latency_from(text: &str) -> Result<Duration, FaultSyntax> {
     latency.filter(|latency| *latency <= MAX_LATENCY).ok_or_else(|| FaultSyntax::Latency(text.to_owned()))
 }
 
+/// A time between two bytes, written as milliseconds.
+pub fn drip_from(text: &str) -> Result<Duration, FaultSyntax> {
+    let every = text.parse().ok().map(Duration::from_millis);
+    let every = every.filter(|every| (Duration::from_millis(1)..=MAX_DRIP).contains(every));
+    every.ok_or_else(|| FaultSyntax::Drip(text.to_owned()))
+}
+
+/// A bandwidth, written as bytes a second.
+pub fn bandwidth_from(text: &str) -> Result<u64, FaultSyntax> {
+    let bytes = text.parse().ok().filter(|bytes| (1..=MAX_BANDWIDTH).contains(bytes));
+    bytes.ok_or_else(|| FaultSyntax::Bandwidth(text.to_owned()))
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("stopped"),
             Self::Frozen => f.write_str("frozen"),
+            Self::Mute => f.write_str("mute"),
+            Self::Resetting => f.write_str("resetting"),
+            Self::Dripping(every) => write!(f, "dripping-{}ms", every.as_millis()),
+            Self::Narrow(bytes) => write!(f, "narrow-{bytes}Bps"),
             Self::Slow(latency) => write!(f, "slow-{}ms", latency.as_millis()),
             Self::Failing { rate, with, seed } => write!(f, "failing-{rate}-{with}-seed-{seed}"),
         }
@@ -172,6 +216,10 @@ mod tests {
         for (fault, text) in [
             (Fault::Stopped, "stopped"),
             (Fault::Frozen, "frozen"),
+            (Fault::Mute, "mute"),
+            (Fault::Resetting, "resetting"),
+            (Fault::Dripping(Duration::from_millis(20)), "dripping-20ms"),
+            (Fault::Narrow(8_000), "narrow-8000Bps"),
             (Fault::Slow(Duration::from_millis(250)), "slow-250ms"),
             (failing(0.25, Failure::Throttle), "failing-0.25-throttle-seed-7"),
             (failing(1.0, Failure::Internal), "failing-1-500-seed-7"),
@@ -184,7 +232,19 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "slow", "slow-1", "slow--1ms", "slow-600001ms", "failing-2-500-seed-1"] {
+        for text in [
+            "",
+            "slow",
+            "slow-1",
+            "slow--1ms",
+            "slow-600001ms",
+            "failing-2-500-seed-1",
+            "dripping-0ms",
+            "dripping-5001ms",
+            "dripping-",
+            "narrow-0Bps",
+            "narrow-1",
+        ] {
             assert!(text.parse::<Fault>().is_err(), "{text}");
         }
         for text in ["NaN", "-0.1", "1.01", "inf", ""] {

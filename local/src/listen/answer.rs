@@ -2,6 +2,7 @@
 //! trouble.
 
 use super::Handler;
+use super::paced::{Pace, Paced};
 use crate::fault::{Failure, Rate};
 use crate::ports::Listener;
 use crate::random::Dice;
@@ -12,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +36,11 @@ pub(super) struct Shared {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Trouble {
     pub(super) frozen: bool,
+    pub(super) mute: bool,
+    pub(super) resetting: bool,
     pub(super) latency: Duration,
+    pub(super) drip: Option<Duration>,
+    pub(super) bandwidth: Option<u64>,
     pub(super) failing: Option<(Rate, Failure, u64)>,
 }
 
@@ -71,7 +75,34 @@ impl Shared {
         // The sender is part of ourselves, so this cannot fail.
         let _ = self.trouble.subscribe().wait_for(|trouble| !trouble.frozen).await;
     }
+
+    /// Waits until it may say what it has done.
+    async fn speaks(&self) {
+        let _ = self.trouble.subscribe().wait_for(|trouble| !trouble.frozen && !trouble.mute).await;
+    }
+
+    /// Whether connections are reset now.
+    pub(super) fn resets(&self) -> bool {
+        self.all().any(|level| level.trouble.borrow().resetting)
+    }
+
+    /// How fast bytes may leave now, if that is bounded; the slowest of what is asked for.
+    pub(super) fn pace_out(&self) -> Option<Pace> {
+        let drips = self.all().filter_map(|level| level.trouble.borrow().drip.map(Pace::drip));
+        drips.chain(self.pace_in()).max_by_key(|pace| pace.time_of_a_byte())
+    }
+
+    /// How fast bytes may come.
+    pub(super) fn pace_in(&self) -> Option<Pace> {
+        let narrow = self.all().filter_map(|level| level.trouble.borrow().bandwidth.map(Pace::bandwidth));
+        narrow.max_by_key(|pace| pace.time_of_a_byte())
+    }
 }
+
+/// Instead of an answer the connection breaks.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is to be reset")]
+struct Reset;
 
 pub(super) async fn accept(
     shared: Arc<Shared>,
@@ -93,9 +124,9 @@ pub(super) async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(service = shared.name, %error, "cannot set TCP_NODELAY");
         }
-        let shared = shared.clone();
+        let (shared, io) = (shared.clone(), Paced::new(stream, shared.clone()));
         let service = service_fn(move |request: Request<Incoming>| answer(shared.clone(), request, peer));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
         tasks.spawn(cancel.clone().run_until_cancelled_owned(connection));
     }
 }
@@ -104,7 +135,7 @@ async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
     peer: SocketAddr,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, Reset> {
     for level in shared.all() {
         level.requests.fetch_add(1, Ordering::Relaxed);
         if let Some(failure) = level.suffer().await {
@@ -112,10 +143,13 @@ async fn answer(
             return Ok(shared.handler.fail(failure));
         }
     }
+    if shared.resets() {
+        return Err(Reset);
+    }
     let response = shared.handler.clone().handle(request.map(Body::new), peer).await;
     // A service that was frozen meanwhile does not answer either.
     for level in shared.all() {
-        level.thawed().await;
+        level.speaks().await;
     }
     Ok(response)
 }

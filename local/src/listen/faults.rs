@@ -66,7 +66,11 @@ impl Faults {
         match fault {
             Fault::Stopped => self.stop().await,
             Fault::Frozen => self.trouble(|trouble| trouble.frozen = true),
+            Fault::Mute => self.trouble(|trouble| trouble.mute = true),
+            Fault::Resetting => self.trouble(|trouble| trouble.resetting = true),
             Fault::Slow(latency) => self.trouble(|trouble| trouble.latency = latency),
+            Fault::Dripping(every) => self.trouble(|trouble| trouble.drip = Some(every)),
+            Fault::Narrow(bytes) => self.trouble(|trouble| trouble.bandwidth = Some(bytes)),
             Fault::Failing { rate, with, seed } => self.trouble(|trouble| {
                 trouble.failing = (rate > Rate::NONE).then_some((rate, with, seed));
                 self.inner.shared.throw_with(Dice::new(seed));
@@ -87,7 +91,10 @@ impl Faults {
         let frozen = trouble.frozen.then_some(Fault::Frozen);
         let slow = (!trouble.latency.is_zero()).then_some(Fault::Slow(trouble.latency));
         let failing = trouble.failing.map(|(rate, with, seed)| Fault::Failing { rate, with, seed });
-        [stopped, frozen, slow, failing].into_iter().flatten().collect()
+        let mute = trouble.mute.then_some(Fault::Mute);
+        let resetting = trouble.resetting.then_some(Fault::Resetting);
+        let (drip, narrow) = (trouble.drip.map(Fault::Dripping), trouble.bandwidth.map(Fault::Narrow));
+        [stopped, frozen, mute, resetting, slow, drip, narrow, failing].into_iter().flatten().collect()
     }
 
     /// Closes the listener (and the service's doors) and drops every connection; returns when all are gone. Clients are
@@ -117,7 +124,7 @@ impl Faults {
         self.listening().running.is_none()
     }
 
-    /// Follows whether clients can get an answer: neither stopped nor frozen.
+    /// Follows whether clients can get an answer: neither stopped nor frozen nor mute nor resetting.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.inner.up.subscribe()
     }
@@ -170,7 +177,9 @@ impl Faults {
     }
 
     fn tell(&self) {
-        let up = self.listening().running.is_some() && !self.inner.shared.trouble.borrow().frozen;
+        let trouble = *self.inner.shared.trouble.borrow();
+        let answers = !(trouble.frozen || trouble.mute || trouble.resetting);
+        let up = self.listening().running.is_some() && answers;
         self.inner.up.send_if_modified(|was| std::mem::replace(was, up) != up);
     }
 

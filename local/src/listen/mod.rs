@@ -6,6 +6,7 @@
 
 mod answer;
 mod faults;
+mod paced;
 
 pub use faults::Faults;
 

@@ -169,7 +169,9 @@ impl Part {
             Self::Gateway => matches!(fault, Fault::Stopped | Fault::Frozen),
             Self::Replication => matches!(fault, Fault::Stopped | Fault::Slow(_)),
             // Lambda fails towards its callers, which are the API and EventBridge: let the API fail.
-            Self::Functions | Self::Transcoders => !matches!(fault, Fault::Failing { .. }),
+            Self::Functions | Self::Transcoders => {
+                matches!(fault, Fault::Stopped | Fault::Frozen | Fault::Slow(_))
+            }
             _ => true,
         }
     }

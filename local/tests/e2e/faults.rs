@@ -14,6 +14,10 @@ use super::support::{Picture, Platform, eventually, small};
 fn possible(part: Part) -> Vec<Fault> {
     let all = [
         Fault::Slow(Duration::from_millis(10)),
+        Fault::Dripping(Duration::from_millis(1)),
+        Fault::Narrow(1 << 20),
+        Fault::Mute,
+        Fault::Resetting,
         Fault::always(Failure::Unavailable),
         Fault::Frozen,
         Fault::Stopped,

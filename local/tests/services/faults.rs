@@ -1,6 +1,6 @@
 //! Every kind of fault on every embedded service, as the real SDK sees it.
 
-use super::support::{REGION, credentials, get, sdk_config};
+use super::support::{REGION, credentials, get, sdk_config, until};
 use super::{dynamodb, ecs, s3};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -14,6 +14,9 @@ use headwater_local::listen::Faults;
 use headwater_local::process::Spawner;
 use headwater_local::secrets_manager::{SecretsManager, SecretsManagerConfig};
 use std::time::{Duration, Instant};
+
+/// A hundred times what an answer of a service that is well takes.
+const MORE_THAN_AN_ANSWER: Duration = Duration::from_millis(200);
 
 /// What a client sees of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,11 +74,9 @@ impl Subject<'_> {
 
         faults.apply(Fault::Frozen).await;
         let asked = faults.requests();
-        let waiting = tokio::spawn(call());
-        while faults.requests() == asked {
-            tokio::task::yield_now().await;
-        }
-        assert!(!waiting.is_finished());
+        let mut waiting = tokio::spawn(call());
+        until("it is asked", || faults.requests() > asked).await;
+        assert!(tokio::time::timeout(MORE_THAN_AN_ANSWER, &mut waiting).await.is_err(), "it was answered");
         assert_eq!(faults.active(), [Fault::Frozen]);
         faults.clear().unwrap();
         assert_eq!(waiting.await.unwrap(), Seen::Answer, "it was only held up");
@@ -87,6 +88,27 @@ impl Subject<'_> {
         assert!(asked.elapsed() >= latency);
         assert_eq!(faults.active(), [Fault::Slow(latency)]);
         faults.clear().unwrap();
+
+        faults.apply(Fault::Mute).await;
+        let asked = faults.requests();
+        let mut waiting = tokio::spawn(call());
+        until("it is asked", || faults.requests() > asked).await;
+        assert!(tokio::time::timeout(MORE_THAN_AN_ANSWER, &mut waiting).await.is_err(), "it was answered");
+        faults.clear().unwrap();
+        assert_eq!(waiting.await.unwrap(), Seen::Answer, "it was done and not said");
+
+        faults.apply(Fault::Resetting).await;
+        assert_eq!((call().await, faults.active()), (Seen::Refused, vec![Fault::Resetting]));
+        faults.clear().unwrap();
+
+        // Each byte of an answer, and each of a request, takes its time.
+        for fault in [Fault::Dripping(Duration::from_millis(1)), Fault::Narrow(2_000)] {
+            faults.apply(fault).await;
+            let asked = Instant::now();
+            assert_eq!((call().await, faults.active()), (Seen::Answer, vec![fault]));
+            assert!(asked.elapsed() >= Duration::from_millis(50), "an answer has more than fifty bytes");
+            faults.clear().unwrap();
+        }
 
         for (with, seen) in [
             (Failure::Internal, &self.internal),

@@ -25,6 +25,8 @@ const MAX_SCENE: Duration = Duration::from_secs(45);
 const ENOUGH: usize = 3;
 /// Here tasks start at once; on AWS they need 20 to 70 s, which the gateway's buffer bridges.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// The head of an answer takes half a minute.
+const DRIPPING: Fault = Fault::Dripping(Duration::from_millis(200));
 /// ECS needs longer to replace a service's task; what matters is that the encoder finds nobody for a while.
 const GATEWAY_BACK_AFTER: Duration = Duration::from_secs(2);
 
@@ -114,9 +116,11 @@ impl<'a> Drill<'a> {
                 self.narrator.say("  … finds itself replaced, and has ended.");
                 self.viewer.until(after, ENOUGH, media).await;
             }
-            Scene::StopApi => self.outage(Part::Api).await?,
-            Scene::StopDynamodb => self.outage(Part::Dynamodb).await?,
-            Scene::StopS3 => self.outage(Part::S3).await?,
+            Scene::StopApi => self.outage(Part::Api, Fault::Stopped).await?,
+            Scene::StopDynamodb => self.outage(Part::Dynamodb, Fault::Stopped).await?,
+            Scene::StopS3 => self.outage(Part::S3, Fault::Stopped).await?,
+            Scene::FreezeS3 => self.outage(Part::S3, Fault::Frozen).await?,
+            Scene::DripDynamodb => self.outage(Part::Dynamodb, DRIPPING).await?,
             Scene::DropEncoder => {
                 self.publisher.drop_connection();
                 self.resumed(marks).await;
@@ -139,9 +143,9 @@ impl<'a> Drill<'a> {
         Ok(())
     }
 
-    /// A part of region A is away for a while, and media flows again afterwards.
-    async fn outage(&self, part: Part) -> anyhow::Result<()> {
-        self.stack.apply(RegionId::A, part, Fault::Stopped).await?;
+    /// A part of region A is away, or as good as away, for a while, and media flows again afterwards.
+    async fn outage(&self, part: Part, fault: Fault) -> anyhow::Result<()> {
+        self.stack.apply(RegionId::A, part, fault).await?;
         tokio::time::sleep(OUTAGE).await;
         self.stack.clear(RegionId::A, part).await?;
         let after = self.viewer.seen().arrivals.len();

@@ -22,6 +22,10 @@ pub(crate) enum Scene {
     StopDynamodb,
     /// Region A's bucket is away for a while.
     StopS3,
+    /// Region A's bucket takes connections and answers nothing for a while.
+    FreezeS3,
+    /// Region A's table answers a byte at a time for a while.
+    DripDynamodb,
     /// The encoder's connection breaks.
     DropEncoder,
     /// The gateway is killed.
@@ -41,6 +45,8 @@ impl Scene {
             Self::StopApi => "Region A's API refuses connections for 8 s.",
             Self::StopDynamodb => "Region A's table refuses connections for 8 s.",
             Self::StopS3 => "Region A's bucket refuses connections for 8 s.",
+            Self::FreezeS3 => "Region A's bucket hangs for 8 s: it takes connections and answers nothing.",
+            Self::DripDynamodb => "Region A's table drips for 8 s: an answer comes a byte each 200 ms.",
             Self::DropEncoder => "The encoder's connection breaks.",
             Self::KillGateway => "The gateway is killed (SIGKILL); ECS starts another one 2 s later.",
             Self::LoseRegion => "All of region A is gone at once: services, gateway, transcoder.",
@@ -55,6 +61,8 @@ impl Scene {
             Self::StopApi => "API of A away 8 s",
             Self::StopDynamodb => "table of A away 8 s",
             Self::StopS3 => "bucket of A away 8 s",
+            Self::FreezeS3 => "bucket of A hangs 8 s",
+            Self::DripDynamodb => "table of A drips 8 s",
             Self::DropEncoder => "encoder cut off",
             Self::KillGateway => "gateway killed",
             Self::LoseRegion => "region A lost",
@@ -66,11 +74,13 @@ impl Scene {
         let seconds = Duration::from_secs;
         let unnoticed = Promises::unnoticed(seconds(12));
         match self {
-            Self::KillTranscoder | Self::StopS3 => unnoticed,
+            Self::KillTranscoder | Self::StopS3 | Self::FreezeS3 => unnoticed,
             Self::StopApi => Promises { crossings: 2, ..unnoticed },
             // 15 s without a heartbeat, a sweep, a start.
             Self::FreezeTranscoder => Promises { longest_wait: seconds(35), ..unnoticed },
-            Self::StopDynamodb => Promises { crossings: 2, longest_wait: OUTAGE + seconds(14), ..unnoticed },
+            Self::StopDynamodb | Self::DripDynamodb => {
+                Promises { crossings: 2, longest_wait: OUTAGE + seconds(14), ..unnoticed }
+            }
             Self::DropEncoder => Promises { cuts: 1, discontinuities: 1, ..unnoticed },
             Self::KillGateway => {
                 Promises { cuts: 1, discontinuities: 1, longest_wait: seconds(25), ..unnoticed }

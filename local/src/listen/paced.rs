@@ -1,0 +1,116 @@
+//! A connection whose bytes can be held back, or that ends in a reset. Must not know what they mean.
+
+use super::answer::Shared;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A narrow connection moves its bytes so often a second.
+const STEPS: u64 = 20;
+
+/// So many bytes, then a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    bytes: usize,
+    every: Duration,
+}
+
+impl Pace {
+    pub(super) fn drip(every: Duration) -> Self {
+        Self { bytes: 1, every }
+    }
+
+    pub(super) fn bandwidth(bytes_a_second: u64) -> Self {
+        let steps = STEPS.min(bytes_a_second).max(1);
+        let bytes = usize::try_from(bytes_a_second / steps).unwrap_or(usize::MAX).max(1);
+        Self { bytes, every: Duration::from_secs(1) / u32::try_from(steps).unwrap_or(1) }
+    }
+
+    pub(super) fn time_of_a_byte(self) -> Duration {
+        self.every / u32::try_from(self.bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// See the module.
+pub(super) struct Paced {
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    reading: Pause,
+    writing: Pause,
+}
+
+/// Until when one direction rests.
+#[derive(Default)]
+struct Pause(Option<Pin<Box<Sleep>>>);
+
+impl Pause {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(sleep) = &mut self.0 {
+            ready!(sleep.as_mut().poll(context));
+            self.0 = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn begin(&mut self, pace: Pace) {
+        self.0 = Some(Box::pin(sleep_until(Instant::now() + pace.every)));
+    }
+}
+
+impl Paced {
+    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+        Self { stream, shared, reading: Pause::default(), writing: Pause::default() }
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if self.shared.resets() {
+            // Closed with bytes that nobody may have: the peer gets RST (tcp(7), SO_LINGER). If not, it is closed all the same.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Paced {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, shared, reading, .. } = self.get_mut();
+        let Some(pace) = shared.pace_in() else { return Pin::new(stream).poll_read(context, buffer) };
+        ready!(reading.poll(context));
+        let room = buffer.remaining().min(pace.bytes);
+        let mut some = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        ready!(Pin::new(stream).poll_read(context, &mut some))?;
+        let count = some.filled().len();
+        buffer.advance(count);
+        reading.begin(pace);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Paced {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, shared, writing, .. } = self.get_mut();
+        let Some(pace) = shared.pace_out() else { return Pin::new(stream).poll_write(context, bytes) };
+        ready!(writing.poll(context));
+        let count = ready!(Pin::new(stream).poll_write(context, &bytes[..bytes.len().min(pace.bytes)]))?;
+        writing.begin(pace);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
