@@ -108,7 +108,7 @@ pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Res
             Err(not_started(reason, false))
         }
         Ok(TaskStart::Throttled(reason)) => {
-            tracing::warn!(stream = %task.stream, lease = %task.lease, reason, "too many tasks are started at once");
+            tracing::warn!(stream = %task.stream, lease = %task.lease, reason, "a task is not started yet; the sweep asks again");
             Err(not_started(reason, true))
         }
         Err(error) => {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod services {
+    mod deadlines;
     mod dynamodb;
     mod ecs;
     mod edge;

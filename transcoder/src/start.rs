@@ -8,7 +8,7 @@ use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
-use headwater_aws::{metrics, settings};
+use headwater_aws::{deadlines, metrics, settings};
 use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
 use headwater_transcoder::ecs::{self, Agent};
@@ -49,7 +49,7 @@ fn asked_to_leave() -> std::io::Result<CancellationToken> {
 pub(crate) async fn run() -> anyhow::Result<()> {
     media::check()?;
     let leave = asked_to_leave()?;
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::PATIENT).await;
     let buckets = Buckets::from_env(&sdk)?;
     let task = Task {
         broadcast: settings::parsed(ENV_BROADCAST)?,
@@ -75,7 +75,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 pub(crate) async fn gateway() -> anyhow::Result<()> {
     media::check()?;
     let leave = asked_to_leave()?;
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::PATIENT).await;
     let rtmps = match settings::parsed_optional("RTMPS_LISTEN")? {
         None => None,
         Some(listen) => Some(RtmpsConfig {

@@ -4,10 +4,11 @@
 //! [`tasks::Clusters`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it, [`secrets::Secrets`]
 //! what functions must not have in their environment. For the deployment itself: [`apis::Apis`] finds the other region,
 //! [`site::Site`] keeps the player page, [`callback::Callback`] answers CloudFormation. Environment variables are read
-//! in [`settings`] only; [`metrics`] says where measurements go.
+//! in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go.
 
 pub mod apis;
 pub mod callback;
+pub mod deadlines;
 mod error;
 pub mod hooks;
 mod https;

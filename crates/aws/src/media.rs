@@ -9,6 +9,7 @@ use headwater_domain::Region;
 use headwater_domain::part::PartPath;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
 
+use crate::deadlines::{HEDGE_AFTER, UPLOADS, VIEWERS};
 use crate::error::port;
 use crate::settings::{self, SettingError};
 
@@ -18,21 +19,29 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Where media objects go.
 #[derive(Debug, Clone)]
 pub struct Buckets {
-    own: (Client, String),
-    mirror: Option<(Client, String)>,
+    own: Store,
+    mirror: Option<Store>,
+}
+
+/// One bucket.
+#[derive(Debug, Clone)]
+struct Store {
+    reads: Client,
+    uploads: Client,
+    /// The same without open connections.
+    uploads_anew: Client,
+    name: String,
 }
 
 impl Buckets {
     /// From `MEDIA_BUCKET`, and `PEER_MEDIA_BUCKET` with `PEER_REGION` if there is a peer.
     pub fn from_env(config: &SdkConfig) -> Result<Self, SettingError> {
-        let own = (
-            client(config, None, settings::optional("AWS_ENDPOINT_URL_S3")),
-            settings::required("MEDIA_BUCKET")?,
-        );
+        let endpoint = settings::optional("AWS_ENDPOINT_URL_S3");
+        let own = Store::new(client(config, None, endpoint), settings::required("MEDIA_BUCKET")?);
         let mirror = match (settings::peer_region()?, settings::optional("PEER_MEDIA_BUCKET")) {
             (Some(region), Some(bucket)) => {
                 let endpoint = settings::optional("PEER_AWS_ENDPOINT_URL_S3");
-                Some((client(config, Some(&region), endpoint), bucket))
+                Some(Store::new(client(config, Some(&region), endpoint), bucket))
             }
             _ => None,
         };
@@ -43,12 +52,49 @@ impl Buckets {
     pub fn only(config: &SdkConfig, name: impl Into<String>) -> Self {
         // An emulator's one endpoint for everything needs path-style addresses as S3's own does.
         let endpoint = settings::optional("AWS_ENDPOINT_URL_S3").or(config.endpoint_url().map(str::to_owned));
-        Self { own: (client(config, None, endpoint), name.into()), mirror: None }
+        Self { own: Store::new(client(config, None, endpoint), name.into()), mirror: None }
     }
 
     /// Whether there is a mirror bucket.
     pub fn has_mirror(&self) -> bool {
         self.mirror.is_some()
+    }
+}
+
+impl Store {
+    fn new(reads: Client, name: String) -> Self {
+        let uploads = || {
+            let config = reads.config().to_builder();
+            config.timeout_config(UPLOADS.timeouts()).retry_config(UPLOADS.retries())
+        };
+        let anew = uploads().http_client(settings::unpooled_http_client()).build();
+        let (uploads, uploads_anew) = (Client::from_conf(uploads().build()), Client::from_conf(anew));
+        Self { reads, uploads, uploads_anew, name }
+    }
+
+    /// Stores an object. If that is not answered soon, it is sent once more on a connection of its own, and the first
+    /// answer that is good counts: it is the same object.
+    async fn put(&self, path: &str, content_type: &'static str, body: Bytes) -> PortResult<()> {
+        let put = |client: &Client| {
+            let request = client.put_object().bucket(&self.name).key(path);
+            let request = request.content_type(content_type).cache_control(FOR_EVER);
+            let sent = request.body(ByteStream::from(body.clone())).send();
+            // The SDK's future is of a size that is not for a caller's stack, let alone two of them.
+            Box::pin(async { sent.await.map(|_| ()).map_err(port("store a media object")) })
+        };
+        let mut first = put(&self.uploads);
+        let second = async {
+            tokio::time::sleep(HEDGE_AFTER).await;
+            put(&self.uploads_anew).await
+        };
+        tokio::select! {
+            // Refused, or failed with all its attempts: not for its connection.
+            answered = &mut first => answered,
+            answered = second => match answered {
+                Ok(()) => Ok(()),
+                Err(_) => first.await,
+            },
+        }
     }
 }
 
@@ -74,39 +120,44 @@ impl PutMedia for Buckets {
         content_type: &'static str,
         body: Bytes,
     ) -> PortResult<()> {
-        const ACTION: &str = "store a media object";
-        let (client, name) = match (bucket, &self.mirror) {
+        let store = match (bucket, &self.mirror) {
             (Bucket::Own, _) => &self.own,
             (Bucket::Mirror, Some(mirror)) => mirror,
             (Bucket::Mirror, None) => {
                 let source = "this deployment has no mirror bucket".into();
-                return Err(PortError { kind: FaultKind::Refused, action: ACTION, source });
+                return Err(PortError { kind: FaultKind::Refused, action: "store a media object", source });
             }
         };
-        let request =
-            client.put_object().bucket(name).key(path).content_type(content_type).cache_control(FOR_EVER);
-        request.body(ByteStream::from(body)).send().await.map_err(port(ACTION))?;
-        Ok(())
+        store.put(path, content_type, body).await
     }
 }
 
 impl ReadParts for Buckets {
     async fn part(&self, path: &PartPath) -> PortResult<Option<Bytes>> {
         const ACTION: &str = "read a part";
-        let (client, name) = &self.own;
-        let object = match client.get_object().bucket(name).key(path.to_string()).send().await {
-            Ok(object) => object,
-            Err(error) => {
-                // Without ListBucket a missing key is 403 (S3 API reference, GetObject, "Permissions").
-                let status = error.raw_response().map(|answer| answer.status().as_u16());
-                return if matches!(status, Some(403 | 404)) { Ok(None) } else { Err(port(ACTION)(error)) };
-            }
+        let read = async {
+            let object = self.own.reads.get_object().bucket(&self.own.name).key(path.to_string());
+            let object = match object.send().await {
+                Ok(object) => object,
+                Err(error) => {
+                    // Without ListBucket a missing key is 403 (S3 API reference, GetObject, "Permissions").
+                    let status = error.raw_response().map(|answer| answer.status().as_u16());
+                    let missing = matches!(status, Some(403 | 404));
+                    return if missing { Ok(None) } else { Err(port(ACTION)(error)) };
+                }
+            };
+            let body = object.body.collect().await.map_err(|error| unavailable(ACTION, error))?;
+            Ok(Some(body.into_bytes()))
         };
-        let body = object.body.collect().await.map_err(|source| PortError {
-            kind: FaultKind::Unavailable,
-            action: ACTION,
-            source: Box::new(source),
-        })?;
-        Ok(Some(body.into_bytes()))
+        // The SDK's time-outs end with the answer's head.
+        let read = tokio::time::timeout(VIEWERS.operation(), read).await;
+        read.unwrap_or_else(|elapsed| Err(unavailable(ACTION, elapsed)))
     }
+}
+
+fn unavailable(
+    action: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> PortError {
+    PortError { kind: FaultKind::Unavailable, action, source: source.into() }
 }

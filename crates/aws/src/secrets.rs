@@ -8,6 +8,7 @@ use aws_sdk_secretsmanager::Client;
 use headwater_domain::hooks::Secret;
 use thiserror::Error;
 
+use crate::deadlines::SECRETS;
 use crate::error::described;
 use crate::settings;
 
@@ -34,7 +35,10 @@ pub struct Secrets {
 impl Secrets {
     /// In the configuration's region, where the deployment has a replica of each.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+        let config = aws_sdk_secretsmanager::config::Builder::from(config)
+            .timeout_config(SECRETS.timeouts())
+            .retry_config(SECRETS.retries());
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// The secret that `variable` names; it must be there.

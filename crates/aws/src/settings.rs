@@ -3,14 +3,12 @@
 //! On AWS the endpoints are unset. Locally, and on an emulator, the SDK's own `AWS_ENDPOINT_URL_<SERVICE>` lead
 //! elsewhere; they know no regions, so the peer's S3 and ECS have variables of their own.
 
-use std::time::Duration;
-
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use headwater_domain::Region;
 use thiserror::Error;
+
+use crate::deadlines::{Deadlines, stalled_streams};
 
 /// A setting is missing or wrong.
 #[derive(Debug, Error)]
@@ -81,19 +79,21 @@ fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// Loads the SDK's configuration: credentials, region, endpoints, and time-outs that leave room for the callers'.
-pub async fn sdk_config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
-        .build();
+/// Every request on a connection of its own: for who has reason to think that those that are open are dead.
+pub(crate) fn unpooled_http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .pool_max_idle_per_host(0)
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https()
+}
+
+/// Loads the SDK's configuration: credentials, region, endpoints, and the time that whoever calls the program has.
+pub async fn sdk_config(deadlines: Deadlines) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
-        .timeout_config(timeouts)
-        .retry_config(
-            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)),
-        )
+        .timeout_config(deadlines.timeouts())
+        .retry_config(deadlines.retries())
+        .stalled_stream_protection(stalled_streams())
         .load()
         .await
 }

@@ -1,9 +1,6 @@
 //! Starting transcoder tasks: ECS RunTask in the lease's region.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Region as EcsRegion;
 use aws_sdk_ecs::error::SdkError;
@@ -15,6 +12,7 @@ use headwater_domain::Region;
 use headwater_domain::live::decide::StartTask;
 use headwater_domain::ports::{FaultKind, PortError, PortResult, StartTasks, TaskStart};
 
+use crate::deadlines::RUN_TASK;
 use crate::error::{described, kind_of, port};
 use crate::settings::{self, SettingError};
 
@@ -24,12 +22,6 @@ pub const CONTAINER: &str = "transcoder";
 pub const ENV_BROADCAST: &str = "HEADWATER_BROADCAST";
 /// See [`ENV_BROADCAST`].
 pub const ENV_LEASE: &str = "HEADWATER_LEASE";
-
-/// Tries of one RunTask. Twenty a second are taken (Fargate throttling quotas), and whoever comes with a crowd waits a
-/// moment: 0.8 s on average, 1.5 s at most, of the 4 s that a gateway waits for an answer.
-const MAX_ATTEMPTS: u32 = 5;
-/// The longest that the second of them waits for; each further one doubles it.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// One region's cluster.
 #[derive(Debug, Clone)]
@@ -78,9 +70,7 @@ impl Clusters {
 
 fn client(config: &SdkConfig, region: Option<&Region>, endpoint: Option<String>) -> Client {
     let mut builder = aws_sdk_ecs::config::Builder::from(config);
-    builder = builder.retry_config(
-        RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF),
-    );
+    builder = builder.retry_config(RUN_TASK.retries()).timeout_config(RUN_TASK.timeouts());
     if let Some(region) = region {
         builder = builder.region(EcsRegion::new(region.to_string()));
     }
@@ -139,6 +129,10 @@ impl StartTasks for Clusters {
             },
             Err(error) if kind_of(&error) == FaultKind::Throttled => {
                 Ok(TaskStart::Throttled(described(&error)))
+            }
+            // It may have been heard: who withdraws the lease now leaves a task for nobody. The same token asks again.
+            Err(SdkError::TimeoutError(_)) => {
+                Ok(TaskStart::Throttled("ECS did not answer RunTask in time".to_owned()))
             }
             // Refused for a reason that stays (quota, definition gone): an outcome that callers count.
             Err(SdkError::ServiceError(context)) if context.raw().status().as_u16() < 500 => {

@@ -256,7 +256,8 @@ pub enum TaskStart {
     Started,
     /// It cannot be started now; the reason is ECS's.
     Failed(String),
-    /// Too many were started at once; the same can be asked again in a while. In ECS's words, too.
+    /// Too many were started at once, or ECS did not say in time whether it is; the same can be asked again in a while. In
+    /// words for people.
     Throttled(String),
 }
 

@@ -1,8 +1,8 @@
 //! The REST API as a Lambda function.
 
 use headwater_aws::secrets::Secrets;
-use headwater_aws::settings;
 use headwater_aws::table::Table;
+use headwater_aws::{deadlines, settings};
 use headwater_domain::key::Pepper;
 use headwater_functions::api::{ApiFunction, Places};
 use headwater_functions::serve::serve;
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     startup::logging();
     let list =
         |name| settings::optional(name).iter().flat_map(|urls| urls.split(',')).map(str::to_owned).collect();
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::PATIENT).await;
     let function = ApiFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use headwater_aws::apis::Apis;
 use headwater_aws::callback::Callback;
-use headwater_aws::settings;
 use headwater_aws::site::Site;
+use headwater_aws::{deadlines, settings};
 use headwater_functions::deployment::DeploymentFunction;
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -16,7 +16,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     startup::logging();
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::PATIENT).await;
     // Lambda sets it to the folder of our package; a start that fails would leave a stack waiting for its answer.
     let package = settings::optional("LAMBDA_TASK_ROOT").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let function = Arc::new(DeploymentFunction {

@@ -1,9 +1,9 @@
 //! The hooks that gateway and transcoder call, as a Lambda function.
 
 use headwater_aws::secrets::Secrets;
-use headwater_aws::settings;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
+use headwater_aws::{deadlines, settings};
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::hooks::{Door, HooksFunction};
@@ -14,7 +14,7 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     startup::logging();
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::HOOKS).await;
     let secrets = Secrets::new(&sdk);
     let (pepper, signing) =
         tokio::try_join!(secrets.current("KEY_PEPPER_ARN"), secrets.current("SIGNING_KEY_ARN"))?;

@@ -3,7 +3,7 @@
 
 use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
-use headwater_aws::{metrics, settings};
+use headwater_aws::{deadlines, metrics, settings};
 use headwater_functions::lifecycle::LifecycleFunction;
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -12,7 +12,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     startup::logging();
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::PATIENT).await;
     let function = LifecycleFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),

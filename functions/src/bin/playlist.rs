@@ -2,8 +2,8 @@
 
 use headwater_aws::media::Buckets;
 use headwater_aws::secrets::Secrets;
-use headwater_aws::settings;
 use headwater_aws::table::Table;
+use headwater_aws::{deadlines, settings};
 use headwater_functions::playlist::PlaylistFunction;
 use headwater_functions::serve::serve;
 use headwater_functions::startup;
@@ -12,7 +12,7 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     startup::logging();
-    let sdk = settings::sdk_config().await;
+    let sdk = settings::sdk_config(deadlines::VIEWERS).await;
     let function = PlaylistFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),

@@ -16,7 +16,8 @@ const MEDIA_FAILOVER: [u16; 6] = [500, 502, 503, 504, 403, 404];
 const HLS_QUESTIONS: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
 /// A region that does not answer in time is asked no longer; the other one is.
 const PLAYLIST_TIMEOUT: Duration = Duration::from_secs(2);
-const MEDIA_TIMEOUT: Duration = Duration::from_secs(3);
+/// Of a bucket that hangs each object costs a viewer this; no longer than a segment lasts, or players would starve.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(2);
 /// Low-latency playlists are held for up to 4 s until there is something new in them; a recording of a day takes some
 /// seconds to read.
 const LOW_LATENCY_TIMEOUT: Duration = Duration::from_secs(6);

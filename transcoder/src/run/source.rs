@@ -34,6 +34,10 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 const MAX_PROBES: u32 = 3;
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// A gateway that hangs acknowledges what it is sent, and says nothing. One that is well ends a session of which nothing
+/// has come for ten seconds (`gateway::Limits::silence_timeout`), so it is not silent for longer than that; twice as long,
+/// and the task asks anew and says that its source is out of reach.
+const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// The word of what is committed is small, and the next one makes up for it.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
@@ -41,6 +45,7 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct SourceClient {
     http: Client<HttpConnector, BoxBody<Bytes, std::convert::Infallible>>,
+    silent_after: Duration,
 }
 
 /// What the gateway says of a run before its media.
@@ -95,7 +100,8 @@ impl SourceClient {
         connector.set_keepalive_interval(Some(PROBE_EVERY));
         connector.set_keepalive_retries(Some(MAX_PROBES));
         connector.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN));
-        Self { http: Client::builder(TokioExecutor::new()).build(connector) }
+        let http = Client::builder(TokioExecutor::new()).build(connector);
+        Self { http, silent_after: SILENT_AFTER }
     }
 
     /// Asks for the media after `cursor`; if `live`, only from the newest key frame on.
@@ -105,7 +111,8 @@ impl SourceClient {
             .header(header::AUTHORIZATION, format!("Bearer {}", source.token.expose()))
             .body(Empty::new().boxed())
             .map_err(SourceError::Url)?;
-        let answer = self.http.request(request).await.map_err(SourceError::Unreachable)?;
+        let asked = tokio::time::timeout(self.silent_after, self.http.request(request)).await;
+        let answer = asked.map_err(|_| SourceError::Silent)?.map_err(SourceError::Unreachable)?;
         match answer.status() {
             StatusCode::OK => {
                 let head = RunHead::read(answer.headers())?;
@@ -211,31 +218,43 @@ const NO_KEY_FRAME: &str = "no key frame has come for more than 30 s: viewers wh
     transcoder be replaced the encoder is asked to connect again; set the encoder's key frame interval to 2 s";
 
 /// Pumps `body` into a reader, past `kept`; looks for key frames on the way. The pump ends with the body or with the reader.
-pub(super) fn reader(mut body: Incoming, kept: Kept, hunger: Hunger, vitals: Vitals) -> BodyReader {
+pub(super) fn reader(body: Incoming, kept: Kept, hunger: Hunger, vitals: Vitals) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
-    let mut keys = KeyFrames::new();
     vitals.note(About::KeyFrames, None);
-    tokio::spawn(async move {
-        while let Some(frame) = body.frame().await {
-            let item = match frame.map(http_body::Frame::into_data) {
-                Ok(Ok(data)) => {
+    tokio::spawn(pump(body, kept, vitals, sender, SILENT_AFTER));
+    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), hunger }
+}
+
+async fn pump(
+    mut body: Incoming,
+    kept: Kept,
+    vitals: Vitals,
+    chunks: mpsc::Sender<Chunk>,
+    silent_after: Duration,
+) {
+    let mut keys = KeyFrames::new();
+    loop {
+        let item = match tokio::time::timeout(silent_after, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Err(error))) => Err(io::Error::other(error)),
+            Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => {
                     kept.push(&data);
                     if let Some(is_missing) = keys.push(&data) {
                         vitals.note(About::KeyFrames, is_missing.then(|| NO_KEY_FRAME.to_owned()));
                     }
                     Ok(data)
                 }
-                Ok(Err(_trailers)) => continue,
-                Err(error) => Err(io::Error::other(error)),
-            };
-            let failed = item.is_err();
-            if sender.send(Some(item)).await.is_err() || failed {
-                return;
-            }
+                Err(_trailers) => continue,
+            },
+        };
+        let failed = item.is_err();
+        if chunks.send(Some(item)).await.is_err() || failed {
+            return;
         }
-        let _ = sender.send(None).await;
-    });
-    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), hunger }
+    }
+    let _ = chunks.send(None).await;
 }
 
 impl Read for BodyReader {
@@ -261,3 +280,6 @@ impl Read for BodyReader {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;
