@@ -137,7 +137,7 @@ outages: ## Slow task starts, buckets and a table that are gone for SECONDS (60)
 	@scripts/setup.sh test
 	cargo test --locked --workspace --no-run
 	HEADWATER_OUTAGE_SECONDS=$(or $(SECONDS),60) cargo test --locked --workspace --test e2e -- --nocapture --test-threads 1 \
-	  stores::without tasks::after_a_start_that_takes_long
+	  stores::without hangs::both_buckets tasks::after_a_start_that_takes_long
 
 soak: ## 1080p to four rungs for MINUTES (30), the encoder comes back 20 times: nothing may grow (ARGS="--reconnects 5")
 	@scripts/setup.sh run

@@ -15,6 +15,7 @@ mod e2e {
     mod events;
     mod failures;
     mod faults;
+    mod hangs;
     mod hls;
     mod http;
     mod ingest;

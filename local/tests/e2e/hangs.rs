@@ -1,0 +1,205 @@
+//! What hangs, is slow, or drips: a dependency that fails says so, one that does not answer must be found out.
+
+use std::time::Duration;
+
+use headwater_aws::tasks::ENV_BROADCAST;
+use headwater_local::ecs::RunningTask;
+use headwater_local::fault::Fault;
+use headwater_local::stack::{Part, RegionId};
+use http::StatusCode;
+use m3u8_rs::MediaPlaylist;
+use serde_json::json;
+
+use super::counted;
+use super::hls::{is_gap, renditions};
+use super::outages::{self, Memory};
+use super::support::{Picture, Platform, Running, Stream, eventually, small};
+
+/// A byte each fifth of a second: the head of an answer takes half a minute.
+const DRIPPING: Fault = Fault::Dripping(Duration::from_millis(200));
+
+/// A stream that is live, and the path of its first rendition.
+async fn live(platform: &Platform) -> (Stream, Running, String) {
+    let mut settings = small();
+    settings["dvr_window_seconds"] = json!(600);
+    let stream = platform.create(settings).await;
+    let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
+    let path = renditions(&platform.plays(&stream).await)[0].path.clone();
+    (stream, encoder, path)
+}
+
+impl Platform {
+    /// Waits for `more` segments; the last one's object is there for viewers.
+    async fn goes_on(&self, path: &str, more: usize) {
+        let now = self.media(path).await.segments.len();
+        let playlist = self.media_until(path, |playlist| playlist.segments.len() >= now + more).await;
+        self.object(&playlist.segments.last().unwrap().uri).await;
+    }
+
+    /// Waits until a broadcast that began in a time of trouble is live.
+    async fn becomes_live(&self, stream: &Stream) {
+        eventually(&format!("live\n{}", self.logs()), || async {
+            (self.show(1, stream).await["status"] == "live").then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_does_not_answer_is_not_waited_for() {
+    let platform = Platform::start().await;
+    let (stream, encoder, path) = live(&platform).await;
+    // Each object would be waited for as long as patience lasts, were it not for the mirror.
+    for fault in
+        [Fault::Frozen, Fault::Slow(Duration::from_secs(20)), DRIPPING, Fault::Mute, Fault::Resetting]
+    {
+        platform.stack.apply(RegionId::A, Part::S3, fault).await.unwrap();
+        platform.goes_on(&path, 7).await;
+        if fault == Fault::Frozen {
+            let told = platform.show(0, &stream).await["broadcast"]["problem"].to_string();
+            assert!(told.contains("media bucket of this region"), "{told}");
+        }
+        platform.stack.clear(RegionId::A, Part::S3).await.unwrap();
+    }
+    // And a mirror that does not answer is nobody's trouble.
+    for fault in [Fault::Frozen, DRIPPING] {
+        platform.stack.apply(RegionId::B, Part::S3, fault).await.unwrap();
+        platform.goes_on(&path, 7).await;
+        platform.stack.clear(RegionId::B, Part::S3).await.unwrap();
+    }
+    // It is used again: what is new is there without the mirror.
+    let own = platform.stack.regions[0].s3.faults();
+    let asked = own.requests();
+    eventually("the own bucket is asked again", || async { (own.requests() > asked + 12).then_some(()) })
+        .await;
+    let playlist = platform.media(&path).await;
+    platform.nothing_is_lost("180p", &playlist, 0).await;
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_buckets_hang_and_what_cannot_be_stored_is_a_gap() {
+    let platform = Platform::start().await;
+    let (_, encoder, path) = live(&platform).await;
+    platform.goes_on(&path, 2).await;
+    let mut memory = Memory::default();
+    memory.look(&platform).await;
+    for region in RegionId::ALL {
+        platform.stack.apply(region, Part::S3, Fault::Frozen).await.unwrap();
+    }
+    // Gaps are told while nothing can be stored: the stream does not stand still behind them.
+    let told = outages::segments(8) / 2;
+    let gaps = |playlist: &MediaPlaylist| playlist.segments.iter().filter(|one| is_gap(one)).count();
+    platform.media_until(&path, |playlist| gaps(playlist) >= told).await;
+    memory.look(&platform).await;
+    platform.stack.clear_all().await.unwrap();
+    let playlist = platform.media_until(&path, |playlist| {
+        playlist.segments.iter().rev().take(4).all(|segment| !is_gap(segment))
+    });
+    platform.object(&playlist.await.segments.last().unwrap().uri).await;
+    memory.look(&platform).await;
+    memory.is_bounded();
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_does_not_answer_holds_up_and_loses_nothing() {
+    let platform = Platform::start().await;
+    let (stream, encoder, path) = live(&platform).await;
+    // A little late is late by that, with each fault that is.
+    for fault in [Fault::Slow(Duration::from_millis(400)), Fault::Dripping(Duration::from_millis(1))] {
+        platform.stack.apply(RegionId::A, Part::Dynamodb, fault).await.unwrap();
+        platform.goes_on(&path, 4).await;
+        platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+    }
+    for fault in [Fault::Frozen, DRIPPING, Fault::Mute] {
+        let other = platform.create(small()).await;
+        platform.stack.replication.settled().await;
+        platform.stack.apply(RegionId::A, Part::Dynamodb, fault).await.unwrap();
+        // Who comes is taken through the other region; who watches is served from there.
+        let late = Picture::default().publish(&platform.rtmp(0, &other.key));
+        eventually(&format!("a broadcast\n{}", platform.logs()), || async {
+            assert_eq!(platform.get(&path).await.0, StatusCode::OK);
+            assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
+            (platform.show(1, &other).await["status"] == "starting").then_some(())
+        })
+        .await;
+        platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+        platform.becomes_live(&other).await;
+        late.kill().await;
+    }
+    platform.goes_on(&path, 3).await;
+    platform.nothing_is_lost("180p", &platform.media(&path).await, 1).await;
+    encoder.kill().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_plane_that_does_not_answer_starts_one_task_and_refuses_nobody() {
+    let platform = Platform::start().await;
+    let ecs = &platform.stack.regions[0].ecs;
+    let tasks = |stream: &Stream| {
+        let of = |task: &RunningTask| task.environment[ENV_BROADCAST].starts_with(&stream.id);
+        ecs.running().iter().filter(|task| of(task)).count()
+    };
+    // Nothing is heard; all is done and nothing is said; the same, a byte at a time.
+    for fault in [Fault::Frozen, Fault::Mute, DRIPPING] {
+        let stream = platform.create(small()).await;
+        let before = ecs.faults().requests();
+        platform.stack.apply(RegionId::A, Part::Ecs, fault).await.unwrap();
+        let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
+        if fault == Fault::Frozen {
+            // Twice by the hooks, which then allow the publish, and once more by the sweep.
+            eventually("RunTask is asked for again", || async {
+                (ecs.faults().requests() >= before + 3).then_some(())
+            })
+            .await;
+            assert_eq!(platform.show(0, &stream).await["status"], "starting", "{fault}");
+            platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+        }
+        platform.status(&stream, "live").await;
+        platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+        assert_eq!(tasks(&stream), 1, "{fault}: {:?}", ecs.running());
+        encoder.kill().await;
+    }
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_does_not_answer_is_left_for_the_other_one() {
+    let platform = Platform::start().await;
+    let (stream, encoder, path) = live(&platform).await;
+    platform.stack.replication.settled().await;
+    // The edge's own ways: playlists and objects come from the other region.
+    for fault in [Fault::Frozen, Fault::Slow(Duration::from_secs(20)), Fault::Mute, Fault::Resetting] {
+        for part in [Part::EdgeApi, Part::EdgeS3] {
+            platform.stack.apply(RegionId::A, part, fault).await.unwrap();
+        }
+        platform.goes_on(&path, 2).await;
+        assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
+        for part in [Part::EdgeApi, Part::EdgeS3] {
+            platform.stack.clear(RegionId::A, part).await.unwrap();
+        }
+    }
+    // The API itself: encoders are taken through the other region's, and so are heartbeats.
+    for fault in [Fault::Frozen, DRIPPING] {
+        let other = platform.create(small()).await;
+        platform.stack.replication.settled().await;
+        platform.stack.apply(RegionId::A, Part::Api, fault).await.unwrap();
+        let late = Picture::default().publish(&platform.rtmp(0, &other.key));
+        platform.becomes_live(&other).await;
+        platform.goes_on(&path, 2).await;
+        platform.stack.clear(RegionId::A, Part::Api).await.unwrap();
+        late.kill().await;
+    }
+    // The other region's alone is missed by nobody.
+    platform.stack.apply(RegionId::B, Part::PeerApi, Fault::Frozen).await.unwrap();
+    let other = platform.create(small()).await;
+    let late = Picture::default().publish(&platform.rtmp(0, &other.key));
+    platform.status(&other, "live").await;
+    late.kill().await;
+    encoder.kill().await;
+    platform.stop().await;
+}
