@@ -229,8 +229,9 @@ async fn a_region_s_parts_and_blocking_playlists_need_only_that_region() {
     platform.stack.regions[1].api.stop().await;
     platform.stack.regions[1].s3.stop().await;
     let (list, part) = (live.playlist("720p", "?_HLS_msn=1&_HLS_part=1"), live.part("720p", 1, 1));
+    let before = asked(&platform);
     let writes = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        eventually("both wait", || async { (asked(&platform) >= before + 2).then_some(()) }).await;
         live.write(1, 2).await;
     };
     let (list, part, ()) = tokio::join!(platform.get(&list), platform.get(&part), writes);

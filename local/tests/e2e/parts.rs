@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::hls::{breaks, renditions};
 use super::media::{decodes_cleanly, packets};
-use super::support::{Picture, Platform, Running, Stream, eventually, small};
+use super::support::{LOOK, Picture, Platform, Running, Stream, eventually, patience, small};
 
 fn low(passthrough: &str) -> Value {
     let mut settings = small();
@@ -90,17 +90,21 @@ async fn a_transcoder_that_dies_in_mid_segment_leaves_no_trace(passthrough: &str
     .await;
     let ecs = &platform.stack.regions[0].ecs;
     assert!(ecs.kill(&ecs.tasks().pop().unwrap(), Signal::KILL).await);
-    let playlist = loop {
-        let (status, _, body) = platform.get(&path).await;
-        assert_eq!(status, StatusCode::OK);
-        told.note(std::str::from_utf8(&body).unwrap());
-        let playlist = platform.media(&path).await;
-        let by_second = playlist.segments.iter().filter(|segment| segment.uri.contains("/2.us-east-1."));
-        if by_second.count() >= 3 {
-            break playlist;
+    let going_on = async {
+        loop {
+            let (status, _, body) = platform.get(&path).await;
+            assert_eq!(status, StatusCode::OK);
+            told.note(std::str::from_utf8(&body).unwrap());
+            let playlist = platform.media(&path).await;
+            let by_second = playlist.segments.iter().filter(|segment| segment.uri.contains("/2.us-east-1."));
+            if by_second.count() >= 3 {
+                break playlist;
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     };
+    let going_on = tokio::time::timeout(patience(), going_on).await;
+    let playlist = going_on.unwrap_or_else(|_| panic!("no segment of the second lease\n{}", platform.logs()));
     assert!(breaks(&playlist).iter().all(|(_, broken)| !broken), "{:?}", breaks(&playlist));
     let joined = platform.join("180p", &playlist).await;
     decodes_cleanly(&joined).await;

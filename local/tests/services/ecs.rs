@@ -1,6 +1,6 @@
 //! ECS with the real SDK and real processes.
 
-use super::support::{REGION, sdk_config};
+use super::support::{REGION, sdk_config, until};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerOverride, DesiredStatus, KeyValuePair, TaskOverride};
 use headwater_local::calls::CallLog;
@@ -161,9 +161,7 @@ async fn stop_is_sigterm_then_sigkill_and_kill_is_a_crash() {
     let (ecs, client, mut inbox) = start(logs.path(), definition(polite));
     let task = run(&client, "a").await;
     let log = logs.path().join(format!("{}.log", task.rsplit('/').next().unwrap()));
-    while !std::fs::read_to_string(&log).unwrap_or_default().contains("up") {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the task is up", || std::fs::read_to_string(&log).unwrap_or_default().contains("up")).await;
     client.stop_task().cluster(CLUSTER).task(&task).reason("lease lost").send().await.unwrap();
     let detail = event(&mut inbox, "STOPPED").await["detail"].take();
     assert_eq!(

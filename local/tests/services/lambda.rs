@@ -1,6 +1,6 @@
 //! The Lambda host with a real function binary.
 
-use super::support::{REGION, credentials, example};
+use super::support::{REGION, credentials, example, until};
 use bytes::Bytes;
 use headwater_local::lambda::{FunctionConfig, InvokeError, Lambda, LambdaConfig};
 use headwater_local::process::Spawner;
@@ -130,9 +130,7 @@ async fn idle_slots_end_and_a_stopped_host_refuses() {
     lambda.register(echo());
     let pid = invoke(&lambda, json!({ "do": "environment" })).await.unwrap()["pid"].clone();
     let process = format!("/proc/{pid}");
-    while Path::new(&process).exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("an idle slot ends", || !Path::new(&process).exists()).await;
     lambda.stop().await;
     assert_eq!(invoke(&lambda, json!({})).await.unwrap_err().status(), 503);
     lambda.faults().start().unwrap();

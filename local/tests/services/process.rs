@@ -1,6 +1,6 @@
 //! Children: stopped, killed, reaped, and never left behind. Ports: kept and named.
 
-use super::support::example;
+use super::support::{example, until};
 use headwater_local::edge::{Distribution, Edge, EdgeConfig};
 use headwater_local::ports;
 use headwater_local::process::{Exit, Launch, ProcessError, Signal, Spawner};
@@ -28,9 +28,7 @@ async fn a_child_is_stopped_and_reaped() {
     let script = "echo $OWN; exec sleep 600";
     let launch = Launch::new("sh", &log).args(["-c", script]).env([("OWN", "yes")]);
     let child = spawner.spawn(launch).await.unwrap();
-    while std::fs::read_to_string(&log).unwrap() != "yes\n" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it has started", || std::fs::read_to_string(&log).unwrap() == "yes\n").await;
     assert!(alive(child.pid()));
     assert_eq!(child.stop(Duration::from_secs(30)).await, Exit::Signal(Signal::TERM.as_raw()));
     assert!(!Path::new(&format!("/proc/{}", child.pid())).exists());
@@ -39,9 +37,7 @@ async fn a_child_is_stopped_and_reaped() {
     let dropped = spawner.spawn(Launch::new("sleep", &log).args(["600"])).await.unwrap();
     let pid = dropped.pid();
     drop(dropped);
-    while alive(pid) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it ends with its handle", || !alive(pid)).await;
     let missing = spawner.spawn(Launch::new("/nonexistent/program", &log)).await.unwrap_err();
     assert!(matches!(missing, ProcessError::Missing(_)));
 }
@@ -63,10 +59,11 @@ async fn nothing_outlives_a_parent_that_is_killed() {
     assert!(all.len() >= 3, "sleep, nginx and its worker: {all:?}");
     assert!(all.iter().all(|pid| alive(*pid)));
     parent.kill().await.unwrap(); // SIGKILL
-    while !all.is_empty() {
+    until("all end with their parent", || {
         all.retain(|pid| alive(*pid));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        all.is_empty()
+    })
+    .await;
 }
 
 /// A dropped edge, or one whose whole runtime is dropped, takes nginx's own children along.
