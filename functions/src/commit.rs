@@ -111,6 +111,12 @@ pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Res
             tracing::warn!(stream = %task.stream, lease = %task.lease, reason, "a task is not started yet; the sweep asks again");
             Err(not_started(reason, true))
         }
+        Ok(TaskStart::Unanswered) => {
+            // It may have been heard: to give the lease up now would fence the task that comes, and publisher and task would
+            // wait for each other. If it was not, the lease dies of its silence as if the task had died.
+            tracing::warn!(stream = %task.stream, lease = %task.lease, "ECS did not answer RunTask in time; heartbeats will tell whether the task starts");
+            Ok(())
+        }
         Err(error) => {
             tracing::error!(stream = %task.stream, lease = %task.lease, error = &error as &dyn std::error::Error, "a task could not be started");
             Err(not_started(format!("{:?} while starting a task", error.kind), false))

@@ -9,7 +9,7 @@
 //! | playlist | the edge: 2 s ([`VIEWERS`] leave room to say so), low latency 6 s of which 4 s are held | table | 0.8 s | 1.5 s | 503; the edge asks the other region |
 //! | playlist | the edge: 6 s | a part from the bucket | 0.8 s | 1.5 s, its body included | 503; the edge asks the bucket |
 //! | hooks | gateway and task: 4 s an API | table | 1 s | 2.5 s | 503; the peer's API is asked |
-//! | hooks, lifecycle | the same; sweep: a minute | RunTask | 1 s | 2.5 s | [`TaskStart::Throttled`]: it may have been heard, the sweep asks again with the same token |
+//! | hooks, lifecycle | the same; sweep: a minute | RunTask | 1 s | 2.5 s | [`TaskStart::Unanswered`]: it may have been heard, heartbeats will tell |
 //! | api | API Gateway: 30 s, Lambda: 15 s | table | 3 s | 8 s | 503 |
 //! | lifecycle, deployment | Lambda: 60 s, 120 s | table, tags, page | 3 s | 8 s | EventBridge or CloudFormation asks again |
 //! | every function | Lambda's init phase: 10 s | secrets, side by side | 2 s | 6 s | the start fails with variable and reason |
@@ -18,7 +18,7 @@
 //! | gateway, transcoder | encoder: 8 s | hooks ([`hooks`](crate::hooks)) | 4 s an API | 8 s | denied; heartbeats go on |
 //! | gateway | nobody | ECS agent (`transcoder::ecs`) | its own | – | asked again |
 //!
-//! [`TaskStart::Throttled`]: headwater_domain::ports::TaskStart::Throttled
+//! [`TaskStart::Unanswered`]: headwater_domain::ports::TaskStart::Unanswered
 
 use std::time::Duration;
 

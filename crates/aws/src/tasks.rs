@@ -130,10 +130,7 @@ impl StartTasks for Clusters {
             Err(error) if kind_of(&error) == FaultKind::Throttled => {
                 Ok(TaskStart::Throttled(described(&error)))
             }
-            // It may have been heard: who withdraws the lease now leaves a task for nobody. The same token asks again.
-            Err(SdkError::TimeoutError(_)) => {
-                Ok(TaskStart::Throttled("ECS did not answer RunTask in time".to_owned()))
-            }
+            Err(SdkError::TimeoutError(_)) => Ok(TaskStart::Unanswered),
             // Refused for a reason that stays (quota, definition gone): an outcome that callers count.
             Err(SdkError::ServiceError(context)) if context.raw().status().as_u16() < 500 => {
                 let message = context.err().meta().message().unwrap_or("refused by ECS").to_owned();

@@ -256,9 +256,10 @@ pub enum TaskStart {
     Started,
     /// It cannot be started now; the reason is ECS's.
     Failed(String),
-    /// Too many were started at once, or ECS did not say in time whether it is; the same can be asked again in a while. In
-    /// words for people.
+    /// Too many were started at once; the same can be asked again in a while. In ECS's words, too.
     Throttled(String),
+    /// Nobody knows whether it is: there was no answer in time. Its heartbeats will tell.
+    Unanswered,
 }
 
 /// Starts transcoder tasks.

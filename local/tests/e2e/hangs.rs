@@ -151,12 +151,9 @@ async fn a_control_plane_that_does_not_answer_starts_one_task_and_refuses_nobody
         platform.stack.apply(RegionId::A, Part::Ecs, fault).await.unwrap();
         let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
         if fault == Fault::Frozen {
-            // Twice by the hooks, which then allow the publish, and once more by the sweep.
-            eventually("RunTask is asked for again", || async {
-                (ecs.faults().requests() >= before + 3).then_some(())
-            })
-            .await;
-            assert_eq!(platform.show(0, &stream).await["status"], "starting", "{fault}");
+            // Nobody hears the first; another attempt is heard.
+            eventually("RunTask is asked for", || async { (ecs.faults().requests() > before).then_some(()) })
+                .await;
             platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
         }
         platform.status(&stream, "live").await;
