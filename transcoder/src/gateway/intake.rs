@@ -13,6 +13,7 @@ use super::codecs::Codecs;
 use super::now;
 use super::runs::{RunSplitter, TooManyRuns};
 use super::session::Session;
+use super::skew::Skew;
 use super::spool::SpoolError;
 use super::usefulness::Usefulness;
 
@@ -50,6 +51,7 @@ pub struct Intake {
     codecs: Codecs,
     normalizer: Normalizer,
     clock: Clock<Frame>,
+    skew: Skew,
     runs: RunSplitter,
     usefulness: Usefulness,
     /// The log has heard of a track that cannot be used.
@@ -67,6 +69,7 @@ impl Intake {
             codecs,
             normalizer: Normalizer::default(),
             clock: Clock::default(),
+            skew: Skew::default(),
             runs: RunSplitter::default(),
             usefulness: Usefulness::default(),
             is_logged: false,
@@ -142,22 +145,30 @@ impl Intake {
 
     fn append(&mut self, now: Timestamp) -> Result<(), IntakeError> {
         while let Some(Timed { kind, time, item }) = self.timed.pop_front() {
+            let was_moved = self.skew.moved();
+            let time = self.skew.place(kind, time, now);
             let placed = self.runs.media(kind, time, now)?;
             let body = match kind {
                 MediaKind::Video if placed.lifted > 0 => delay_decoding(&item.body, placed.lifted),
                 _ => item.body,
             };
             self.session.spool.append(kind, placed, item.entry, &body)?;
-            if self.usefulness.useful(kind, now) {
-                self.session.set_problem(self.usefulness.problem());
+            if self.usefulness.useful(kind, now) | (self.skew.moved() != was_moved) {
+                self.session.set_problem(self.problem());
             }
         }
         Ok(())
     }
 
+    /// What people are to know of the session.
+    fn problem(&self) -> Option<String> {
+        let all: Vec<String> = self.usefulness.problem().into_iter().chain(self.skew.problem()).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     fn skip(&mut self, kind: MediaKind, why: Useless, now: Timestamp) -> Result<(), IntakeError> {
         if self.usefulness.useless(kind, why, now) {
-            let problem = self.usefulness.problem();
+            let problem = self.problem();
             // Once: an encoder that changes its mind with every hundredth message fills no log.
             if !std::mem::replace(&mut self.is_logged, true) {
                 tracing::info!(session = %self.session.id(), problem, "a track cannot be used");

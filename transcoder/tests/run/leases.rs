@@ -5,6 +5,7 @@ use headwater_domain::beat::Activity;
 use headwater_domain::hooks::Behind;
 use headwater_domain::ports::Bucket;
 use headwater_domain::stream::Rung;
+use headwater_domain::timeline::TrackKind;
 use headwater_transcoder::run::Exit;
 
 use crate::hooks::Say;
@@ -53,7 +54,10 @@ async fn a_successor_with_another_ladder_says_so() {
     let line = rig.line().await;
     let changed: Vec<_> = line.iter().filter(|entry| entry.discontinuity).collect();
     assert_eq!(changed.len(), 1);
-    assert_eq!((changed[0].lease.number.0, changed[0].renditions[0].name.as_str()), (2, "72p"));
+    // Under the name that viewers have.
+    let pictures = &changed[0].renditions[0];
+    assert_eq!((changed[0].lease.number.0, pictures.name.as_str()), (2, "90p"));
+    assert!(matches!(pictures.kind, TrackKind::Video { height: 72, .. }), "{:?}", pictures.kind);
 }
 
 #[tokio::test]
