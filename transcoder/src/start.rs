@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
 use headwater_aws::table::Table;
-use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
+use headwater_aws::tasks::{ENV_BROADCAST, ENV_CLAIM, ENV_LEASE};
 use headwater_aws::{deadlines, metrics, settings};
 use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
@@ -54,6 +54,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let task = Task {
         broadcast: settings::parsed(ENV_BROADCAST)?,
         lease: settings::parsed(ENV_LEASE)?,
+        claim: Secret::new(settings::required(ENV_CLAIM)?),
         boot: new_boot(),
         ports: Ports {
             hooks: Arc::new(HookClient::from_env(&sdk)?),

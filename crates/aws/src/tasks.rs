@@ -11,6 +11,7 @@ use aws_sdk_ecs::types::{
 use headwater_domain::Region;
 use headwater_domain::live::decide::StartTask;
 use headwater_domain::ports::{FaultKind, PortError, PortResult, StartTasks, TaskStart};
+use headwater_domain::tokens::SigningKey;
 
 use crate::deadlines::RUN_TASK;
 use crate::error::{described, kind_of, port};
@@ -22,6 +23,9 @@ pub const CONTAINER: &str = "transcoder";
 pub const ENV_BROADCAST: &str = "HEADWATER_BROADCAST";
 /// See [`ENV_BROADCAST`].
 pub const ENV_LEASE: &str = "HEADWATER_LEASE";
+/// The proof that the lease was granted. Who may read ECS events sees it; it is worth something only together with the
+/// transcoders' role, and only to the first process that shows it (ADR 25).
+pub const ENV_CLAIM: &str = "HEADWATER_LEASE_CLAIM";
 
 /// One region's cluster.
 #[derive(Debug, Clone)]
@@ -38,11 +42,13 @@ struct Place {
 #[derive(Debug, Clone)]
 pub struct Clusters {
     places: Vec<Place>,
+    signing: SigningKey,
 }
 
 impl Clusters {
     /// From `ECS_CLUSTER`, `ECS_TASK_DEFINITION`, `ECS_SUBNETS`, `ECS_SECURITY_GROUPS` and the same with `PEER_`.
-    pub fn from_env(config: &SdkConfig) -> Result<Self, SettingError> {
+    /// Claims of the tasks' leases are made with `signing`.
+    pub fn from_env(config: &SdkConfig, signing: SigningKey) -> Result<Self, SettingError> {
         let own = Place {
             region: settings::region()?,
             client: client(config, None, None),
@@ -64,7 +70,7 @@ impl Clusters {
                 security_groups: list(settings::optional("PEER_ECS_SECURITY_GROUPS")),
             });
         }
-        Ok(Self { places })
+        Ok(Self { places, signing })
     }
 }
 
@@ -96,13 +102,15 @@ impl StartTasks for Clusters {
             let source = format!("this deployment has no cluster in {}", task.lease.region).into();
             return Err(PortError { kind: FaultKind::Refused, action: ACTION, source });
         };
+        let claim = self.signing.lease_claim(&task.stream, &task.broadcast, &task.lease);
         let variable = |name: &str, value: &dyn std::fmt::Display| {
             KeyValuePair::builder().name(name).value(value.to_string()).build()
         };
         let container = ContainerOverride::builder()
             .name(CONTAINER)
             .environment(variable(ENV_BROADCAST, &task.broadcast))
-            .environment(variable(ENV_LEASE, &task.lease));
+            .environment(variable(ENV_LEASE, &task.lease))
+            .environment(variable(ENV_CLAIM, &claim.expose()));
         let network = AwsVpcConfiguration::builder()
             .set_subnets(Some(place.subnets.clone()))
             .set_security_groups(Some(place.security_groups.clone()))
@@ -131,6 +139,10 @@ impl StartTasks for Clusters {
                 Ok(TaskStart::Throttled(described(&error)))
             }
             Err(SdkError::TimeoutError(_)) => Ok(TaskStart::Unanswered),
+            // Started by the other region, in other words: the token is the same for one lease alone.
+            Err(SdkError::ServiceError(context)) if context.err().is_conflict_exception() => {
+                Ok(TaskStart::Started)
+            }
             // Refused for a reason that stays (quota, definition gone): an outcome that callers count.
             Err(SdkError::ServiceError(context)) if context.raw().status().as_u16() < 500 => {
                 let message = context.err().meta().message().unwrap_or("refused by ECS").to_owned();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,11 @@ impl Secret {
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// What is sent by who has none.
+    fn none() -> Self {
+        Self(String::new())
     }
 
     /// The secret itself. Every call is a place to look at.
@@ -62,7 +68,15 @@ pub struct PublishRequest {
     /// The query string of the publish URL.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// When the gateway first asked; the same with each repetition. From it and the session's id both regions make the same
+    /// broadcast and the same lease, and a request that comes much later is refused: nobody waits for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
+
+/// A publish request is granted at most so long after it was first made. Gateways wait for eight seconds; their clocks and
+/// those of the hooks differ by less than the rest.
+pub const GRANT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a publish is refused. The gateway maps each to an RTMP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +96,8 @@ pub enum DenyKind {
     NoCapacity,
     /// Too many guesses: nobody has looked at the key.
     TooManyAttempts,
+    /// The request has come so late that its gateway has given it up.
+    TooLate,
 }
 
 impl DenyKind {
@@ -159,6 +175,19 @@ pub struct GatewayBeat {
     /// Which deployment of the gateway it is; the control plane of the same deployment has the same text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Sessions that the gateway asked for and has given up without an answer: should one be granted all the same, it is
+    /// taken back. They count for [`MAX_SESSIONS_PER_BEAT`], too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Withdrawn>,
+}
+
+/// A publish request that its gateway has given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The session that it would have been.
+    pub session: SessionId,
+    /// Its stream, as its key names it.
+    pub stream: StreamId,
 }
 
 /// Sessions in one gateway heartbeat; each costs the hook one or two reads, and it has 30 s.
@@ -189,6 +218,9 @@ pub struct GatewayOrders {
     /// `None`: whoever answers cannot tell (the peer's control plane, or a revision is not known), so it is as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<bool>,
+    /// Those of the withdrawn sessions that had been granted, and are taken back now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<SessionId>,
 }
 
 /// A transcoder says that it lives and how it fares.
@@ -200,6 +232,9 @@ pub struct TranscoderBeat {
     pub broadcast: BroadcastId,
     /// The lease it works under.
     pub lease: Lease,
+    /// Proves that the control plane has granted the lease; the task was started with it.
+    #[serde(default = "Secret::none")]
+    pub claim: Secret,
     /// Made at random when the process starts and shown to nobody else. The first one that comes with a lease claims
     /// it; from then on it is the lease's token.
     pub boot: Secret,

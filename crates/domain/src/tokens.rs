@@ -1,5 +1,8 @@
 //! Tokens that prove themselves: an expiry and a keyed hash, checked without asking anybody.
 //!
+//! A *lease claim* proves that a lease was granted: an HMAC over stream, broadcast and lease, which a task is started with
+//! and shows with each heartbeat. It does not expire; whether the lease still holds is for the stream's life to say.
+//!
 //! A *source token* lets its holder read one session from its gateway. It is an HMAC-SHA256 (RFC 2104) over a text that
 //! begins with what it is for.
 
@@ -8,7 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::hooks::Secret;
-use crate::ids::SessionId;
+use crate::ids::{BroadcastId, Lease, SessionId, StreamId};
 use crate::time::Timestamp;
 
 /// The deployment's secret that tokens are made with.
@@ -35,6 +38,23 @@ impl SigningKey {
         bool::from(right.as_bytes().ct_eq(signature.as_bytes())) && now.unix_seconds() < expiry
     }
 
+    /// The claim of a lease.
+    pub fn lease_claim(&self, stream: &StreamId, broadcast: &BroadcastId, lease: &Lease) -> Secret {
+        Secret::new(self.sign(&claim_text(stream, broadcast, lease)))
+    }
+
+    /// Whether `claim` is that of this lease, for this broadcast of this stream.
+    pub fn proves_lease(
+        &self,
+        claim: &Secret,
+        stream: &StreamId,
+        broadcast: &BroadcastId,
+        lease: &Lease,
+    ) -> bool {
+        let right = self.sign(&claim_text(stream, broadcast, lease));
+        bool::from(right.as_bytes().ct_eq(claim.expose().as_bytes()))
+    }
+
     /// A fingerprint of a process's boot secret, fit to be stored.
     pub fn boot_fingerprint(&self, boot: &Secret) -> String {
         self.sign(&format!("boot|{}", boot.expose()))
@@ -47,6 +67,10 @@ impl SigningKey {
 
 fn source_text(session: &SessionId, expiry: u64) -> String {
     format!("source|{session}|{expiry}")
+}
+
+fn claim_text(stream: &StreamId, broadcast: &BroadcastId, lease: &Lease) -> String {
+    format!("lease|{stream}|{broadcast}|{lease}")
 }
 
 /// HMAC-SHA256 in lowercase hex.
@@ -82,6 +106,33 @@ mod tests {
         for bad in ["", ".", "10", "10.", "x.y"] {
             assert!(!key.opens_source(bad, &mine, Timestamp(0)), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_claim_proves_its_own_lease_and_nothing_else() {
+        use crate::testing::samples;
+        let key = SigningKey::new(Secret::new("k"));
+        let (stream, broadcast, lease) = (samples::stream_id(), samples::broadcast(), samples::lease(1));
+        let claim = key.lease_claim(&stream, &broadcast, &lease);
+        assert!(key.proves_lease(&claim, &stream, &broadcast, &lease));
+        let other_region = Lease { region: samples::region_b(), ..lease.clone() };
+        let other_nonce = Lease { nonce: crate::ids::Nonce::from_random(99), ..lease.clone() };
+        for lease in [&samples::lease(2), &other_region, &other_nonce] {
+            assert!(!key.proves_lease(&claim, &stream, &broadcast, lease), "{lease}");
+        }
+        let later = BroadcastId::new(&stream, broadcast.unix_ms() + 1, 1);
+        assert!(!key.proves_lease(&claim, &stream, &later, &lease));
+        assert!(
+            !key.proves_lease(&claim, &StreamId::from_random(9), &broadcast, &lease),
+            "of its own stream alone"
+        );
+        for bad in ["", "x", &claim.expose()[1..], &claim.expose().to_uppercase()] {
+            assert!(!key.proves_lease(&Secret::new(bad), &stream, &broadcast, &lease), "{bad}");
+        }
+        let other = SigningKey::new(Secret::new("x"));
+        assert!(!other.proves_lease(&claim, &stream, &broadcast, &lease));
+        // What is signed for one purpose proves nothing for another.
+        assert!(!key.proves_lease(&Secret::new(key.boot_fingerprint(&claim)), &stream, &broadcast, &lease));
     }
 
     #[test]

@@ -18,12 +18,13 @@ async fn main() -> Result<(), Error> {
     let secrets = Secrets::new(&sdk);
     let (pepper, signing) =
         tokio::try_join!(secrets.current("KEY_PEPPER_ARN"), secrets.current("SIGNING_KEY_ARN"))?;
+    let signing = SigningKey::new(signing);
     let function = HooksFunction {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
-        tasks: Clusters::from_env(&sdk)?,
+        tasks: Clusters::from_env(&sdk, signing.clone())?,
         pepper: Pepper::new(pepper),
-        signing: SigningKey::new(signing),
+        signing,
         // The task definition's ARN on AWS, of which gateways know the end.
         revision: settings::optional("GATEWAY_REVISION")
             .map(|arn| arn.rsplit('/').next().unwrap_or_default().to_owned()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use headwater_domain::hooks::{
     Gateway, GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat,
-    TranscoderOrder,
+    TranscoderOrder, Withdrawn,
 };
 use headwater_domain::live::decide::{self, BeatOutcome};
 use headwater_domain::live::{SessionSeat, Situation};
@@ -28,7 +28,7 @@ const READS_AT_ONCE: usize = 16;
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     pub(super) async fn gateway_beat(&self, beat: &GatewayBeat) -> Result<GatewayOrders, Problem> {
-        if beat.sessions.len() > MAX_SESSIONS_PER_BEAT {
+        if beat.sessions.len() + beat.withdrawn.len() > MAX_SESSIONS_PER_BEAT {
             let detail =
                 format!("one heartbeat names at most {MAX_SESSIONS_PER_BEAT} sessions; send several");
             return Err(Problem::new(
@@ -44,7 +44,13 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         };
         let orders =
             stream::iter(beat.sessions.iter().cloned()).map(order_of).buffer_unordered(READS_AT_ONCE);
-        Ok(GatewayOrders { sessions: orders.try_collect().await?, superseded: self.superseded(beat) })
+        let sessions = orders.try_collect().await?;
+        let take_back = |withdrawn: Withdrawn| async move { self.take_back(&withdrawn).await };
+        let withdrawn =
+            stream::iter(beat.withdrawn.iter().cloned()).map(take_back).buffer_unordered(READS_AT_ONCE);
+        let withdrawn: Vec<Option<SessionId>> = withdrawn.try_collect().await?;
+        let withdrawn = withdrawn.into_iter().flatten().collect();
+        Ok(GatewayOrders { sessions, superseded: self.superseded(beat), withdrawn })
     }
 
     /// Whether the gateway is of another deployment than this function. The other region is deployed by itself, so only

@@ -1,9 +1,11 @@
 //! The hooks: what gateway and transcoder ask and tell. `POST /hooks/{publish,unpublish,heartbeat}`, IAM-signed.
 
+mod claim;
 mod door;
 mod heartbeat;
 mod publish;
 mod revalidate;
+mod withdraw;
 
 use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;
@@ -76,7 +78,10 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             }
             "/hooks/heartbeat" => match parse(request)? {
                 Heartbeat::Gateway(beat) => Ok(json(StatusCode::OK, &self.gateway_beat(&beat).await?)),
-                Heartbeat::Transcoder(beat) => Ok(json(StatusCode::OK, &self.transcoder_beat(&beat).await?)),
+                Heartbeat::Transcoder(beat) => {
+                    self.check_claim(&beat)?;
+                    Ok(json(StatusCode::OK, &self.transcoder_beat(&beat).await?))
+                }
             },
             _ => Err(Problem::not_found("hook")),
         }

@@ -1,8 +1,8 @@
 //! May this encoder publish?
 
-use headwater_domain::hooks::{DenyKind, PublishAnswer, PublishRequest};
+use headwater_domain::hooks::{DenyKind, GRANT_WITHIN, PublishAnswer, PublishRequest};
 use headwater_domain::key::{StreamKey, Verdict};
-use headwater_domain::live::decide::{self, Publish, Publisher, StartTask};
+use headwater_domain::live::decide::{self, Dice, Publish, Publisher, StartTask};
 use headwater_domain::ports::{PortResult, StartTasks};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::{KeyId, StreamId, Timestamp};
@@ -18,6 +18,9 @@ enum Granted {
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     pub(super) async fn publish(&self, request: &PublishRequest) -> PortResult<PublishAnswer> {
+        if self.is_too_late(request) {
+            return Ok(deny(DenyKind::TooLate, TOO_LATE));
+        }
         let key = request.key.expose().parse::<StreamKey>().ok();
         let attempt = self.door.attempt(request, key.as_ref());
         let answer = match self.door.begin(&attempt, self.context.now()) {
@@ -81,6 +84,27 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         Ok(denied)
     }
 
+    /// Whether the gateway has given the request up: what is granted then, nobody uses and nobody ends.
+    fn is_too_late(&self, request: &PublishRequest) -> bool {
+        request.asked_at.is_some_and(|at| self.context.now().since(at) > GRANT_WITHIN)
+    }
+
+    /// When the request was made, by a clock that cannot open broadcasts of the far future.
+    fn asked_at(&self, request: &PublishRequest) -> Timestamp {
+        let now = self.context.now();
+        request.asked_at.filter(|at| at.since(now) <= GRANT_WITHIN).unwrap_or(now)
+    }
+
+    /// What both regions draw for one request, so that they make the same broadcast and the same lease of it; by chance for
+    /// gateways that do not say when they asked.
+    fn dice(&self, request: &PublishRequest) -> Dice {
+        if request.asked_at.is_none() {
+            return self.context.dice();
+        }
+        let derive = |purpose| self.pepper.derive(purpose, request.session.as_str());
+        Dice { broadcast: derive("broadcast of session"), nonce: derive("lease of session") }
+    }
+
     /// Judges the key; `Ok` holds the stream and when the key expires.
     async fn admit(
         &self,
@@ -112,12 +136,18 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         key: &KeyId,
         key_expires_at: Option<Timestamp>,
     ) -> PortResult<Granted> {
+        let (asked_at, dice) = (self.asked_at(request), self.dice(request));
         let publisher =
-            Publisher { session: &request.session, gateway: &request.gateway, key, key_expires_at };
+            Publisher { session: &request.session, gateway: &request.gateway, key, key_expires_at, asked_at };
         let mut unwritten = None;
         let written = write_seat(&self.table, &stream.id, &self.context, |situation, own| {
             let context = &self.context;
-            let decision = decide::publish(situation, own, stream, &publisher, context.now(), context.dice());
+            // Asked again with each try: reads may have taken long.
+            if self.is_too_late(request) {
+                unwritten = Some(Granted::Denied(deny(DenyKind::TooLate, TOO_LATE)));
+                return None;
+            }
+            let decision = decide::publish(situation, own, stream, &publisher, context.now(), dice);
             match decision {
                 Publish::Deny(answer) => {
                     unwritten = Some(Granted::Denied(answer));
@@ -166,6 +196,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     }
 }
 
+const TOO_LATE: &str = "the service took too long to check the stream key, please try again";
 const UNKNOWN_KEY: &str = "unknown stream key; copy it again from where the stream was created";
 
 fn deny(kind: DenyKind, reason: &str) -> PublishAnswer {

@@ -89,7 +89,13 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let window = places(&written, is_all, segments);
         let written = in_force(written);
         let counts = Counts::of(&written, situation.reaches(broadcast).map(|(_, reach)| reach));
-        let mut entries = in_window(resolve(written), window);
+        let mut entries = in_window(resolve(written), window.clone());
+        if !is_all && entries.iter().all(|entry| entry.open) {
+            // A task that was replaced and did not hear of it has run ahead, and its successor has not come so far yet. What was
+            // shown stays until it has.
+            let (written, _) = self.window_of(broadcast, segments).await?;
+            entries = in_window(latest_of_each_number(written), window);
+        }
         entries.drain(..behind_hole(&entries));
         if let Some(first) = entries.first_mut() {
             let before = counts.before(first.number);
@@ -131,6 +137,13 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             Err(error) => error.into(),
         }
     }
+}
+
+/// Of each number one entry, oldest first: the highest lease's of those that are closed.
+fn latest_of_each_number(mut written: Vec<Entry>) -> Vec<Entry> {
+    written.sort_by(|a, b| (a.number, a.open, &b.lease).cmp(&(b.number, b.open, &a.lease)));
+    written.dedup_by_key(|entry| entry.number);
+    written
 }
 
 /// Segments of the stream's DVR window.

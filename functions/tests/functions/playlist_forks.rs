@@ -4,9 +4,10 @@ use futures::FutureExt;
 use headwater_domain::beat::Beat;
 use headwater_domain::hooks::{Behind, TranscoderOrder};
 use headwater_domain::ports::{WriteBeats, WriteTimeline};
+use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
-use headwater_domain::{Lease, SegmentNumber};
+use headwater_domain::{Lease, LeaseNumber, SegmentNumber};
 use proptest::prelude::*;
 
 use crate::support::{Event, World, flowing};
@@ -143,4 +144,21 @@ async fn a_task_that_missed_what_the_other_region_wrote_is_told_until_it_is_behi
     assert_eq!(told_behind(21, 3).await, behind(52, 15));
     assert_eq!(told_behind(60, 3).await, behind(52, 15), "for its count alone");
     assert_eq!(told_behind(53, 16).await, None, "it is behind it");
+}
+
+/// Found by the simulation: a task that nobody heard of ran ahead of its successor, whose open segment was then all of the window.
+#[tokio::test]
+async fn what_a_replaced_task_has_shown_stays_until_its_successor_has_come_so_far() {
+    let (world, _, lease) = live();
+    world.put_closed(&lease, 0..41).await;
+    assert_eq!(poll(&world), [35, 0]);
+    let next = Lease { number: LeaseNumber(lease.number.0 + 1), ..lease.clone() };
+    world.put(closed_entry(&next, 34)).await;
+    world.put(open_entry(&next, 35, 2)).await;
+    assert_eq!(poll(&world), [35, 0]);
+    let answer = world.view(&Event::sample("playlist-media")).await.text();
+    let shown = |lease: &Lease| answer.matches(&format!("/{lease}/720p/")).count();
+    assert!(shown(&lease) >= 6 && !answer.contains("EXT-X-GAP"), "{answer}");
+    world.put(closed_entry(&next, 35)).await;
+    assert_eq!(poll(&world), [35, 0]);
 }

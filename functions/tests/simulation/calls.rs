@@ -25,6 +25,10 @@ use super::world::{self, Side, clock_a, clock_b};
 
 /// How long the hook client waits for one API.
 pub const ANSWER_WITHIN: u64 = 4_000;
+/// After how long it asks the other one, too.
+const HEDGE_AFTER: u64 = 2_000;
+/// For how long it asks one last that was slow.
+const AVOID_FOR: u64 = 5_000;
 
 fn context(side: Side) -> Context {
     let clock = if side == Side::A { clock_a } else { clock_b };
@@ -35,13 +39,17 @@ pub fn pepper() -> Pepper {
     Pepper::new(Secret::new("a pepper for tests"))
 }
 
+pub fn signing() -> SigningKey {
+    SigningKey::new(Secret::new("a signing key for tests"))
+}
+
 pub fn hooks(side: Side) -> HooksFunction<Table, Cluster> {
     HooksFunction {
         context: context(side),
         table: Table::of_control_plane(side),
         tasks: Cluster { from: side },
         pepper: pepper(),
-        signing: SigningKey::new(Secret::new("a signing key for tests")),
+        signing: signing(),
         door: Door::default(),
         revision: None,
     }
@@ -106,6 +114,9 @@ pub async fn run<T: 'static>(
     let way = move || dice::between(2, if from == to { 20 } else { 150 });
     executor::spawn(process, async move {
         sleep(way()).await;
+        while world::with(|world| world.region(to).api_hangs) {
+            sleep(250).await;
+        }
         let done = work.await;
         sleep(way()).await;
         if is_open() && !dice::chance(lossy) {
@@ -119,22 +130,69 @@ pub async fn run<T: 'static>(
     }
 }
 
-/// Asks the own region's hooks, then the peer's, as the hook client does.
+async fn ask_one<A: DeserializeOwned>(
+    from: Side,
+    to: Side,
+    path: &'static str,
+    question: String,
+) -> Option<A> {
+    let request = Request::post(path).body(Body::Text(question)).unwrap();
+    let lossy = world::with(|world| world.lossy);
+    let answer = run(from, to, lossy, async move { hooks(to).handle(request).await }).await;
+    let answer = answer.filter(|answer| answer.status() == 200)?;
+    Some(serde_json::from_str(&text(answer)).unwrap())
+}
+
+/// Asks the own region's hooks, and the peer's as soon as that fails or is slow, as the hook client does
+/// (`headwater_aws::hooks::hedge`); the first answer that settles the question wins.
 pub async fn ask<A: DeserializeOwned>(
     from: Side,
     path: &'static str,
     question: &impl Serialize,
+    settles: impl Fn(&A) -> bool,
 ) -> Option<A> {
     let question = serde_json::to_string(question).unwrap();
-    for to in [from, from.peer()] {
-        let request = Request::post(path).body(Body::Text(question.clone())).unwrap();
-        let lossy = world::with(|world| world.lossy);
-        let answer = run(from, to, lossy, async move { hooks(to).handle(request).await }).await;
-        if let Some(answer) = answer.filter(|answer| answer.status() == 200) {
-            return Some(serde_json::from_str(&text(answer)).unwrap());
+    let avoids = world::with(|world| world.region(from).avoids_own_api_until > executor::now());
+    let (first, second) = if avoids { (from.peer(), from) } else { (from, from.peer()) };
+    let give_up = executor::now() + ANSWER_WITHIN;
+    let asked = Box::pin(ask_one::<A>(from, first, path, question.clone()));
+    let asked = match select(asked, sleep(HEDGE_AFTER)).await {
+        Either::Left((Some(answer), _)) => return Some(answer),
+        Either::Left((None, _)) => None,
+        Either::Right(((), asked)) => {
+            if first == from {
+                let until = executor::now() + AVOID_FOR;
+                world::with(|world| world.region_mut(from).avoids_own_api_until = until);
+            }
+            Some(asked)
         }
+    };
+    let left = sleep(give_up.saturating_sub(executor::now()));
+    let other = Box::pin(ask_one::<A>(from, second, path, question));
+    let Some(asked) = asked else {
+        return match select(other, left).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => None,
+        };
+    };
+    match select(asked, other).await {
+        Either::Left((Some(answer), _)) => Some(answer),
+        Either::Left((None, other)) => other.await,
+        Either::Right((Some(answer), _)) if settles(&answer) => Some(answer),
+        Either::Right((held, asked)) => match asked.await {
+            Some(answer) => Some(answer),
+            None => held,
+        },
     }
-    None
+}
+
+/// The same for questions that any answer settles.
+pub async fn ask_once<A: DeserializeOwned>(
+    from: Side,
+    path: &'static str,
+    question: &impl Serialize,
+) -> Option<A> {
+    ask(from, path, question, |_| true).await
 }
 
 /// EventBridge brings an event to its region's lifecycle function; whether that was done.

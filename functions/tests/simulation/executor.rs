@@ -26,7 +26,7 @@ struct Core {
     next_id: u64,
     timers: BTreeMap<(u64, u64), Waker>,
     /// `None` while the future is being polled.
-    tasks: BTreeMap<u64, (Process, Option<Work>)>,
+    tasks: BTreeMap<u64, (Process, Option<Work>, Waker)>,
     ready: Arc<Ready>,
     frozen: BTreeSet<Process>,
     /// What frozen processes were woken for.
@@ -74,7 +74,9 @@ pub fn process() -> Process {
 pub fn spawn(process: Process, work: impl Future<Output = ()> + 'static) {
     core(|core| {
         let task = core.id();
-        core.tasks.insert(task, (process, Some(Box::pin(work))));
+        // One for all polls, so that a sleep is woken once, however often it is polled.
+        let waker = Waker::from(Arc::new(TaskWaker { task, ready: core.ready.clone() }));
+        core.tasks.insert(task, (process, Some(Box::pin(work)), waker));
         core.ready.lock().unwrap().push_back(task);
     });
 }
@@ -84,7 +86,7 @@ pub fn kill(process: Process) {
     assert_ne!(process, NETWORK);
     let dropped: Vec<_> = core(|core| {
         core.frozen.remove(&process);
-        core.tasks.extract_if(.., |_, (of, _)| *of == process).collect()
+        core.tasks.extract_if(.., |_, (of, ..)| *of == process).collect()
     });
     // Outside: what is dropped may wake others.
     drop(dropped);
@@ -133,18 +135,17 @@ pub fn run(deadline: u64, mut step: impl FnMut() -> bool) {
 
 fn poll(task: u64) {
     let taken = core(|core| {
-        let (process, work) = core.tasks.get_mut(&task)?;
+        let (process, work, waker) = core.tasks.get_mut(&task)?;
         if core.frozen.contains(process) {
             core.parked.push(task);
             return None;
         }
-        Some((work.take()?, core.ready.clone()))
+        Some((work.take()?, waker.clone()))
     });
-    let Some((mut work, ready)) = taken else { return };
-    let waker = Waker::from(Arc::new(TaskWaker { task, ready }));
+    let Some((mut work, waker)) = taken else { return };
     let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
     let over = core(|core| match (polled, core.tasks.get_mut(&task)) {
-        (Poll::Pending, Some((_, place))) => {
+        (Poll::Pending, Some((_, place, _))) => {
             *place = Some(work);
             None
         }

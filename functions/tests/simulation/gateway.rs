@@ -6,14 +6,17 @@ use futures::channel::oneshot;
 use headwater_domain::SessionId;
 use headwater_domain::hooks::{
     Gateway, GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, Secret, SessionOrder,
-    SessionRef, UnpublishRequest,
+    SessionRef, UnpublishRequest, Withdrawn,
 };
+use headwater_domain::testing::samples;
 use serde_json::Value;
 
 use super::executor::{self, Process, sleep};
 use super::world::{self, Side, tell};
 use super::{calls, dice};
 
+/// For how long heartbeats name what was given up.
+const WITHDRAWN_FOR: u64 = 120_000;
 /// Pauses between tries to tell that a session has ended, in milliseconds.
 const FAREWELLS: [u64; 7] = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
@@ -22,6 +25,10 @@ const FAREWELLS: [u64; 7] = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 pub struct Sessions {
     pub process: Process,
     pub all: BTreeMap<SessionId, Session>,
+    /// Requests that were given up without an answer, and when.
+    pub given_up: BTreeMap<SessionId, u64>,
+    /// Those of them that heartbeats name.
+    pub withdrawn: BTreeMap<SessionId, u64>,
 }
 
 /// An accepted publisher. Its cursor counts milliseconds of media.
@@ -76,11 +83,26 @@ async fn beat(side: Side) {
         let all = world.region(side).gateway.all.values();
         all.filter(|session| !session.ended).map(|session| session.names.clone()).collect()
     });
-    if sessions.is_empty() {
+    let withdrawn: Vec<_> = world::with(|world| {
+        let withdrawn = &mut world.region_mut(side).gateway.withdrawn;
+        withdrawn.retain(|_, since| executor::now() < *since + WITHDRAWN_FOR);
+        let stream = samples::stream_id();
+        withdrawn
+            .keys()
+            .map(|session| Withdrawn { session: session.clone(), stream: stream.clone() })
+            .collect()
+    });
+    if sessions.is_empty() && withdrawn.is_empty() {
         return;
     }
-    let beat = Heartbeat::Gateway(GatewayBeat { gateway: name(side), sessions, revision: None });
-    let Some(orders) = calls::ask::<GatewayOrders>(side, "/hooks/heartbeat", &beat).await else { return };
+    let beat = Heartbeat::Gateway(GatewayBeat { gateway: name(side), sessions, revision: None, withdrawn });
+    let Some(orders) = calls::ask_once::<GatewayOrders>(side, "/hooks/heartbeat", &beat).await else {
+        return;
+    };
+    for taken_back in &orders.withdrawn {
+        tell(|| format!("{} is taken back", short(taken_back)));
+        world::with(|world| world.region_mut(side).gateway.withdrawn.remove(taken_back));
+    }
     for (id, order) in orders.sessions {
         if let SessionOrder::Stop { reason, .. } = order {
             close(side, &id, &reason, true);
@@ -112,8 +134,14 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
         key: Secret::new(key.clone()),
         address: "203.0.113.7:40000".into(),
         query: BTreeMap::new(),
+        asked_at: Some(side.clock()),
     };
-    match calls::ask::<PublishAnswer>(side, "/hooks/publish", &request).await {
+    let settles = |answer: &PublishAnswer| matches!(answer, PublishAnswer::Allow { .. });
+    let mut answer = calls::ask(side, "/hooks/publish", &request, settles).await;
+    if answer.is_none() {
+        answer = calls::ask(side, "/hooks/publish", &request, settles).await;
+    }
+    match answer {
         Some(PublishAnswer::Allow { stream, broadcast, order }) => {
             tell(|| format!("{} publishes in {side:?}: {broadcast} #{order}", short(&session)));
             let names = SessionRef { session: session.clone(), stream, broadcast, order };
@@ -124,7 +152,14 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
             Ok(session)
         }
         Some(PublishAnswer::Deny { reason, .. }) => Err(reason),
-        None => Err("no hook answers".into()),
+        None => {
+            world::with(|world| {
+                let gateway = &mut world.region_mut(side).gateway;
+                gateway.given_up.insert(session.clone(), executor::now());
+                gateway.withdrawn.insert(session.clone(), executor::now());
+            });
+            Err("no hook answers".into())
+        }
     }
 }
 
@@ -142,7 +177,7 @@ pub fn close(side: Side, id: &SessionId, reason: &str, by_us: bool) {
     executor::spawn(process, async move {
         for pause in FAREWELLS {
             sleep(pause).await;
-            if calls::ask::<Value>(side, "/hooks/unpublish", &request).await.is_some() {
+            if calls::ask_once::<Value>(side, "/hooks/unpublish", &request).await.is_some() {
                 return;
             }
         }

@@ -50,6 +50,7 @@ fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
     executor::run(executor::now() + LINGER, check::step);
     script::calm();
     check::orders::are_obeyed();
+    check::ghosts::are_gone();
     if !check::orders::may_be_deleted()
         && SIDES.into_iter().any(|side| encoder::with(side, |encoder| encoder.publishes))
     {

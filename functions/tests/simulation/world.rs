@@ -56,6 +56,10 @@ pub struct RegionState {
     pub skew: i64,
     pub lost: bool,
     pub api_down: bool,
+    /// Its API takes requests and does nothing, until it goes on with them.
+    pub api_hangs: bool,
+    /// Until when its programs ask the other region's API first.
+    pub avoids_own_api_until: u64,
     pub table_down: bool,
     /// Of a hundred writes.
     pub throttled: u64,

@@ -40,7 +40,7 @@ const EXPECTED: [(&str, &[&str]); 7] = [
     ("authorizer", &[SECRET]),
     ("gateway", &["execute-api:Invoke"]),
     ("hooks", &["dynamodb:PutItem", "dynamodb:Query", "ecs:RunTask", SECRET]),
-    ("lifecycle", &["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "ecs:RunTask"]),
+    ("lifecycle", &["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "ecs:RunTask", SECRET]),
     ("playlist", &["dynamodb:Query", "s3:GetObject", SECRET]),
     ("transcoder", &["dynamodb:PutItem", "execute-api:Invoke", "s3:PutObject"]),
 ];
@@ -99,6 +99,7 @@ async fn every_program_calls_what_it_must_and_nothing_else() {
         ("api", &["key-pepper"][..]),
         ("authorizer", &["admin-token"]),
         ("hooks", &["key-pepper", "signing-key"]),
+        ("lifecycle", &["signing-key"]),
         ("playlist", &["origin-secret"]),
     ] {
         assert_eq!(details(program, SECRET, "own"), secrets);

@@ -56,6 +56,6 @@ pub fn code_for(kind: DenyKind) -> RejectCode {
     match kind {
         DenyKind::UnknownKey | DenyKind::AlreadyPublishing | DenyKind::TooManyAttempts => RejectCode::BadName,
         DenyKind::RevokedKey | DenyKind::ExpiredKey | DenyKind::StreamDeleted => RejectCode::Denied,
-        DenyKind::NoCapacity => RejectCode::Failed,
+        DenyKind::NoCapacity | DenyKind::TooLate => RejectCode::Failed,
     }
 }

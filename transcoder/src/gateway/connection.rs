@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use headwater_domain::SessionId;
 use headwater_domain::guesses::Attempt;
-use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef};
+use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef, Withdrawn};
 use headwater_domain::key::StreamKey;
 use headwater_domain::ports::Hooks;
 use headwater_rtmp::{Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
@@ -19,10 +19,12 @@ use super::context::Context;
 use super::farewell;
 use super::greet::{greet, log_failure, random};
 use super::notices::Notice;
+use super::now;
 use super::relay::{self, End};
 use super::session::{Session, StopReason};
 use super::socket::Pace;
 use super::wire::{Wire, WireError};
+use super::withdrawals::Withdrawals;
 
 /// Characters of an encoder's name for itself that go to the log.
 const MAX_NAME_LOGGED: usize = 64;
@@ -91,6 +93,7 @@ where
         key: Secret::new(request.key.reveal()),
         address: peer.to_string(),
         query: request.query.into_iter().collect(),
+        asked_at: None,
     };
     let attempt = context.door.attempt(peer.ip(), question.key.expose(), key.as_ref());
     let answer = match ask_in_turn(wire, &attempt, &question, context).await {
@@ -166,7 +169,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (hooks, notices) = (context.hooks.clone(), context.notices.clone());
-    let (asked, limit) = (question.clone(), context.limits.hook_timeout);
+    // Not earlier: who has waited for a turn has not asked yet.
+    let asked = hooks::PublishRequest { asked_at: Some(now()), ..question.clone() };
+    let limit = context.limits.hook_timeout;
     let mut asking =
         context.farewells.spawn(async move { admission::ask(&*hooks, &asked, limit, &notices).await });
     let gone = loop {
@@ -175,7 +180,13 @@ where
         }
         let reads = wire.rtmp.wants_input();
         select! {
-            answer = &mut asking => return Ok(answer.unwrap_or_else(|_| Err(admission::unanswered()))),
+            answer = &mut asking => {
+                let answer = answer.unwrap_or_else(|_| Err(admission::unanswered()));
+                if answer.is_err() {
+                    note_unanswered(question, &context.withdrawals);
+                }
+                return Ok(answer);
+            }
             read = wire.read(), if reads => if let Err(error) = read { break error },
         }
         if std::iter::from_fn(|| wire.rtmp.poll_event())
@@ -184,7 +195,7 @@ where
             break WireError::Closed;
         }
     };
-    withdraw(asking, question.session.clone(), context);
+    withdraw(asking, question.clone(), context);
     Err(gone)
 }
 
@@ -192,17 +203,30 @@ where
 /// would not know of what.
 fn withdraw<H: Hooks + 'static>(
     asking: JoinHandle<Result<PublishAnswer, Refused>>,
-    session: SessionId,
+    question: hooks::PublishRequest,
     context: &Context<H>,
 ) {
     let (hooks, gateway) = (context.hooks.clone(), context.identity.clone());
+    let withdrawals = context.withdrawals.clone();
     context.farewells.spawn(async move {
-        if let Ok(Ok(PublishAnswer::Allow { stream, broadcast, order })) = asking.await {
-            let session = SessionRef { session, stream, broadcast, order };
-            let reason = WITHDRAWN.to_owned();
-            farewell::tell(hooks, hooks::UnpublishRequest { gateway, session, reason }).await;
+        match asking.await {
+            Ok(Ok(PublishAnswer::Allow { stream, broadcast, order })) => {
+                let session = SessionRef { session: question.session, stream, broadcast, order };
+                let reason = WITHDRAWN.to_owned();
+                farewell::tell(hooks, hooks::UnpublishRequest { gateway, session, reason }).await;
+            }
+            Ok(Ok(PublishAnswer::Deny { .. })) => {}
+            Ok(Err(_)) | Err(_) => note_unanswered(&question, &withdrawals),
         }
     });
+}
+
+/// Nobody has said no: it may be granted yet, for an encoder that was told to try again. What is no key never is.
+fn note_unanswered(question: &hooks::PublishRequest, withdrawals: &Withdrawals) {
+    if let Ok(key) = question.key.expose().parse::<StreamKey>() {
+        let (session, stream) = (question.session.clone(), key.stream().clone());
+        withdrawals.note(Withdrawn { session, stream });
+    }
 }
 
 /// Opens the session, if the answer allows it.

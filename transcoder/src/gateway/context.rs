@@ -14,6 +14,7 @@ use super::farewell;
 use super::guests::Guests;
 use super::notices::Notices;
 use super::registry::Registry;
+use super::withdrawals::Withdrawals;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Context<H> {
     pub connections: TaskTracker,
     /// Tasks that tell the control plane about ended sessions.
     pub farewells: TaskTracker,
+    /// Publish requests that were given up without an answer.
+    pub withdrawals: Arc<Withdrawals>,
     /// Cancelled when no more publishers are taken.
     pub leaving: CancellationToken,
     /// What encoders may send.

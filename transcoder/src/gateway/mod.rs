@@ -39,6 +39,7 @@ pub mod spool;
 pub mod tls;
 mod usefulness;
 pub mod wire;
+pub mod withdrawals;
 
 pub use codecs::Codecs;
 pub use config::{GatewayConfig, Limits, RtmpsConfig};

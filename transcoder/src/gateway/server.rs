@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::beats::{Name, beat_until};
+use super::beats::{Asked, Name, beat_until};
 use super::config::GatewayConfig;
 use super::context::Context;
 use super::door::Door;
@@ -30,6 +30,7 @@ use super::source_link::SourceLink;
 use super::source_link::serve::serve_until;
 use super::spool::chunks::clear_leftovers;
 use super::tls;
+use super::withdrawals::Withdrawals;
 use crate::metrics::write_until;
 
 /// When the gateway leaves: for connections to end after they were told to, and for the control plane to be told.
@@ -60,6 +61,7 @@ impl Gateway {
         let registry = Arc::new(Registry::new(config.spool_dir, limits.clone()));
         let guests = Guests::new(limits.max_connections, limits.max_connections_per_ip);
         let notices = Arc::new(Notices::default());
+        let withdrawals = Arc::new(Withdrawals::default());
         let context = Arc::new(Context {
             hooks: hooks.clone(),
             identity: identity.clone(),
@@ -69,6 +71,7 @@ impl Gateway {
             notices: notices.clone(),
             connections: TaskTracker::new(),
             farewells: TaskTracker::new(),
+            withdrawals: withdrawals.clone(),
             leaving: shutdown.child_token(),
             codecs: config.codecs,
             limits,
@@ -89,7 +92,8 @@ impl Gateway {
         loops.spawn(serve_until(source_listener, link.router(), done.clone()));
         let (superseded_in, superseded) = watch::channel(false);
         let name = Name { gateway: identity, revision: config.revision };
-        loops.spawn(beat_until(name, hooks, registry.clone(), superseded_in, done.clone()));
+        let asked = Asked { registry: registry.clone(), withdrawals };
+        loops.spawn(beat_until(name, hooks, asked, superseded_in, done.clone()));
         loops.spawn(protect_until(config.protection, registry.clone(), superseded, done.clone()));
         let mut figures = Figures::new(registry.clone(), notices);
         loops.spawn(write_until(config.metrics, move || figures.take(), done.clone()));

@@ -31,6 +31,7 @@ pub(super) struct Beats<H> {
     pub(super) hooks: Arc<H>,
     pub(super) broadcast: BroadcastId,
     pub(super) lease: Lease,
+    pub(super) claim: Secret,
     pub(super) boot: Secret,
     pub(super) vitals: Vitals,
 }
@@ -86,6 +87,7 @@ impl<H: Hooks> Beats<H> {
             stream: self.broadcast.stream(),
             broadcast: self.broadcast.clone(),
             lease: self.lease.clone(),
+            claim: self.claim.clone(),
             boot: self.boot.clone(),
             health: self.vitals.read(),
         }

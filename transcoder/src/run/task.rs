@@ -70,6 +70,8 @@ pub struct Task<H, T, M> {
     pub lease: Lease,
     /// This process's secret.
     pub boot: Secret,
+    /// Proves that the lease was granted.
+    pub claim: Secret,
     /// Hooks, timeline, buckets.
     pub ports: Ports<H, T, M>,
     /// Takes its figures.
@@ -127,6 +129,7 @@ where
             broadcast: self.broadcast.clone(),
             lease: self.lease.clone(),
             boot: self.boot.clone(),
+            claim: self.claim.clone(),
             vitals: vitals.clone(),
         };
         let beating = tokio::spawn(beats.run(order_in, done.clone()));

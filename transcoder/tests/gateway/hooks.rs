@@ -38,6 +38,7 @@ pub(crate) struct FakeHooks {
     stops: Mutex<BTreeMap<SessionId, (String, bool)>>,
     outage: Mutex<bool>,
     superseded: Mutex<Option<bool>>,
+    late_grants: Mutex<bool>,
     released: watch::Sender<bool>,
     record: watch::Sender<Record>,
 }
@@ -49,6 +50,7 @@ impl FakeHooks {
             stops: Mutex::default(),
             outage: Mutex::new(false),
             superseded: Mutex::new(None),
+            late_grants: Mutex::new(false),
             released: watch::Sender::new(false),
             record: watch::Sender::default(),
         }
@@ -61,6 +63,11 @@ impl FakeHooks {
     /// What the gateway is told of its deployment from now on.
     pub(crate) fn set_superseded(&self, superseded: Option<bool>) {
         *self.superseded.lock().unwrap() = superseded;
+    }
+
+    /// From now on what the gateway has given up turns out to have been granted.
+    pub(crate) fn grant_late(&self) {
+        *self.late_grants.lock().unwrap() = true;
     }
 
     pub(crate) fn stop(&self, session: &SessionId, reason: &str) {
@@ -152,7 +159,11 @@ impl Hooks for FakeHooks {
         };
         let sessions =
             beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
-        Ok(GatewayOrders { sessions, superseded: *self.superseded.lock().unwrap() })
+        let withdrawn = match *self.late_grants.lock().unwrap() {
+            true => beat.withdrawn.iter().map(|withdrawn| withdrawn.session.clone()).collect(),
+            false => Vec::new(),
+        };
+        Ok(GatewayOrders { sessions, superseded: *self.superseded.lock().unwrap(), withdrawn })
     }
 
     async fn transcoder_beat(&self, _: &TranscoderBeat) -> PortResult<TranscoderOrder> {

@@ -39,7 +39,8 @@ async fn the_hook_is_asked_with_everything_the_encoder_said() {
     publish(&sent, &format!("{}?camera=2", rig.rtmp_url())).await;
     rig.hooks.unpublish(0).await;
     let record = rig.hooks.record();
-    let PublishRequest { gateway, session, app, key, address, query } = record.published[0].clone();
+    let PublishRequest { gateway, session, app, key, address, query, asked_at } = record.published[0].clone();
+    assert!(asked_at.is_some());
     assert_eq!((gateway.region.as_str(), gateway.source.as_str()), ("eu-west-1", "http://10.0.1.5:8936"));
     assert_eq!((app.as_str(), key.expose()), ("live", stream_key_text().as_str()));
     assert!(address.starts_with("127.0.0.1:"), "{address}");

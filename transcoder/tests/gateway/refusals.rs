@@ -63,7 +63,24 @@ async fn a_hook_without_answer_is_told_to_the_encoder() {
         let rig = rig_with(policy, |limits| limits.hook_timeout = Duration::from_millis(300)).await;
         let shown = refused_ffmpeg(&rig, &TEST_VIDEO).await;
         assert!(shown.contains("cannot check stream keys just now"), "{shown}");
-        assert_eq!(rig.hooks.record().published.len(), 2, "asked twice");
+        let published = rig.hooks.record().published;
+        assert_eq!(published.len(), 2, "asked twice");
+        assert_eq!(published[0].session, published[1].session);
+        assert!(
+            published[0].asked_at.is_some() && published[0].asked_at == published[1].asked_at,
+            "as one request"
+        );
+        // It may be granted all the same: heartbeats take it back, until the control plane knows of it.
+        let names = |beats: &[headwater_domain::hooks::GatewayBeat]| -> Vec<bool> {
+            let named = |beat: &headwater_domain::hooks::GatewayBeat| {
+                beat.withdrawn.iter().any(|withdrawn| withdrawn.session == published[0].session)
+            };
+            beats.iter().map(named).collect()
+        };
+        rig.hooks.until(|record| names(&record.beats).contains(&true)).await;
+        rig.hooks.grant_late();
+        let told = rig.hooks.record().beats.len();
+        rig.hooks.until(|record| record.beats.len() > told).await;
         rig.leave().await;
     }
 }

@@ -93,6 +93,7 @@ impl Rig {
             broadcast: self.broadcast(),
             lease: lease.clone(),
             boot: new_boot(),
+            claim: headwater_domain::hooks::Secret::new("claim"),
             ports: Ports {
                 hooks: self.hooks.clone(),
                 timeline: self.timeline.clone(),

@@ -61,6 +61,11 @@ impl Situation {
             .map(|(session, _)| session)
     }
 
+    /// Whether a session of this id was granted and is the newest of its region.
+    pub fn knows(&self, session: &SessionId) -> bool {
+        self.seats.iter().filter_map(|seat| seat.session.as_ref()).any(|known| known.id == *session)
+    }
+
     /// The broadcast that holds.
     pub fn broadcast(&self) -> Option<&BroadcastId> {
         self.session().map(|session| &session.broadcast)

@@ -58,7 +58,13 @@ impl World {
     fn publish_at(&mut self, session: u128, region: &Region) -> Publish {
         let gateway = Gateway { region: region.clone(), source: "http://10.0.0.1:8936".into() };
         let (session, key) = (SessionId::from_random(session), KeyId::from_random(1));
-        let publisher = Publisher { session: &session, gateway: &gateway, key: &key, key_expires_at: None };
+        let publisher = Publisher {
+            session: &session,
+            gateway: &gateway,
+            key: &key,
+            key_expires_at: None,
+            asked_at: self.now,
+        };
         let mut document = stream();
         document.settings.publish_policy = self.policy;
         let dice = self.dice();
@@ -86,6 +92,7 @@ impl World {
         };
         change(&mut health);
         let beat = TranscoderBeat {
+            claim: Secret::new("claim"),
             stream: stream().id,
             broadcast: session.broadcast,
             lease,
@@ -242,6 +249,7 @@ fn a_dead_task_is_replaced_and_fenced() {
     assert_eq!(next.start.unwrap().lease.number.0, 2);
     assert_eq!(world.tend_at(&region_a(), &stopped), None, "the same event again does nothing");
     let late = TranscoderBeat {
+        claim: Secret::new("claim"),
         stream: stream().id,
         broadcast: world.situation.broadcast().cloned().unwrap(),
         lease,

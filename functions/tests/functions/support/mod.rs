@@ -285,8 +285,9 @@ impl World {
     /// A transcoder's heartbeat.
     pub async fn beat(&self, of: &SessionRef, lease: &Lease, boot: &str, health: Health) -> TranscoderOrder {
         let (stream, broadcast) = (of.stream.clone(), of.broadcast.clone());
-        let beat =
-            TranscoderBeat { stream, broadcast, lease: lease.clone(), boot: Secret::new(boot), health };
+        let claim = signing().lease_claim(&stream, &broadcast, lease);
+        let (lease, boot) = (lease.clone(), Secret::new(boot));
+        let beat = TranscoderBeat { stream, broadcast, lease, claim, boot, health };
         let mut body = json!(beat);
         body["from"] = json!("transcoder");
         let answer = self.hook(&Event::sample("hooks-heartbeat-transcoder").body(&body)).await;

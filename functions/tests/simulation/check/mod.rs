@@ -1,5 +1,6 @@
 //! What must always hold, looked at from outside after every step that changed anything.
 
+pub mod ghosts;
 pub mod leases;
 pub mod media;
 pub mod orders;

@@ -54,6 +54,7 @@ pub fn act(event: Event) {
             executor::kill(functions);
             for_a_while(side, time, |region, broken| region.api_down = broken);
         }
+        Event::ApiHangs(side, time) => for_a_while(side, time, |region, broken| region.api_hangs = broken),
         Event::TableDown(side, time) => {
             disturbed(time);
             for_a_while(side, time, |region, broken| region.table_down = broken);

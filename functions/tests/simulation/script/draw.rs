@@ -89,7 +89,7 @@ fn side(dice: &mut Dice) -> Side {
 fn event(dice: &mut Dice) -> Event {
     let side = side(dice);
     let seconds = |dice: &mut Dice, least: u64, most: u64| dice.between(least * 1_000, most * 1_000);
-    match dice.between(0, 27) {
+    match dice.between(0, 28) {
         0..=3 => Event::Publish(side),
         4 => Event::Leave(side),
         5 | 6 => {
@@ -120,6 +120,7 @@ fn event(dice: &mut Dice) -> Event {
             let kinds = [Event::Sweep, Event::RevokeKey(side), Event::StopStream(side)];
             dice.one(&kinds)
         }
+        27 => Event::ApiHangs(side, seconds(dice, 3, 40)),
         25 | 26 => {
             let name = Event::PatchStream(side, dice.between(0, 1_000_000));
             let (revoke, stop) = (Event::RevokeKey(side), Event::StopStream(side));

@@ -39,6 +39,8 @@ pub enum Event {
     /// So many of a hundred hook calls.
     CallsLost(u64, u64),
     ApiDown(Side, u64),
+    /// It takes requests and answers none; afterwards it goes on with them.
+    ApiHangs(Side, u64),
     TableDown(Side, u64),
     Throttled(Side, u64, u64),
     BucketFailing(Side, u64, u64),

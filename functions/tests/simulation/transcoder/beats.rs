@@ -44,6 +44,7 @@ pub(super) async fn run(task: Rc<Task>) {
 
 pub(super) async fn say(task: &Task) -> Option<TranscoderOrder> {
     let beat = TranscoderBeat {
+        claim: calls::signing().lease_claim(&task.broadcast.stream(), &task.broadcast, &task.lease),
         stream: task.broadcast.stream(),
         broadcast: task.broadcast.clone(),
         lease: task.lease.clone(),
@@ -54,5 +55,5 @@ pub(super) async fn say(task: &Task) -> Option<TranscoderOrder> {
         sleep(calls::ANSWER_WITHIN).await;
         return None;
     }
-    calls::ask(task.side, "/hooks/heartbeat", &Heartbeat::Transcoder(beat)).await
+    calls::ask_once(task.side, "/hooks/heartbeat", &Heartbeat::Transcoder(beat)).await
 }

@@ -18,6 +18,8 @@ pub struct Publisher<'a> {
     pub key: &'a KeyId,
     /// When that key expires.
     pub key_expires_at: Option<Timestamp>,
+    /// When it first asked: a broadcast that it opens begins then, whichever region decides, and however often.
+    pub asked_at: Timestamp,
 }
 
 /// What came of a publish request.
@@ -78,7 +80,10 @@ pub fn publish(
         None => {
             // Newer than the one before, also if that was opened by a clock that is ahead of ours.
             let after = situation.broadcast().map_or(0, |before| before.unix_ms() + 1);
-            (BroadcastId::new(&stream.id, now.0.max(after), dice.broadcast), now)
+            (
+                BroadcastId::new(&stream.id, publisher.asked_at.0.max(after), dice.broadcast),
+                publisher.asked_at,
+            )
         }
     };
     let order = situation.session().map_or(1, |session| session.order + 1);

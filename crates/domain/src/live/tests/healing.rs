@@ -81,6 +81,7 @@ fn a_region_that_has_not_heard_of_a_broadcast_does_not_stop_its_task() {
     world.later(1).unpublish(1);
     world.later(100).publish(2);
     let beat = TranscoderBeat {
+        claim: Secret::new("claim"),
         stream: stream().id,
         broadcast: world.situation.broadcast().cloned().unwrap(),
         lease: world.situation.lease().unwrap().lease.clone(),
@@ -97,7 +98,13 @@ fn a_lease_knows_of_the_other_regions_last_one_whoever_granted_it() {
     // Region A's control plane grants region B's lease, for B's own is down; and then its own once more, twice.
     let gateway = Gateway { region: region_b(), source: "http://10.1.0.1:8936".into() };
     let (session, key) = (SessionId::from_random(2), KeyId::from_random(1));
-    let publisher = Publisher { session: &session, gateway: &gateway, key: &key, key_expires_at: None };
+    let publisher = Publisher {
+        session: &session,
+        gateway: &gateway,
+        key: &key,
+        key_expires_at: None,
+        asked_at: world.now,
+    };
     let (own, dice) = (world.own(&region_a()), world.dice());
     let publish = decide::publish(&world.situation, &own, &stream(), &publisher, world.now, dice);
     let Publish::Allow { next: Some(next), .. } = publish else { panic!("{publish:?}") };
@@ -137,6 +144,7 @@ fn a_task_is_told_what_the_other_region_has_written_beyond_it_and_nothing_of_its
         health
     };
     let beat = |health: Health| TranscoderBeat {
+        claim: Secret::new("claim"),
         stream: stream().id,
         broadcast: world.situation.broadcast().cloned().unwrap(),
         lease: lease.clone(),

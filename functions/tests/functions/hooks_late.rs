@@ -1,0 +1,112 @@
+//! Two regions that are asked to publish one session, and requests that come when nobody waits any more.
+
+use headwater_domain::hooks::{DenyKind, GRANT_WITHIN, PublishAnswer, SessionRef, Withdrawn};
+use headwater_domain::live::State;
+use headwater_domain::ports::{ReadLive, WriteLive};
+use headwater_domain::testing::samples;
+use headwater_domain::{SessionId, Timestamp};
+use serde_json::{Value, json};
+
+use crate::support::{Event, World, later, now, publish_answer};
+
+/// A request as a real gateway makes it.
+fn request(world: &World, session: u128, asked_at: Timestamp) -> Event {
+    world.publish_event(session).edit(|body| body["asked_at"] = json!(asked_at))
+}
+
+async fn apart(world: &World) -> World {
+    use headwater_domain::ports::{ReadKeys, ReadStreams, WriteKeys, WriteStreams};
+    let mut other = world.other_region();
+    other.table = Default::default();
+    let stream = world.table.stream(&samples::stream_id()).await.unwrap().unwrap();
+    other.table.put_stream(&stream).await.unwrap();
+    for key in world.table.key_ring(&samples::stream_id()).await.unwrap().keys {
+        other.table.add_key(&key).await.unwrap();
+    }
+    other
+}
+
+#[tokio::test]
+async fn two_regions_that_know_nothing_of_each_other_grant_one_session_alike() {
+    let here = World::seeded().await;
+    let there = apart(&here).await;
+    let asked = request(&here, 1, now());
+    let first = publish_answer(&here.hook(&asked).await);
+    later(3);
+    let second = publish_answer(&there.hook(&asked).await);
+    assert!(matches!(first, PublishAnswer::Allow { .. }));
+    assert_eq!(first, second, "one broadcast, one order");
+    let lease = here.lease().await;
+    assert_eq!(there.lease().await, lease, "one lease, so one task: its client token is the same");
+    assert_eq!(lease.region, here.region, "the gateway's region");
+    assert_eq!(here.cluster.started().len(), 1);
+
+    // The regions find together: nothing is to be healed.
+    let seat = there.table.situation(&samples::stream_id()).await.unwrap().seats.remove(0);
+    here.table.put_seat(&seat).await.unwrap();
+    let situation = here.table.situation(&samples::stream_id()).await.unwrap();
+    assert_eq!(situation.session().unwrap().id, SessionId::from_random(1));
+    assert_eq!(here.lease().await, lease);
+}
+
+#[tokio::test]
+async fn other_sessions_are_other_broadcasts_and_leases() {
+    let here = World::seeded().await;
+    let there = apart(&here).await;
+    here.hook(&request(&here, 1, now())).await.expect(200);
+    there.hook(&request(&there, 2, now())).await.expect(200);
+    assert_ne!(here.lease().await, there.lease().await);
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_waits_for_is_not_granted() {
+    let world = World::seeded().await;
+    let asked_at = now();
+    later(GRANT_WITHIN.as_secs() + 1);
+    let answer = publish_answer(&world.hook(&request(&world, 1, asked_at)).await);
+    assert!(matches!(answer, PublishAnswer::Deny { kind: DenyKind::TooLate, .. }), "{answer:?}");
+    assert_eq!(world.table.situation(&samples::stream_id()).await.unwrap(), Default::default());
+    assert_eq!(world.cluster.started(), []);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_opens_no_broadcast_of_the_future() {
+    let world = World::seeded().await;
+    let answer = publish_answer(&world.hook(&request(&world, 1, Timestamp(now().0 + 3_600_000))).await);
+    let PublishAnswer::Allow { broadcast, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(broadcast.unix_ms(), now().0);
+}
+
+async fn withdraw(world: &World, session: u128) -> Value {
+    let withdrawn = Withdrawn { session: SessionId::from_random(session), stream: samples::stream_id() };
+    let body =
+        json!({ "from": "gateway", "gateway": world.gateway(), "sessions": [], "withdrawn": [withdrawn] });
+    world.hook(&Event::sample("hooks-heartbeat-gateway").body(&body)).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_session_that_was_granted_late_is_taken_back() {
+    let world = World::seeded().await;
+    assert_eq!(withdraw(&world, 1).await.get("withdrawn"), None, "not granted, as far as is known");
+    assert_eq!(world.table.situation(&samples::stream_id()).await.unwrap(), Default::default());
+    world.allowed(1).await;
+    let id = SessionId::from_random(1);
+    assert_eq!(withdraw(&world, 1).await["withdrawn"], json!([id]));
+    assert_eq!(world.state().await, Some(State::Reconnecting));
+    assert_eq!(withdraw(&world, 1).await["withdrawn"], json!([id]), "and again, if the answer was lost");
+    let repeated = world.publish(1).await;
+    assert!(matches!(repeated, PublishAnswer::Deny { .. }), "{repeated:?}");
+}
+
+#[tokio::test]
+async fn an_encoder_that_has_come_again_is_left_alone() {
+    let world = World::seeded().await;
+    world.allowed(1).await;
+    let second: SessionRef = world.allowed(2).await;
+    withdraw(&world, 1).await;
+    let situation = world.table.situation(&samples::stream_id()).await.unwrap();
+    assert_eq!(situation.session().unwrap().id, second.session);
+    assert_eq!(world.state().await, Some(State::Starting));
+    let continues = headwater_domain::hooks::SessionOrder::Continue;
+    assert_eq!(world.order(&second).await, continues);
+}
