@@ -61,12 +61,43 @@ impl StreamKey {
 impl FromStr for StreamKey {
     type Err = BadKey;
     fn from_str(text: &str) -> Result<Self, BadKey> {
+        let text = without_what_was_pasted_with_it(text)?;
         let mut parts = text.splitn(3, '-');
         let stream = parts.next().and_then(|part| part.parse().ok()).ok_or(BadKey)?;
         let id = parts.next().and_then(|part| part.parse().ok()).ok_or(BadKey)?;
         let secret = parts.next().filter(|part| is_base32(part, SECRET_LEN)).ok_or(BadKey)?;
         Ok(Self { stream, id, secret: secret.to_owned() })
     }
+}
+
+/// Longest text that is looked at; a key has 48 characters.
+const MAX_TEXT: usize = 512;
+
+/// People copy keys out of mails, chats and tables: with quotes and invisible characters around them, broken by a soft hyphen
+/// or a zero-width space, with the dashes and capitals of a phone's keyboard. Nothing of that can be part of a key.
+fn without_what_was_pasted_with_it(text: &str) -> Result<String, BadKey> {
+    if text.len() > MAX_TEXT {
+        return Err(BadKey);
+    }
+    let mut key = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            'a'..='z' | '0'..='9' | '-' => key.push(c),
+            'A'..='Z' => key.push(c.to_ascii_lowercase()),
+            // Hyphens and dashes.
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => key.push('-'),
+            // Quotes.
+            '"' | '\'' | '`' | '<' | '>' | '\u{ab}' | '\u{bb}' | '\u{b4}' | '\u{2018}'..='\u{201f}' => {}
+            '\u{2039}' | '\u{203a}' | '\u{300c}'..='\u{300f}' => {}
+            // What cannot be seen: soft hyphen, zero-width characters, directions of text, byte order mark, variation selectors.
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' => {}
+            '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' => {}
+            '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => {}
+            c if c.is_whitespace() => {}
+            _ => return Err(BadKey),
+        }
+    }
+    Ok(key)
 }
 
 impl fmt::Debug for StreamKey {
@@ -246,6 +277,22 @@ mod tests {
         let text = mine.reveal();
         assert_eq!(text.expose().parse::<StreamKey>(), Ok(mine.clone()));
         assert!(!format!("{mine:?} {:?}", mine.hash(&Pepper::new(Secret::new("p")))).contains(&mine.secret));
+        let plain = text.expose();
+        for pasted in [
+            format!("\u{200b}{plain}\u{feff}"),
+            format!("\u{a0}\"{plain}\"\u{2060}"),
+            format!("\u{201e}{plain}\u{201c}\r\n"),
+            format!("<{plain}>"),
+            format!("{}\u{ad}{}", &plain[..20], &plain[20..]),
+            plain.replace('-', "\u{2011}"),
+            plain.to_ascii_uppercase(),
+        ] {
+            assert_eq!(pasted.parse::<StreamKey>(), Ok(mine.clone()), "{pasted:?}");
+        }
+        for other in [format!("{plain}!"), format!("{plain}/x"), format!("{plain}é"), " ".repeat(600) + plain]
+        {
+            assert_eq!(other.parse::<StreamKey>(), Err(BadKey), "{other:?}");
+        }
         for bad in ["", "-", "a-b-c", "x", &text.expose()[..40], &format!("{}x", text.expose())] {
             assert_eq!(bad.parse::<StreamKey>(), Err(BadKey), "{bad}");
         }

@@ -11,8 +11,11 @@ use super::output::Reply;
 use crate::date::date;
 use crate::reply::Problem;
 
-/// Streams looked at for one listing; the page is a showcase, not a directory.
+/// Streams in one listing; the page is a showcase, not a directory.
 const MAX_LISTED: usize = 50;
+/// Active streams that are looked at for it, listed or not: each costs a read. The edge keeps the answer, so that is a read a
+/// second and stream at most.
+const MAX_LOOKED_AT: usize = 1_000;
 /// Reads under way at once.
 const READS_AT_ONCE: usize = 16;
 
@@ -38,10 +41,11 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         }
         active.sort();
         active.dedup();
-        active.truncate(MAX_LISTED);
-        let looked_at =
-            stream::iter(active).map(|id| self.listed(id)).buffered(READS_AT_ONCE).collect::<Vec<_>>().await;
-        let streams = looked_at.into_iter().filter_map(Result::transpose).collect::<PortResult<_>>()?;
+        active.truncate(MAX_LOOKED_AT);
+        // First who is listed and live, then how many.
+        let listed = stream::iter(active).map(|id| self.listed(id)).buffered(READS_AT_ONCE);
+        let listed = listed.filter_map(|found| std::future::ready(found.transpose())).take(MAX_LISTED);
+        let streams = listed.collect::<Vec<_>>().await.into_iter().collect::<PortResult<_>>()?;
         let body = serde_json::to_string(&Listing { streams }).expect("a listing is maps with text keys");
         Ok(Reply::json(body))
     }

@@ -54,7 +54,7 @@ async fn every_refusal_has_its_kind_and_a_reason() {
         "000000000001-00000003-00000000000000000000000003",
         "000000000002-00000002-00000000000000000000000003",
         &good.replace('-', "_"),
-        &format!(" {good}"),
+        &format!("/{good}"),
         &format!("{good}?x=1"),
         "é",
         &"-".repeat(9_000),

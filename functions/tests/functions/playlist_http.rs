@@ -1,10 +1,11 @@
 //! Playlists as the edge sees them: status, caching, compression, CORS, which try it is, and who may ask.
 
 use headwater_domain::hooks::SessionRef;
-use headwater_domain::ports::{WriteLive, WriteStreams};
+use headwater_domain::key::{KeyRecord, StreamKey};
+use headwater_domain::ports::{WriteKeys, WriteLive, WriteStreams};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::samples;
-use headwater_domain::{StreamId, live::State};
+use headwater_domain::{KeyId, StreamId, live::State};
 use serde_json::json;
 
 use crate::support::{Event, World, later};
@@ -200,6 +201,33 @@ async fn hostile_paths_are_not_found() {
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "GET, HEAD");
     }
+}
+
+#[tokio::test]
+async fn a_listed_stream_is_found_behind_any_number_of_unlisted_ones() {
+    let world = World::empty();
+    for number in 2..=202 {
+        let id = StreamId::from_random(number);
+        let mut document =
+            StreamDocument { id: id.clone(), name: format!("other {number}"), ..samples::stream() };
+        document.settings.listed = false;
+        world.table.put_stream(&document).await.unwrap();
+        world.table.mark_active(&id, &world.region).await.unwrap();
+    }
+    // The last one by its id.
+    let id = StreamId::from_random((1 << 60) - 1);
+    let mut document = StreamDocument { id: id.clone(), ..samples::stream() };
+    document.settings.listed = true;
+    world.table.put_stream(&document).await.unwrap();
+    let key = StreamKey::from_random(id.clone(), KeyId::from_random(2), 3);
+    let (hash, key_id) = (key.hash(&crate::support::pepper()), key.id().clone());
+    let (label, created_at, expires_at) = (None, crate::support::now(), None);
+    let record = KeyRecord { id: key_id, stream: id.clone(), hash, label, created_at, expires_at };
+    world.table.add_key(&record).await.unwrap();
+    let publish = world.publish_event(1).edit(|body| body["key"] = json!(key.reveal()));
+    world.hook(&publish).await.expect(200);
+    let listed = world.view(&Event::sample("playlist-listing")).await.json();
+    assert_eq!((listed["streams"].as_array().unwrap().len(), &listed["streams"][0]["id"]), (1, &json!(id)));
 }
 
 #[tokio::test]

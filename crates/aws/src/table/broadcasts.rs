@@ -55,7 +55,11 @@ impl ReadBroadcasts for Table {
             .into_iter()
             .rev()
             .take(limit)
-            .filter_map(|(id, (started_at, end))| Some(BroadcastRecord { id, started_at: started_at?, end }))
+            .map(|(id, (started_at, end))| {
+                // Whoever opened it may have died before it told the history; its id says when that was.
+                let started_at = started_at.unwrap_or(Timestamp(id.unix_ms()));
+                BroadcastRecord { id, started_at, end }
+            })
             .collect();
         Ok(Page { items, more })
     }

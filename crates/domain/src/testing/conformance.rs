@@ -169,10 +169,19 @@ pub async fn broadcasts<S: ReadBroadcasts + WriteBroadcasts>(store: &S, seed: u1
     store.record_end(&end, &samples::region_b()).await.expect("records");
     let page = store.broadcasts(&stream, None, 2).await.expect("reads");
     let record = |id: &BroadcastId, end| BroadcastRecord { id: id.clone(), started_at: Timestamp(7), end };
-    assert_eq!(page.items, vec![record(&ids[2], None), record(&ids[1], Some(end))]);
+    assert_eq!(page.items, vec![record(&ids[2], None), record(&ids[1], Some(end.clone()))]);
     assert!(page.more);
     let page = store.broadcasts(&stream, Some(&ids[1]), 2).await.expect("reads");
     assert_eq!((page.items, page.more), (vec![record(&ids[0], None)], false));
+    // Whose opening nobody could record is there, too, and hides nothing that is behind it.
+    let unrecorded = BroadcastId::new(&stream, 5_000, seed);
+    let end = End { broadcast: unrecorded.clone(), ..end.clone() };
+    store.record_end(&end, &samples::region_a()).await.expect("records");
+    let page = store.broadcasts(&stream, None, 1).await.expect("reads");
+    let first = BroadcastRecord { id: unrecorded.clone(), started_at: Timestamp(5_000), end: Some(end) };
+    assert_eq!((page.items, page.more), (vec![first], true));
+    let page = store.broadcasts(&stream, Some(&unrecorded), 1).await.expect("reads");
+    assert_eq!((page.items, page.more), (vec![record(&ids[2], None)], true));
 }
 
 /// [`ReadTimeline`] and [`WriteTimeline`].

@@ -204,12 +204,13 @@ impl ReadBroadcasts for MemoryTable {
         limit: usize,
     ) -> PortResult<Page<BroadcastRecord>> {
         let items = self.items();
-        let of = items.starts.iter().rev().filter(|(id, _)| id.stream() == *stream);
+        let all: std::collections::BTreeSet<_> = items.starts.keys().chain(items.ends.keys()).collect();
+        let of = all.into_iter().rev().filter(|id| id.stream() == *stream);
         let rest: Vec<_> = of
-            .filter(|(id, _)| after.is_none_or(|after| *id < after))
-            .map(|(id, at)| BroadcastRecord {
+            .filter(|id| after.is_none_or(|after| *id < after))
+            .map(|id| BroadcastRecord {
                 id: id.clone(),
-                started_at: *at,
+                started_at: items.starts.get(id).copied().unwrap_or(Timestamp(id.unix_ms())),
                 end: items.ends.get(id).cloned(),
             })
             .collect();

@@ -19,6 +19,7 @@ impl StreamKeyText {
             return Err(Refusal::NoStreamKey);
         }
         // U+FFFD is what text that was not UTF-8 decodes to.
+        // Spaces in the middle cannot be told from two keys; what cannot be seen is for the one who checks the key to forgive.
         let unusable = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
         if text.len() > MAX_KEY_BYTES || text.contains(unusable) {
             return Err(Refusal::BadStreamKey(MAX_KEY_BYTES));
