@@ -89,7 +89,8 @@ impl Hooks for Control {
 
     async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
         let go_on = |one: &headwater_domain::hooks::SessionRef| (one.session.clone(), SessionOrder::Continue);
-        Ok(GatewayOrders { sessions: beat.sessions.iter().map(go_on).collect(), superseded: None })
+        let sessions = beat.sessions.iter().map(go_on).collect();
+        Ok(GatewayOrders { sessions, superseded: None, withdrawn: Vec::new() })
     }
 
     async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {

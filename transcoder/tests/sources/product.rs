@@ -71,6 +71,7 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
         broadcast: samples::broadcast(),
         lease: samples::lease(1),
         boot: new_boot(),
+        claim: headwater_domain::hooks::Secret::new("claim"),
         ports: Ports {
             hooks: control.clone(),
             timeline: timeline.clone(),
