@@ -89,8 +89,7 @@ impl Hooks for Control {
 
     async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
         let go_on = |one: &headwater_domain::hooks::SessionRef| (one.session.clone(), SessionOrder::Continue);
-        let sessions = beat.sessions.iter().map(go_on).collect();
-        Ok(GatewayOrders { sessions, superseded: None, withdrawn: Vec::new() })
+        Ok(GatewayOrders { sessions: beat.sessions.iter().map(go_on).collect(), ..GatewayOrders::default() })
     }
 
     async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {

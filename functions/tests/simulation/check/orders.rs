@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use headwater_domain::testing::samples;
 
 use crate::table::document;
-use crate::world::{self, SIDES, violated};
+use crate::world::{self, SIDES, Side, violated};
 use crate::{executor, key_text};
 
 /// A session that has no right any more is closed within so long.
@@ -49,9 +49,12 @@ pub fn given(order: Order, at: u64, answer: Option<u16>) {
 
 /// Whether the stream is, or may be, deleted: nobody publishes to it any more.
 pub fn may_be_deleted() -> bool {
-    world::with(|world| {
-        SIDES.into_iter().any(|side| document(world, side).is_some_and(|it| it.deleted_at.is_some()))
-    })
+    SIDES.into_iter().any(is_deleted)
+}
+
+/// Whether a region knows that the stream is deleted.
+pub fn is_deleted(side: Side) -> bool {
+    world::with(|world| document(world, side).is_some_and(|document| document.deleted_at.is_some()))
 }
 
 /// Nothing is broken any more: what was ordered arrives everywhere, and is obeyed.

@@ -163,6 +163,8 @@ fn look_at(side: Side, path: String) {
             }
             SEEN.with_borrow_mut(|seen| seen.insert((side, path), now));
         }
+        // Nobody watches a deleted stream.
+        Err(404) if super::orders::is_deleted(side) => {}
         // Nothing yet, parts that nobody makes, or some of a segment that nobody has finished.
         Err(404) if before.is_none_or(|before| before.segments.is_empty()) => {}
         // What was deleted is gone.
@@ -227,11 +229,11 @@ fn untimely(playlist: &Playlist) -> Option<String> {
     Some(format!("EXT-X-PROGRAM-DATE-TIME goes back: {turned:?}"))
 }
 
-/// Whether every region says that a broadcast is complete.
+/// Whether every region says that a broadcast is complete; of a deleted stream there is nothing to be seen.
 pub fn is_complete(broadcast: &BroadcastId) -> bool {
-    let ended = |side| {
-        get(side, &path(side, broadcast, Kind::Segments), None)
-            .is_ok_and(|text| text.contains("#EXT-X-ENDLIST"))
+    let ended = |side| match get(side, &path(side, broadcast, Kind::Segments), None) {
+        Ok(text) => text.contains("#EXT-X-ENDLIST") && !super::orders::is_deleted(side),
+        Err(status) => status == 404 && super::orders::is_deleted(side),
     };
     SIDES.into_iter().all(ended)
 }
