@@ -99,7 +99,8 @@ async fn an_encoder_whose_source_cannot_be_used_is_told_and_so_is_the_history() 
     settings["reconnect_window_seconds"] = 0.into();
     let stream = platform.create(settings).await;
     let url = platform.rtmp(0, &stream.key);
-    let source = "testsrc2=size=4100x64:rate=5";
+    // Behind each ten messages ffmpeg looks for an answer, and the gateway waits a second with the end for that.
+    let source = "testsrc2=size=4100x64:rate=25";
     let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p", "-f", "flv"];
     let arguments =
         [&["-loglevel", "error", "-re", "-f", "lavfi", "-i", source][..], &encode, &[&url]].concat();
