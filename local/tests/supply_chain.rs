@@ -50,7 +50,7 @@ fn commands() -> Vec<(String, String)> {
 }
 
 /// Cargo's subcommands that look at versions.
-const RESOLVING: [&str; 14] = [
+const RESOLVING: [&str; 13] = [
     "add", "bench", "build", "check", "clippy", "deny", "doc", "fetch", "install", "metadata", "mutants",
     "run", "rustc", "test",
 ];
@@ -88,6 +88,8 @@ fn cargo_takes_the_locked_versions_wherever_it_is_called() {
         }
     }
     assert!(seen >= 25, "{seen} commands were looked at");
+    // cargo-mutants hands on what its configuration says.
+    assert!(read(".cargo/mutants.toml").contains("additional_cargo_args = [\"--locked\"]"));
     let naked = "x && cargo build --workspace; cargo +nightly test -q | tee; `cargo run` a-cargo build";
     assert_eq!(cargo_commands(naked), ["cargo build --workspace", "cargo +nightly test -q ", "cargo run"]);
 }
