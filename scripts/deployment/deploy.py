@@ -8,7 +8,11 @@ import time
 import machine
 import stacks
 import zones
-from cli import Aws, Refusal, sam, say
+from cli import Aws, AwsError, Refusal, sam, say
+
+#: Concurrent executions that are kept for the hooks (500 streams), that playlists get and no more, and that Lambda wants
+#: to stay unreserved beside the other functions' own.
+HOOKS, PLAYLISTS, UNRESERVED = 100, 600, 200
 
 
 def run(choices):
@@ -57,6 +61,8 @@ def deploy(choices, aws, name, own, revision, exists):
     if not exists and "ZoneA" not in named:
         first, second = zones.choose(aws)
         words += [f"ZoneA={first}", f"ZoneB={second}"]
+    if not exists and not named & {"HooksReservedConcurrency", "PlaylistReservedConcurrency"}:
+        words += reserve(aws)
     parameters = [one for one in words if one.split("=", 1)[0] not in named] + given
     say(f"== {aws.region}, {name}: {' '.join(own)}")
     if sam_deploy(aws, name, parameters):
@@ -70,6 +76,23 @@ def deploy(choices, aws, name, own, revision, exists):
             return
         stacks.explain(aws, name)
     raise Refusal("nothing more was deployed, and what stood before stands as it was; mend it and run this again")
+
+
+def reserve(aws):
+    """Shares of the account's Lambda concurrency, so that viewers who wait for playlists never starve encoders' hooks."""
+    try:
+        limit = aws("lambda", "get-account-settings")["AccountLimit"]
+    except AwsError as error:
+        say(f"   Lambda's concurrency cannot be read ({error.code}); none is reserved")
+        return []
+    free = limit["UnreservedConcurrentExecutions"]
+    if free < HOOKS + PLAYLISTS + UNRESERVED:
+        say(
+            f"   Lambda has {free} concurrent executions free in {aws.region}: too few to keep some for the hooks. Ask for 1,000 before you "
+            "go live (make doctor says how), then deploy with HooksReservedConcurrency and PlaylistReservedConcurrency"
+        )
+        return []
+    return [f"HooksReservedConcurrency={HOOKS}", f"PlaylistReservedConcurrency={PLAYLISTS}"]
 
 
 def sam_deploy(aws, name, parameters):

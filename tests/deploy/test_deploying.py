@@ -91,6 +91,7 @@ class Project:
 
 
 FRESH = {
+    "lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}},
     "cloudformation describe-stacks": NO_STACK,
     "cloudformation describe-stack-events": events(),
     "ec2 describe-availability-zones": ZONES,
@@ -110,6 +111,19 @@ def test_a_first_deploy_is_primary_secondary_joined(project):
     assert {one["Architecture"] for _, one in (first, second, third)} == {"arm64"}
     # Zones are chosen once, when the subnets are made.
     assert (first[1]["ZoneA"], first[1]["ZoneB"]) == ("apne1-az1", "apne1-az2") and "ZoneA" not in third[1]
+
+
+def test_viewers_cannot_starve_encoders_where_lambda_allows_it(project):
+    kept = ("HooksReservedConcurrency", "PlaylistReservedConcurrency")
+    assert project.run("deploy", FRESH).returncode == 0
+    assert [[parameters.get(name) for name in kept] for _, parameters in project.deploys()] == [["100", "600"], ["100", "600"], [None, None]]
+    small = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+    result = project.run("deploy", {**FRESH, "lambda get-account-settings": small})
+    assert result.returncode == 0 and "10 concurrent executions free in us-east-1: too few" in result.stdout
+    result = project.run("deploy", FRESH, PARAMETERS="HooksReservedConcurrency=50")
+    assert result.returncode == 0
+    assert all(parameters["HooksReservedConcurrency"] == "50" for _, parameters in project.deploys()[-3:])
+    assert not any("PlaylistReservedConcurrency" in parameters for _, parameters in project.deploys()[-3:])
 
 
 def test_zones_without_fargate_are_left_out(project):
