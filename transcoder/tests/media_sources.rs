@@ -279,6 +279,18 @@ fn shorter_than_a_segment() {
 }
 
 #[test]
+fn a_run_of_a_few_pictures_is_read_once() {
+    // A header that comes behind them ends it: whoever asks for what follows must not get them again.
+    for count in 1..8 {
+        let all = flv::clip("320x180", "25", 1.0, "-g 30 -bf 2").filter(|t| !t.audio);
+        let last = all.tags.iter().filter(|t| !t.header).nth(count - 1).unwrap().cursor;
+        let out = transcode(&all.filter(|t| t.header || t.cursor <= last));
+        assert!(matches!(out.end.reason, EndReason::Ended), "{:?}", out.end);
+        assert_eq!(out.end.position.cursor, last, "{count} pictures");
+    }
+}
+
+#[test]
 fn one_picture_that_the_decoder_holds_back_is_shown() {
     let out = transcode(&flv::clip("320x180", "25", 0.04, "-g 30 -bf 2").filter(|t| !t.audio));
     assert!(matches!(out.end.reason, EndReason::Ended), "{:?}", out.end);

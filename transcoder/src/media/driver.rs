@@ -209,7 +209,9 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             return Ok(reason);
         }
         if matches!(reason, EndReason::Ended) {
-            self.go_on_at = Some(self.ledger.last());
+            // Packets that are still to be judged were read, too.
+            let unjudged = self.unjudged.back().map_or(0, |unit| unit.cursor);
+            self.go_on_at = Some(self.ledger.last().max(unjudged));
         }
         if let Some(Stop(unfit @ EndReason::NotCopyable { .. }, ..)) =
             self.wind_up(&closing, drain == Drain::Yes)?

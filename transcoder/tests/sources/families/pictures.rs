@@ -93,14 +93,16 @@ pub fn pixels() -> Vec<Case> {
             75,
             3.0,
             as_pixels("-flags +ildct+ilme -x264-params tff=1"),
-        ),
+        )
+        .says("interlaced"),
         case(
             "interlaced, each field a picture of its own",
             "H.264 7.3.3: field_pic_flag; mbaff off",
             75,
             3.0,
             as_pixels("-x264-params bff=1:fake-interlaced=1"),
-        ),
+        )
+        .says("interlaced"),
     ]
 }
 

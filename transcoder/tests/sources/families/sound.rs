@@ -210,7 +210,8 @@ pub fn odd() -> Vec<Case> {
                 }
                 vec![Message::new(one.kind, one.time, body)]
             })
-        }),
+        })
+        .says("arrive damaged"),
         case("a clock of sound that is 0.2 % fast", "ossrs/srs#2409; sample clocks drift", 250, 10.0, || {
             timed(clip().rate("25", 250).flv(), |one| {
                 if one.is_sound() { one.time - one.time / 500 } else { one.time }
