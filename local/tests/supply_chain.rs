@@ -50,7 +50,7 @@ fn commands() -> Vec<(String, String)> {
 }
 
 /// Cargo's subcommands that look at versions.
-const RESOLVING: [&str; 13] = [
+const RESOLVING: [&str; 14] = [
     "add", "bench", "build", "check", "clippy", "deny", "doc", "fetch", "install", "metadata", "mutants",
     "run", "rustc", "test",
 ];
