@@ -50,9 +50,9 @@ fn commands() -> Vec<(String, String)> {
 }
 
 /// Cargo's subcommands that look at versions.
-const RESOLVING: [&str; 14] = [
-    "add", "bench", "build", "check", "clippy", "deny", "doc", "fetch", "install", "metadata", "mutants",
-    "run", "rustc", "test",
+const RESOLVING: [&str; 13] = [
+    "add", "bench", "build", "check", "clippy", "deny", "doc", "fetch", "install", "metadata", "run",
+    "rustc", "test",
 ];
 
 /// The commands of a line that name cargo, each up to the next one.

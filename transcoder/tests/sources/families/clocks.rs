@@ -109,10 +109,12 @@ pub fn how_they_step() -> Vec<Case> {
             timed(clip().flv(), |one| if one.is_sound() { one.time + noise(one.time) % 20 } else { one.time })
         }),
         case("sound four seconds ahead of its pictures", "mistserver#263", 250, 10.0, || apart(4_000, 0))
+            .may_say("4.0 s ahead of the pictures', it is moved to those that it comes with")
             .without_step(),
         case("pictures four seconds ahead of their sound", "bluenviron/mediamtx#2790", 250, 10.0, || {
             apart(0, 4_000)
         })
+        .may_say("4.0 s behind the pictures', it is moved to those that it comes with")
         .without_step(),
         case("pictures that pause for five seconds while sound goes on", "HaishinKit#489", 0, 10.0, || {
             only(clip().rate("25", 250).flv(), |one| !one.is_picture() || !(2_000..7_000).contains(&one.time))

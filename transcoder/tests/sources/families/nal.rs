@@ -313,7 +313,8 @@ pub fn groups() -> Vec<Case> {
             let all = clip().rate("25", 200).x264("-g 25 -x264-params intra-refresh=1").flv();
             all.into_iter().filter(|one| !one.is_key()).collect()
         })
-        .says("no picture can be decoded"),
+        // Sent in a moment, it may be over before a heartbeat tells.
+        .may_say("no picture can be decoded"),
         case("one key frame and no more", "nginx-rtmp-module#1192: browsers' recorders", 150, 6.0, || {
             clip().rate("25", 150).x264("-g 9999").flv()
         }),
