@@ -258,8 +258,9 @@ def publish(proof, stack, stream):
     (override,) = task["overrides"]["containerOverrides"]
     told = {variable["name"]: variable["value"] for variable in override["environment"]}
     check(
-        set(told) == {"HEADWATER_BROADCAST", "HEADWATER_LEASE"},
-        "the task is told its broadcast and lease and nothing secret",
+        set(told) == {"HEADWATER_BROADCAST", "HEADWATER_LEASE", "HEADWATER_LEASE_CLAIM"},
+        # The claim is worth nothing without the task's role, and only to the first process that shows it (ADR 25).
+        "the task is told its broadcast, its lease and that it was granted",
         told,
     )
     check(told["HEADWATER_LEASE"].startswith(f"1.{PRIMARY}."), "its lease is the region's first", told)
