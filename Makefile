@@ -36,7 +36,7 @@ check: licenses ## Formatting, lints, and what the crates are
 
 # Always the whole workspace: with fewer packages cargo picks other features and builds the SDKs again.
 all-tests:
-	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --no-fail-fast
 
 unit: ## Quick tests: beside the code, and of the crates
 	cargo test --locked --workspace --lib --bins

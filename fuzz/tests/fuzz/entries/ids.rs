@@ -28,13 +28,21 @@ pub(crate) fn ids(data: &[u8]) {
     }
 }
 
-/// A stream key reads back what it is and shows nothing; a source token that was not made opens nothing.
+/// A stream key has one form, whatever was pasted with it, reads back as what it is, and shows nothing of its secret; a
+/// source token that was not made opens nothing.
 pub(crate) fn key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match text.parse::<StreamKey>() {
         Ok(key) => {
-            assert_eq!(key.reveal().expose(), text);
-            let secret = text.rsplit('-').next().unwrap_or_default();
+            let revealed = key.reveal();
+            let canonical = revealed.expose();
+            assert!(
+                canonical
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            );
+            assert_eq!(canonical.parse::<StreamKey>(), Ok(key.clone()), "{text:?} is read as {canonical}");
+            let secret = canonical.rsplit('-').next().unwrap_or_default();
             assert!(!format!("{key:?}").contains(secret));
         }
         Err(error) => assert!(text.is_empty() || !error.to_string().contains(text) || text.len() < 12),
