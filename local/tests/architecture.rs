@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Each of our crates, and which of ours it may stand on (DESIGN §4).
+/// Each of our crates, and which of ours it may stand on (ARCHITECTURE.md, "Map").
 const ALLOWED: [(&str, &[&str]); 9] = [
     ("headwater-domain", &[]),
     ("headwater-hls", &[]),

@@ -10,7 +10,7 @@
 //! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
 //! | `/live/index.json` | listed streams that are live |
 //!
-//! CloudFront asks two origins; each request carries which try it is (DESIGN §6): try 1 answers 503 when this region
+//! CloudFront asks two origins; each request carries which try it is (docs/semantics.md): try 1 answers 503 when this region
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
 mod accept_encoding;

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use super::PlaylistFunction;
 use super::reach::Verdict;
 
-/// Longest wait on the paths of low latency. The edge gives these origins six seconds (DESIGN §6).
+/// Longest wait on the paths of low latency. The edge gives these origins six seconds (template.yaml, `OriginReadTimeout`).
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 /// Longest wait for a stream's first media. The edge gives that path two seconds.
 pub(super) const PATIENCE_TO_START: Duration = Duration::from_millis(1_500);

@@ -1,4 +1,4 @@
-//! The edge's behaviours, as template.yaml's CloudFront distribution has them (DESIGN §6).
+//! The edge's behaviours, as template.yaml's CloudFront distribution has them.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `headwater-bench`: measures the budgets of the design against peers, in one run, and reports what misses as well.
+//! `headwater-bench`: measures against peers and budgets, in one run, and reports what misses as well.
 //!
 //! CPU is that of whole processes, as the kernel accounts it; ours and the peer's take turns, and medians are shown.
 #![allow(clippy::print_stdout, reason = "this is the program's output")]

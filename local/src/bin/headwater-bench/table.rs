@@ -48,9 +48,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
 pub(crate) fn markdown<'a>(report: &Report, parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let mut text = format!(
-        "# Benchmarks\n\nMade by `make bench` on a Linux machine with {cores} cores, release build; budgets are the design's, and what misses \
-         one says so. Within a section ours and the peer take turns in the same run. CPU is that of whole processes as the \
-         kernel accounts it, which other work on the machine changes little; wall times it does change: each section says how busy the machine was. \
+        "# Benchmarks\n\nMade by `make bench` on a Linux machine with {cores} cores, release build.\n\
+         What misses its budget says so.\n\
+         Within a section ours and the peer take turns in the same run.\n\
+         CPU is that of whole processes as the kernel accounts it, which other work on the machine changes little; \
+         wall times it does change: each section says how busy the machine was.\n\
          `make bench PART=<id>` measures one section again.\n"
     );
     for (id, method) in parts {

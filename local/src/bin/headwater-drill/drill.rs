@@ -188,7 +188,7 @@ fn media(arrival: &Arrival) -> bool {
     !arrival.gap
 }
 
-/// `/<region>/media/<broadcast>/<lease>/…` (DESIGN section 3).
+/// `/<region>/media/<broadcast>/<lease>/…`.
 fn lease_of(uri: &str) -> Option<String> {
     let mut folders = uri.split('/').skip_while(|folder| *folder != "media");
     folders.nth(2).map(str::to_owned)

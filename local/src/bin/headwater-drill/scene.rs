@@ -91,7 +91,7 @@ impl Scene {
                 gaps: true,
                 crossings: 2,
                 longest_wait: seconds(30),
-                // DESIGN section 7; here the start of the task is included.
+                // The budget of a region that is lost; here the start of the task is included.
                 back_within: Some(seconds(10)),
             },
         }

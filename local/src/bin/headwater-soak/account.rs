@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use crate::look::Look;
 
-/// What a transcode may take at most (DESIGN §7), MiB.
+/// What a transcode may take at most, MiB; template.yaml gives a task 4,096.
 const MAX_PEAK: f64 = 400.0;
 /// How much the mean of the last third may lie above that of the first, percent: allocators settle late.
 const MAX_GROWTH: f64 = 5.0;
