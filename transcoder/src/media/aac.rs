@@ -10,7 +10,7 @@ use ffmpeg_next as ff;
 
 use super::error::MediaError;
 use super::pcm::layout_of;
-use super::time::{FRAME_SAMPLES, GridFrame, SAMPLE_RATE};
+use super::{FRAME_SAMPLES, GridFrame, SAMPLE_RATE};
 
 /// One encoder; frames must be consecutive.
 pub(super) struct Aac {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::part::Part;
-use super::segment::RenditionSegment;
+use super::{Part, RenditionSegment};
 
 /// A part's place: segment number, index in the segment.
 pub(super) type Place = (u64, u32);

@@ -11,13 +11,10 @@ use super::audio_encode::{EncodedAudio, PREROLL};
 use super::codecs::AAC_LC;
 use super::error::MediaError;
 use super::mux::Muxer;
-use super::segment::{RenditionKind, RenditionSegment};
 use super::settings::EngineSettings;
 use super::stats::Counters;
-use super::time::{AudioSpan, GridFrame, MediaTime, SAMPLE_RATE};
+use super::{AUDIO, AudioSpan, GridFrame, MediaTime, RenditionKind, RenditionSegment, SAMPLE_RATE};
 
-/// Name of the audio rendition.
-pub const NAME: &str = "audio";
 /// Its place among the pieces of a part: behind all pictures.
 const INDEX: usize = usize::MAX;
 /// Bits per second of `styp`, `moof` and `trun` (one entry a frame), rounded up.
@@ -55,7 +52,7 @@ impl<'a> AudioTrack<'a> {
             Some(copied) => Maker::Copied(Box::new(copied)),
             None => Maker::Encoded(Box::new(EncodedAudio::open(parameters, from, settings.audio_bitrate)?)),
         };
-        Ok(Self { maker, muxer: Muxer::new(NAME, ff::Rational(1, SAMPLE_RATE as i32)), peak: 0.0, counters })
+        Ok(Self { maker, muxer: Muxer::new(AUDIO, ff::Rational(1, SAMPLE_RATE as i32)), peak: 0.0, counters })
     }
 
     /// First sound that has any use.
@@ -142,7 +139,7 @@ impl<'a> AudioTrack<'a> {
         };
         let Some(codec) = codec else { return Ok(true) };
         if packets.is_empty() {
-            return Err(MediaError::Fragment { rendition: NAME.to_owned(), what: "no frames" });
+            return Err(MediaError::Fragment { rendition: AUDIO.to_owned(), what: "no frames" });
         }
         let fragment = self.muxer.fragment(codec, place, &mut packets, &self.counters.refused)?;
         let rate = fragment.data.len() as f64 * 8.0 / span.duration().as_secs_f64();
@@ -153,7 +150,7 @@ impl<'a> AudioTrack<'a> {
             Maker::Copied(_) => ((self.peak * 1.1) as u32, true),
         };
         let segment = RenditionSegment {
-            name: NAME.to_owned(),
+            name: AUDIO.to_owned(),
             kind: RenditionKind::Audio { channels, sample_rate: SAMPLE_RATE },
             codecs: AAC_LC.to_owned(),
             init: fragment.init,

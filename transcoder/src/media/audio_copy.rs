@@ -10,7 +10,7 @@ use super::aac::Aac;
 use super::decode::AudioDecoder;
 use super::error::MediaError;
 use super::stats::{Counters, add};
-use super::time::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
+use super::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
 
 /// Samples of a frame.
 const FRAME: i64 = FRAME_SAMPLES as i64;
@@ -186,6 +186,6 @@ fn silence(channels: u16) -> Result<ff::Packet, MediaError> {
         aac.encode(GridFrame::new(frame), &planes)?;
     }
     aac.finish()?;
-    let no_frame = MediaError::Fragment { rendition: super::audio::NAME.to_owned(), what: "no frames" };
+    let no_frame = MediaError::Fragment { rendition: super::AUDIO.to_owned(), what: "no frames" };
     aac.take(GridFrame::new(4)).pop().ok_or(no_frame)
 }

@@ -9,7 +9,7 @@ use super::error::MediaError;
 use super::grid::Grid;
 use super::pcm::Resampler;
 use super::stats::{Counters, add};
-use super::time::{FRAME_SAMPLES, GridFrame, MediaTime};
+use super::{FRAME_SAMPLES, GridFrame, MediaTime};
 
 /// Frames encoded and dropped before the first one handed out: the encoder's window and psychoacoustic state.
 pub(super) const PREROLL: u64 = 3;

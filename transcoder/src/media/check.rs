@@ -13,10 +13,8 @@ use thiserror::Error;
 use super::cancel::Cancel;
 use super::engine;
 use super::error::MediaError;
-use super::part::Made;
-use super::segment::RenditionKind;
-use super::settings::{EngineSettings, Passthrough, RunInput, Rung, StartPoint};
-use super::time::MediaTime;
+use super::settings::{EngineSettings, RunInput, Rung};
+use super::{Made, MediaTime, Passthrough, RenditionKind, StartPoint};
 
 /// Half of the clip's, so that scaling is part of the proof.
 const RENDITION_LINES: u32 = clip::HEIGHT / 2;

@@ -15,11 +15,9 @@ use super::gop::GopCutter;
 use super::h264::{AccessUnit, classify, parameter_sets};
 use super::ladder::{Copied, Sized};
 use super::mux::Muxer;
-use super::segment::{RenditionKind, RenditionSegment};
-use super::settings::StartPoint;
 use super::stats::Counters;
-use super::time::{MediaTime, VideoSpan};
 use super::x264::TIME_BASE;
+use super::{MediaTime, RenditionKind, RenditionSegment, StartPoint, VideoSpan};
 
 /// Packets of an open segment: 2.45 s at 240 a second, and those that the decoder still has.
 const MAX_PACKETS: usize = 700;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::time::MediaTime;
+use super::MediaTime;
 
 /// What to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

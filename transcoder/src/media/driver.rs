@@ -28,11 +28,11 @@ use super::ledger::Ledger;
 use super::pictures::{Outcome, Pictures};
 use super::rungs::Rungs;
 use super::segment::EndReason;
-use super::settings::{EngineSettings, Placement, StartPoint};
+use super::settings::EngineSettings;
 use super::source::{Next, Source, SourceEnd, Track, Unit};
 use super::stages::{Meter, Stages};
 use super::stats::{Counters, add};
-use super::time::{GridFrame, MediaTime};
+use super::{GridFrame, MediaTime, Placement, StartPoint};
 
 /// Media time one track may be ahead of the other before the other is taken as absent or gone.
 const MAX_SKEW: MediaTime = MediaTime::from_secs(3);

@@ -10,13 +10,14 @@ use super::assemble::Assembler;
 use super::cancel::Cancel;
 use super::driver::{Driven, Driver, Wires};
 use super::error::MediaError;
-use super::part::{Joiner, Made};
+use super::part::Joiner;
 use super::rungs::Rungs;
-use super::segment::{EndReason, Position, RenditionKind, RenditionSegment, RunEnd, Segment};
-use super::settings::{EngineSettings, Placement, RunInput, StartPoint};
+use super::segment::{EndReason, Position, RunEnd};
+use super::settings::{EngineSettings, RunInput};
 use super::source::Source;
 use super::stages::Stages;
 use super::stats::{Counters, add};
+use super::{Made, Placement, RenditionKind, RenditionSegment, Segment, StartPoint};
 
 /// Finished renditions of parts that may wait for the sink: two of four. Full means that encoding waits.
 const MAX_PIECES: usize = 8;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::time::MediaTime;
+use super::MediaTime;
 
 /// Key frame intervals remembered: a source that changes its ways is believed after so many.
 const MEMORY: usize = 16;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Effort;
+
 /// So late a run may be before something is done about it: three segments. A cold start is later, but catches up.
 const MAX_LATE: Duration = Duration::from_secs(6);
 /// A late run that gains this much on real time is left to it.
@@ -23,15 +25,6 @@ pub trait Pace: Send {
     fn now(&self) -> Duration;
     /// How long ago the source's instant (FLV milliseconds) was live.
     fn late(&self, source_millis: i64) -> Duration;
-}
-
-/// How much work is done for a segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effort {
-    /// Encoders use their faster preset.
-    pub fast: bool,
-    /// So many of the largest encoded renditions are left out.
-    pub dropped: u8,
 }
 
 /// One segment of work.

@@ -1,7 +1,7 @@
 //! Lays decoded sound on the sample grid of the broadcast: jitter is absorbed, gaps become silence, overlaps are
 //! dropped, clock drift is stretched away. Pure: samples and positions in, whole frames out.
 
-use super::time::{FRAME_SAMPLES, GridFrame};
+use super::{FRAME_SAMPLES, GridFrame};
 
 /// Samples (50 ms) by which a position may differ from the running count and still be jitter: FLV rounds to 1 ms, but
 /// encoders stamp audio when they send it. More is a gap or an overlap.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::source::Track;
-use super::time::{GridFrame, MediaTime};
+use super::{GridFrame, MediaTime};
 
 /// Packets remembered a track; a minute at 240 a second, far beyond a segment and the greatest skew of the tracks.
 const MAX_PACKETS: usize = 16_384;

@@ -52,21 +52,21 @@ mod settings;
 mod source;
 mod stages;
 mod stats;
-mod time;
 mod video;
 mod x264;
 
-pub use audio::NAME as AUDIO;
 pub use cancel::Cancel;
 pub use check::{CheckError, check, libraries};
 pub use decode::decodable;
 pub use engine::run;
 pub use error::{ErrorKind, MediaError};
 pub use feed::{FeedItem, FeedReader, feed};
-pub use governor::{Effort, Pace};
-pub use part::{Made, Part};
+pub use governor::Pace;
+pub use headwater_task::engine::{
+    AUDIO, AudioSpan, Effort, FRAME_SAMPLES, GridFrame, Made, MediaTime, Part, Passthrough, Placement,
+    RenditionKind, RenditionSegment, SAMPLE_RATE, Segment, StartPoint, VideoSpan,
+};
 pub use problem::{Problem, Problems};
-pub use segment::{EndReason, Position, RenditionKind, RenditionSegment, RunEnd, Segment};
-pub use settings::{EngineSettings, Passthrough, Placement, RunInput, Rung, StartPoint};
+pub use segment::{EndReason, Position, RunEnd};
+pub use settings::{EngineSettings, RunInput, Rung};
 pub use stats::Stats;
-pub use time::{AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE, VideoSpan};

@@ -1,46 +1,6 @@
 //! Parts, and the segments they make: a segment is its parts one behind the other, to the byte. Pure.
 
-use super::governor::Effort;
-use super::segment::{RenditionSegment, Segment};
-use super::time::{AudioSpan, MediaTime, VideoSpan};
-
-/// A stretch of a segment in all renditions: all of it, unless latency is low.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// The segment it belongs to.
-    pub number: u64,
-    /// Its place there, from 0.
-    pub index: u32,
-    /// Whether it ends the segment.
-    pub last: bool,
-    /// Whether all its video begins with an IDR.
-    pub independent: bool,
-    /// What its video covers; `None` without video.
-    pub video: Option<VideoSpan>,
-    /// What its audio covers; `None` without audio.
-    pub audio: Option<AudioSpan>,
-    /// T = offset + 90 * FLV milliseconds, for the whole run.
-    pub offset: MediaTime,
-    /// Video by descending height, then audio. Only the data of a segment's first part begins with `styp`.
-    pub renditions: Vec<RenditionSegment>,
-    /// Pictures in it.
-    pub frames: u32,
-    /// Pictures in it that repeat their predecessor across a gap of the source.
-    pub repeated: u32,
-    /// Where to go on behind it; of use for the last part only.
-    pub cursor: u64,
-    /// How much work was done for the segment.
-    pub effort: Effort,
-}
-
-/// What a run hands out.
-#[derive(Clone, Debug)]
-pub enum Made {
-    /// A part, when latency is low.
-    Part(Part),
-    /// A segment, behind all of its parts.
-    Segment(Segment),
-}
+use super::{AudioSpan, Part, RenditionSegment, Segment, VideoSpan};
 
 /// Joins parts to segments.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use ff::software::resampling;
 use ff::{ChannelLayout, frame};
 use ffmpeg_next as ff;
 
+use super::SAMPLE_RATE;
 use super::error::MediaError;
-use super::time::SAMPLE_RATE;
 
 /// Channels of a source beyond which it is taken as nonsense.
 const MAX_CHANNELS: u16 = 16;

@@ -15,12 +15,11 @@ pub(super) use self::open::Closed;
 use self::open::{Open, shape};
 pub(super) use self::showing::Showing;
 use super::cut::{Boundaries, Cutter, PartCutter, Place};
-use super::governor::Effort;
 use super::rungs::Chain;
-use super::settings::{EngineSettings, Placement, StartPoint};
+use super::settings::EngineSettings;
 use super::stats::{Counters, add};
-use super::time::MediaTime;
 use super::video::{Cut, Job, Shown};
+use super::{Effort, MediaTime, Placement, StartPoint};
 
 /// What a picture led to.
 pub(super) enum Outcome {

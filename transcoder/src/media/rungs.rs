@@ -3,9 +3,9 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::Effort;
 use super::assemble::Piece;
 use super::error::MediaError;
-use super::governor::Effort;
 use super::ladder::Sized;
 use super::settings::EngineSettings;
 use super::stages::Stages;

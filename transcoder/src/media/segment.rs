@@ -1,78 +1,10 @@
-//! What a run hands out: segments of all renditions, and how it ended.
+//! How a run ended, and where the next one goes on.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::error::MediaError;
-use super::governor::Effort;
-use super::settings::{Placement, StartPoint};
 use super::stats::Stats;
-use super::time::{AudioSpan, GridFrame, MediaTime, VideoSpan};
-
-/// What a rendition carries.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RenditionKind {
-    /// Pictures only.
-    Video {
-        /// Pixels across; square.
-        width: u32,
-        /// Lines.
-        height: u32,
-        /// Nominal frames per second.
-        frame_rate: f64,
-    },
-    /// Sound only.
-    Audio {
-        /// 1 or 2.
-        channels: u16,
-        /// Always 48000.
-        sample_rate: u32,
-    },
-}
-
-/// One rendition's part of a segment.
-#[derive(Clone, Debug)]
-pub struct RenditionSegment {
-    /// Name of the rung, or `audio`.
-    pub name: String,
-    /// What it carries.
-    pub kind: RenditionKind,
-    /// RFC 6381, from the real bitstream.
-    pub codecs: String,
-    /// `ftyp` + `moov`; the same bytes in every segment of a run and after a resume.
-    pub init: Bytes,
-    /// `styp` + `moof` + `mdat`, several if it was made in parts.
-    pub data: Bytes,
-    /// Bits per second no full segment exceeds (VBV rate, buffer and container); of copied ones the highest so far and
-    /// some more.
-    pub declared_bitrate: u32,
-    /// Whether it is the source's own packets.
-    pub copied: bool,
-}
-
-/// One segment of all renditions.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    /// Consecutive within a run, from `StartPoint::next_segment`.
-    pub number: u64,
-    /// What its video covers; `None` without video.
-    pub video: Option<VideoSpan>,
-    /// What its audio covers; `None` without audio.
-    pub audio: Option<AudioSpan>,
-    /// T = offset + 90 * FLV milliseconds, for the whole run.
-    pub offset: MediaTime,
-    /// Ask the gateway for media after this to continue frame-exactly behind this segment.
-    pub cursor: u64,
-    /// Video by descending height, then audio.
-    pub renditions: Vec<RenditionSegment>,
-    /// Pictures in it.
-    pub frames: u32,
-    /// Pictures in it that repeat their predecessor across a gap of the source.
-    pub repeated: u32,
-    /// How much work was done for it.
-    pub effort: Effort,
-}
+use super::{GridFrame, MediaTime, Placement, StartPoint};
 
 /// Where the timeline stands after the last segment handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

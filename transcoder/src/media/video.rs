@@ -11,14 +11,12 @@ use ffmpeg_next as ff;
 use super::assemble::{Piece, Place};
 use super::codecs;
 use super::error::MediaError;
-use super::governor::Effort;
 use super::mux::Muxer;
 use super::scale::Scaler;
-use super::segment::{RenditionKind, RenditionSegment};
 use super::stages::{Meter, Stages};
 use super::stats::{Counters, add};
-use super::time::MediaTime;
 use super::x264::{Encoding, TIME_BASE};
+use super::{Effort, MediaTime, RenditionKind, RenditionSegment};
 
 /// Bits per second that `styp`, `moof` and `trun` add, rounded up: some 30 bytes a frame at 60 fps, and a header a part.
 const CONTAINER_OVERHEAD: u32 = 18_000;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
+use headwater_task::timeline::Object;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::circuit::{Circuit, Trust};
-use super::upload::Object;
 
 /// Uploads under way at once, in objects: five segments of four renditions.
 const MAX_OBJECTS: usize = 20;

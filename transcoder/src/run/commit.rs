@@ -9,6 +9,8 @@ use headwater_domain::SegmentNumber;
 use headwater_domain::hooks::Source;
 use headwater_domain::ports::{Commit, FaultKind, PortError, PortResult, PutMedia, WriteTimeline};
 use headwater_domain::timeline::Entry;
+use headwater_task::engine::Effort;
+use headwater_task::timeline::Written;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
@@ -16,9 +18,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::source::{Hunger, SourceClient};
-use super::upload::{Object, Uploader};
+use super::upload::Uploader;
 use super::vitals::{Vitals, wall_clock};
-use crate::media::Effort;
 
 /// Segments (in low latency: parts) that wait to be stored. Full means that the engine waits, the reader waits, and the
 /// gateway keeps.
@@ -33,13 +34,6 @@ const SLOW_COMMIT: Duration = Duration::from_millis(300);
 const TRIES: u32 = 8;
 /// Pause before the next try; doubles up to a few seconds.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// A segment on its way into the timeline.
-pub(super) struct Pending {
-    pub(super) entry: Entry,
-    pub(super) objects: Vec<Object>,
-    pub(super) effort: Effort,
-}
 
 /// Why committing has stopped for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +63,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     /// Runs until the queue is closed and empty, or `abort`.
     pub(super) async fn run(
         mut self,
-        mut queue: mpsc::Receiver<Pending>,
+        mut queue: mpsc::Receiver<Written>,
         abort: CancellationToken,
     ) -> Stopped {
         let (committed, told) = watch::channel(None);
@@ -78,7 +72,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
         let storing = stream::poll_fn(move |context| queue.poll_recv(context))
             // On their own, so that they go on while an entry is put. They are bounded in time, and what they store is nobody
             // else's: a committer that stops need not wait for them.
-            .map(|pending| tokio::spawn(store(uploader.clone(), pending)))
+            .map(|written| tokio::spawn(store(uploader.clone(), written)))
             .buffered(MAX_STORING)
             .peekable();
         tokio::pin!(storing);
@@ -198,7 +192,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
     }
 }
 
-/// A [`Pending`] whose objects are stored, but for what is lost.
+/// A [`Written`] whose objects are stored, but for what is lost.
 struct Stored {
     entry: Entry,
     effort: Effort,
@@ -206,8 +200,8 @@ struct Stored {
 }
 
 /// Stores all objects side by side.
-async fn store<M: PutMedia + 'static>(uploader: Uploader<M>, pending: Pending) -> Stored {
-    let Pending { entry, objects, effort } = pending;
+async fn store<M: PutMedia + 'static>(uploader: Uploader<M>, written: Written) -> Stored {
+    let Written { entry, objects, effort } = written;
     let stored = join_all(objects.into_iter().map(|object| uploader.store(object))).await;
     Stored { entry, effort, lost: stored.into_iter().find_map(Result::err) }
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use headwater_domain::Timestamp;
 use headwater_domain::stream::{Latency, Rung as StreamRung, TranscodeSettings};
+use headwater_task::source::RunHead;
 
-use super::source::RunHead;
 use super::vitals::wall_clock;
 use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Problems, Rung};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use headwater_domain::hooks::Source;
+use headwater_task::source::RunHead;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
 use hyper::body::Incoming;
@@ -46,19 +47,6 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct SourceClient {
     http: Client<HttpConnector, BoxBody<Bytes, std::convert::Infallible>>,
     silent_after: Duration,
-}
-
-/// What the gateway says of a run before its media.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RunHead {
-    /// Number of the run in its session.
-    pub(super) run: u32,
-    /// Wall clock (unix ms) at the run's time 0.
-    pub(super) started_ms: u64,
-    /// Cursor of the first media message.
-    pub(super) first_cursor: u64,
-    /// Messages that were asked for and are not kept any more.
-    pub(super) lost: u64,
 }
 
 /// What came of asking for media.
@@ -115,7 +103,7 @@ impl SourceClient {
         let answer = asked.map_err(|_| SourceError::Silent)?.map_err(SourceError::Unreachable)?;
         match answer.status() {
             StatusCode::OK => {
-                let head = RunHead::read(answer.headers())?;
+                let head = read_head(answer.headers())?;
                 let problem = problem(answer.headers());
                 Ok(Opened::Run(head, problem, answer.into_body()))
             }
@@ -144,20 +132,18 @@ impl SourceClient {
     }
 }
 
-impl RunHead {
-    fn read(headers: &HeaderMap) -> Result<Self, SourceError> {
-        fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &'static str) -> Result<N, SourceError> {
-            let value =
-                headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-            value.ok_or(SourceError::Header(name))
-        }
-        Ok(Self {
-            run: number(headers, "headwater-run")?,
-            started_ms: number(headers, "headwater-run-started")?,
-            first_cursor: number(headers, "headwater-cursor")?,
-            lost: number(headers, "headwater-lost").unwrap_or(0),
-        })
+fn read_head(headers: &HeaderMap) -> Result<RunHead, SourceError> {
+    fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &'static str) -> Result<N, SourceError> {
+        let value =
+            headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+        value.ok_or(SourceError::Header(name))
     }
+    Ok(RunHead {
+        run: number(headers, "headwater-run")?,
+        started_ms: number(headers, "headwater-run-started")?,
+        first_cursor: number(headers, "headwater-cursor")?,
+        lost: number(headers, "headwater-lost").unwrap_or(0),
+    })
 }
 
 /// What the gateway cannot use of a session's media; a foreign server says nothing of that kind.

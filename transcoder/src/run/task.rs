@@ -10,6 +10,7 @@ use headwater_domain::reading::Reading;
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::timeline::ResumePoint;
 use headwater_domain::{BroadcastId, Lease, SessionId};
+use headwater_task::timeline::TimelineWriter;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ports;
 use super::beats::Beats;
-use super::entry::Author;
 use super::notes::About;
 use super::source::{Opened, SourceClient};
 use super::transcode::BrokenRun;
@@ -134,14 +134,13 @@ where
         };
         let beating = tokio::spawn(beats.run(order_in, done.clone()));
         let measuring = tokio::spawn(write_until(self.metrics.clone(), vitals.figures(), done.clone()));
-        let (behind, told) = watch::channel(None);
         let mut worker = Worker {
             orders,
             client: SourceClient::new(),
             uploader: Uploader::new(self.ports.media.clone(), vitals.clone()),
             vitals,
-            author: Author::new(self.broadcast.clone(), self.lease.clone(), told),
-            behind,
+            writer: TimelineWriter::new(self.broadcast.clone(), self.lease.clone()),
+            resume_after: watch::Sender::new(None),
             reading: Reading::default(),
             terms: None,
             broken: None,
@@ -169,9 +168,9 @@ pub(super) struct Worker<H, T, M> {
     pub(super) vitals: Vitals,
     pub(super) uploader: Uploader<M>,
     client: SourceClient,
-    pub(super) author: Author,
-    /// Tells the author, which may be at work in a run, what it must go on behind.
-    behind: watch::Sender<Option<Behind>>,
+    pub(super) writer: TimelineWriter,
+    /// Tells the writer, which may be at work in a run, what it must come behind.
+    pub(super) resume_after: watch::Sender<Option<Behind>>,
     /// The sources that were ordered,
     pub(super) reading: Reading,
     /// and what else was.
@@ -217,7 +216,7 @@ where
                     if self.reading.begin(&work.source.session) {
                         (self.failures, self.misses) = (0, 0);
                     }
-                    self.author.begin(work.terms.resume);
+                    self.writer.begin(work.terms.resume);
                     self.read(&work.source, &work.terms.settings).await?
                 }
                 Wanted::Nothing => Worked::Done,
@@ -264,7 +263,7 @@ where
             TranscoderOrder::Transcode { source, earlier, settings, resume, behind, .. } => {
                 self.drain_until = None;
                 if behind.is_some() {
-                    self.behind.send_if_modified(|told| std::mem::replace(told, *behind) != *behind);
+                    self.resume_after.send_if_modified(|told| std::mem::replace(told, *behind) != *behind);
                 }
                 self.reading.order(earlier, source);
                 self.terms =
@@ -339,8 +338,8 @@ where
     /// Reads one run of the source, if there is one.
     async fn read(&mut self, source: &Source, settings: &TranscodeSettings) -> Result<Worked, TaskError> {
         let client = self.client.clone();
-        let live = settings.from_live_edge && self.author.is_fresh();
-        let opening = client.open(source, self.author.after(&source.session), live);
+        let live = settings.from_live_edge && self.writer.is_fresh();
+        let opening = client.open(source, self.writer.after(&source.session), live);
         tokio::pin!(opening);
         let mut replaced = None;
         let opened = loop {

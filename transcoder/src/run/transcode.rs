@@ -9,16 +9,18 @@ use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::{Passthrough, TranscodeSettings};
 use headwater_domain::{SessionId, Timestamp};
+use headwater_task::source::RunHead;
+use headwater_task::timeline::Written;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::commit::{Committer, MAX_PENDING, Pending, Stopped};
+use super::commit::{Committer, MAX_PENDING, Stopped};
 use super::engine;
 use super::kept::Kept;
 use super::notes::About;
-use super::source::{Hunger, RunHead, reader};
+use super::source::{Hunger, reader};
 use super::task::{DRAIN, Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
 use super::vitals::wall_clock;
 use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
@@ -64,7 +66,7 @@ where
         head: RunHead,
         body: Incoming,
     ) -> Result<Worked, TaskError> {
-        let before = self.author.after(&source.session);
+        let before = self.writer.after(&source.session);
         let (kept, hunger) = (Kept::new(head.first_cursor, before), Hunger::default());
         let input = RunInput {
             reader: Box::new(reader(body, kept.clone(), hunger.clone(), self.vitals.clone())),
@@ -95,14 +97,14 @@ where
             && let Some((first_cursor, rest)) = kept.rest()
         {
             tracing::info!(why, "it is encoded anew");
-            self.author.do_not_copy(&source.session, head.run);
+            self.writer.do_not_copy(&source.session, head.run);
             let head = RunHead { first_cursor, ..head };
             let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
             transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
         }
         // If the gateway turns up again, its media does not continue what ends anywhere in a GOP.
-        self.author.do_not_copy(&source.session, head.run);
-        self.author.break_here(true);
+        self.writer.do_not_copy(&source.session, head.run);
+        self.writer.break_here(true);
         Ok(match transcoded {
             ControlFlow::Break(exit) => Worked::Exit(exit),
             ControlFlow::Continue(Ok(end)) => {
@@ -127,7 +129,7 @@ where
         kept: &Kept,
         hunger: Option<Hunger>,
     ) -> Result<ControlFlow<Exit, Result<RunEnd, MediaError>>, TaskError> {
-        let (queue, pending) = mpsc::channel::<Pending>(MAX_PENDING);
+        let (queue, pending) = mpsc::channel::<Written>(MAX_PENDING);
         let abort = CancellationToken::new();
         let (access, newest) = watch::channel(source.clone());
         let committer = Committer {
@@ -141,37 +143,35 @@ where
         let mut committing = tokio::spawn(committer.run(pending, abort.clone()));
         let cancel = Cancel::new();
         let mut engine = {
-            let (mut author, session, cancel) = (self.author.clone(), source.session.clone(), cancel.clone());
+            let (session, cancel) = (source.session.clone(), cancel.clone());
+            self.hear_resume_after();
             let copy = match settings.passthrough {
-                Passthrough::Auto => author.may_copy(&session, head),
+                Passthrough::Auto => self.writer.may_copy(&session, head),
                 Passthrough::AlwaysEncode => media::Passthrough::NONE,
             };
-            let start = author.start(&session, head);
+            let start = self.writer.start(&session, head);
             let engine_settings =
-                engine::settings(settings, copy, author.names().to_vec(), self.vitals.problems());
+                engine::settings(settings, copy, self.writer.names().to_vec(), self.vitals.problems());
+            let (mut writer, mut told) = (self.writer.clone(), self.resume_after.subscribe());
             let kept = kept.clone();
             tokio::task::spawn_blocking(move || {
                 let sink = |made| {
-                    let (entry, objects, effort) = match &made {
-                        Made::Part(part) => {
-                            let Some((entry, objects)) = author.write_part(part, &session, head) else {
-                                return ControlFlow::Continue(());
-                            };
-                            (entry, objects, part.effort)
-                        }
-                        Made::Segment(segment) => {
-                            let (entry, objects) = author.write(segment, &session, head);
-                            kept.written(segment.cursor);
-                            (entry, objects, segment.effort)
-                        }
+                    if let Some(behind) = *told.borrow_and_update() {
+                        writer.resume_after(behind);
+                    }
+                    let Some(written) = writer.write(&made, &session, head) else {
+                        return ControlFlow::Continue(());
                     };
-                    match queue.blocking_send(Pending { entry, objects, effort }) {
+                    if let Made::Segment(segment) = &made {
+                        kept.written(segment.cursor);
+                    }
+                    match queue.blocking_send(written) {
                         Ok(()) => ControlFlow::Continue(()),
                         Err(_) => ControlFlow::Break(()),
                     }
                 };
                 let ended = media::run(input, &engine_settings, start, sink, &cancel);
-                (ended, author)
+                (ended, writer)
             })
         };
         let mut exit = None;
@@ -179,9 +179,9 @@ where
         let mut replaced = self.reading.is_replaced().then(Replaced::now);
         let mut left_behind = false;
         // Both, for what the engine has made may still be on its way when the fence comes.
-        let (ended, author, stopped) = loop {
+        let (ended, writer, stopped) = loop {
             (finished, stopped) = match (finished, stopped) {
-                (Some((ended, author)), Some(stopped)) => break (ended, author, stopped),
+                (Some((ended, writer)), Some(stopped)) => break (ended, writer, stopped),
                 unfinished => unfinished,
             };
             let look_again = hunger.as_ref().and_then(|_| self.look_again(replaced));
@@ -220,8 +220,8 @@ where
                 }
             }
         };
-        let made_media = author.position() != self.author.position();
-        self.author = author;
+        let made_media = writer.position() != self.writer.position();
+        self.writer = writer;
         match stopped {
             Stopped::Failed => return Err(TaskError::Timeline),
             Stopped::Fenced => return Ok(ControlFlow::Break(Exit::Fenced)),
@@ -237,6 +237,13 @@ where
             self.give_up(&source.session);
         }
         Ok(ControlFlow::Continue(ended))
+    }
+
+    /// What the newest order has said that the next segment must come behind.
+    fn hear_resume_after(&mut self) {
+        if let Some(behind) = *self.resume_after.borrow() {
+            self.writer.resume_after(behind);
+        }
     }
 
     /// When it is to be seen whether a source that does not end [`is_overdue`](Self::is_overdue).
@@ -278,7 +285,7 @@ where
         match end.reason {
             EndReason::Abrupt(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
-                if self.author.after(session) > before {
+                if self.writer.after(session) > before {
                     self.misses = 0;
                 }
                 return Worked::Later;
@@ -286,23 +293,23 @@ where
             EndReason::Finished | EndReason::Aborted => return Worked::Again,
             EndReason::NotCopyable { why } => {
                 tracing::info!(why, "the source is encoded anew");
-                self.author.do_not_copy(session, head.run);
+                self.writer.do_not_copy(session, head.run);
                 return Worked::Again;
             }
             EndReason::TracksChanged | EndReason::ParametersChanged => {
-                self.author.break_here(true);
-                self.author.goes_on_by(end.position.offset);
+                self.writer.break_here(true);
+                self.writer.goes_on_by(end.position.offset);
             }
-            EndReason::TimestampJump => self.author.break_here(false),
+            EndReason::TimestampJump => self.writer.break_here(false),
             EndReason::Ended => over = true,
             EndReason::Barren(error) => {
                 (over, problem) = (true, Some(error));
             }
         }
         if over {
-            self.author.ran_out(session, end.position.cursor);
+            self.writer.ran_out(session, end.position.cursor);
         }
-        if self.author.after(session) > before {
+        if self.writer.after(session) > before {
             return Worked::Again;
         }
         // The same would be asked for, and come, again.

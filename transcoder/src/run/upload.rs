@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::future::select;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
+use headwater_task::timeline::{Object, ObjectKind};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -27,26 +27,6 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 const SLOW: &str = "media bucket of this region does not answer in time";
 /// How what is told begins while uploads to it fail.
 const FAILS: &str = "media bucket of this region fails";
-
-/// One object to store.
-#[derive(Debug, Clone)]
-pub(super) struct Object {
-    pub(super) path: String,
-    pub(super) content_type: &'static str,
-    pub(super) body: Bytes,
-    pub(super) kind: Kind,
-}
-
-/// What an object is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// An initialization section: comes with every segment, is stored once.
-    Init,
-    Segment,
-    /// A partial segment: for viewers at the live edge only, whose bytes are in a segment soon. Never mirrored: every copy
-    /// costs a request, and the edge asks for parts where they are made. One that is late is of no use.
-    Part,
-}
 
 /// Stores objects.
 #[derive(Debug)]
@@ -88,11 +68,11 @@ impl<M: PutMedia + 'static> Uploader<M> {
     /// segment is so with a later one: else all that follow would name what is not there.
     pub(super) async fn store(&self, object: Object) -> PortResult<()> {
         match object.kind {
-            Kind::Init => {
+            ObjectKind::Init => {
                 self.init(&object.path).get_or_try_init(|| self.store_anew(&object)).await.map(|_| ())
             }
-            Kind::Segment => self.store_anew(&object).await,
-            Kind::Part => self.store_part(&object).await,
+            ObjectKind::Segment => self.store_anew(&object).await,
+            ObjectKind::Part => self.store_part(&object).await,
         }
     }
 

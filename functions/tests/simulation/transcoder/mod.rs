@@ -1,10 +1,12 @@
 //! A transcoder task: claims its lease with the first heartbeat, reads its session, stores objects, commits entries.
 //!
 //! A small actor in place of `transcoder/src/run`, which needs ffmpeg, sockets and threads; it takes its orders from
-//! the real hooks, goes on from the real resume point, and keeps the same rules (see [`author`]).
+//! the real hooks, goes on from the real resume point, and writes its entries with the real [`TimelineWriter`].
+//!
+//! [`TimelineWriter`]: headwater_task::timeline::TimelineWriter
 
-mod author;
 mod beats;
+mod engine;
 mod work;
 
 use std::cell::RefCell;

@@ -10,9 +10,11 @@ use headwater_domain::reading::Reading;
 use headwater_domain::stream::Latency;
 use headwater_domain::timeline::{Entry, ResumePoint};
 use headwater_domain::{SegmentNumber, SessionId};
+use headwater_task::source::RunHead;
+use headwater_task::timeline::{ObjectKind, TimelineWriter, Written};
 
 use super::Task;
-use super::author::{Author, RENDITION, Stretch};
+use super::engine::{Engine, SEGMENT};
 use crate::executor::{self, sleep};
 use crate::world::tell;
 use crate::{check, dice, gateway, media};
@@ -24,8 +26,6 @@ const DRAIN: u64 = 60_000;
 const RETRY: u64 = 500;
 /// How often it looks for orders and media.
 const LOOK_EVERY: u64 = 100;
-const SEGMENT: u64 = 2_000;
-const PART: u64 = 500;
 /// Tries of an entry.
 const TRIES: u32 = 8;
 
@@ -54,18 +54,20 @@ enum Worked {
 
 pub(super) struct Worker {
     task: Rc<Task>,
-    author: Author,
+    writer: TimelineWriter,
     reading: Reading,
     terms: Option<Terms>,
     drain_until: Option<u64>,
     lost_parts: BTreeSet<(SegmentNumber, usize)>,
+    /// Initialization sections that need not be stored again.
+    stored: BTreeSet<String>,
 }
 
 impl Worker {
     pub(super) fn new(task: Rc<Task>) -> Self {
-        let author = Author::new(task.broadcast.clone(), task.lease.clone());
-        let (reading, lost_parts) = (Reading::default(), BTreeSet::new());
-        Self { task, author, reading, terms: None, drain_until: None, lost_parts }
+        let writer = TimelineWriter::new(task.broadcast.clone(), task.lease.clone());
+        let (reading, lost_parts, stored) = (Reading::default(), BTreeSet::new(), BTreeSet::new());
+        Self { task, writer, reading, terms: None, drain_until: None, lost_parts, stored }
     }
 
     pub(super) async fn work(&mut self) -> Exit {
@@ -88,7 +90,7 @@ impl Worker {
             let worked = match to_read {
                 Some((session, terms)) => {
                     self.reading.begin(&session);
-                    self.author.begin(terms.resume.clone());
+                    self.writer.begin(terms.resume.clone());
                     self.read(&session, &terms).await
                 }
                 None => Worked::Done,
@@ -124,7 +126,7 @@ impl Worker {
             TranscoderOrder::Fenced => {}
             TranscoderOrder::Transcode { source, earlier, settings, resume, behind, .. } => {
                 self.drain_until = None;
-                behind.iter().for_each(|behind| self.author.told(*behind));
+                behind.iter().for_each(|behind| self.writer.resume_after(*behind));
                 self.reading.order(earlier, source);
                 self.terms = Some(Terms {
                     low: settings.latency == Latency::Low,
@@ -155,54 +157,44 @@ impl Worker {
             self.task.source_lost(id);
             return Worked::Later;
         };
-        let mut at = self.author.after(id);
-        let lost = session.committed > at;
-        at = at.max(session.committed);
+        let after = self.writer.after(id);
+        let at = after.max(session.committed);
         if session.ended && at >= session.available() {
             return self.gone(id);
         }
         self.task.source_found(id);
-        self.author.start(id, lost);
+        let head = self.head(&session, at, at - after);
+        let mut engine = Engine::begin(&self.writer.start(id, head), at);
         let mut replaced = None;
         loop {
-            let (mut parts, begun) = (0, at);
-            let until = loop {
-                // Whole segments at once; in low latency part after part. What is out already is made anew.
-                let known = self.author.parts_out();
-                let goal = if terms.low { begun + PART * (parts + 1) } else { begun + SEGMENT };
-                match self.wait_for(id, goal, &mut replaced).await {
-                    Ok(until) if terms.low && until == goal && parts < 3 => {
-                        if parts as usize >= known {
-                            sleep(dice::between(10, 60)).await;
-                        }
-                        let stretch = self.stretch(&session, id, begun + PART * parts, until);
-                        let (entry, objects) = self.author.part(&stretch);
-                        if let Err(exit) = self.commit(terms, entry, objects).await {
-                            return Worked::Exit(exit);
-                        }
-                        parts += 1;
-                    }
-                    Ok(until) => break until,
-                    Err(worked) => return worked,
-                }
+            // Whole segments at once; in low latency part after part. What is out already is made anew.
+            let until = match self.wait_for(id, engine.goal(terms.low), &mut replaced).await {
+                Ok(until) => until,
+                Err(worked) => return worked,
             };
-            if until == begun {
-                self.author.ran_out(id, at);
+            let made = if engine.is_part(terms.low, until) {
+                if !engine.is_known() {
+                    sleep(dice::between(10, 60)).await;
+                }
+                engine.part(until)
+            } else if until > engine.at() {
+                self.encode(id, until).await;
+                engine.segment(until)
+            } else {
+                self.writer.ran_out(id, until);
                 return self.gone(id);
-            }
-            self.encode(id, until).await;
-            let (entry, objects) = self.author.close(&self.stretch(&session, id, begun, until));
-            if let Err(exit) = self.commit(terms, entry, objects).await {
+            };
+            if let Some(written) = self.writer.write(&made, id, head)
+                && let Err(exit) = self.commit(terms, written).await
+            {
                 return Worked::Exit(exit);
             }
-            at = until;
         }
     }
 
-    fn stretch<'a>(&self, session: &gateway::Session, id: &'a SessionId, from: u64, to: u64) -> Stretch<'a> {
+    fn head(&self, session: &gateway::Session, first_cursor: u64, lost: u64) -> RunHead {
         let behind = executor::now() - session.started;
-        let started = headwater_domain::Timestamp(self.task.now().0 - behind);
-        Stretch { session: id, from, to, started }
+        RunHead { run: 1, started_ms: self.task.now().0 - behind, first_cursor, lost }
     }
 
     fn gone(&mut self, id: &SessionId) -> Worked {
@@ -257,11 +249,18 @@ impl Worker {
         }
     }
 
-    async fn commit(&mut self, terms: &Terms, mut entry: Entry, objects: Vec<String>) -> Result<(), Exit> {
-        for path in objects {
+    async fn commit(&mut self, terms: &Terms, written: Written) -> Result<(), Exit> {
+        let Written { mut entry, objects, .. } = written;
+        for object in objects {
+            let is_init = object.kind == ObjectKind::Init;
+            if is_init && self.stored.contains(&object.path) {
+                continue;
+            }
             let writer = &self.task.table.writer;
-            if media::store(self.task.side, terms.mirror, &path, writer).await {
-                self.author.stored(&path);
+            if media::store(self.task.side, terms.mirror, &object.path, writer).await {
+                if is_init {
+                    self.stored.insert(object.path);
+                }
             } else if !entry.open {
                 entry.gap = true;
             } else {
@@ -295,7 +294,6 @@ impl Worker {
                 gateway::change(self.task.side, id, note);
             }
         }
-        debug_assert_eq!(entry.renditions[0].name, RENDITION);
         Ok(())
     }
 

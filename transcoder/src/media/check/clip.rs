@@ -8,8 +8,8 @@ use crate::media::error::MediaError;
 use crate::media::ladder::Sized;
 use crate::media::mux::Buffer;
 use crate::media::settings::Rung;
-use crate::media::time::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
 use crate::media::x264::{Colour, Encoding, TIME_BASE};
+use crate::media::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
 
 const WIDTH: u32 = 128;
 /// Lines of a picture.

@@ -5,7 +5,7 @@ use super::super::copy::Unfit;
 use super::super::error::MediaError;
 use super::super::pictures::Outcome;
 use super::super::segment::EndReason;
-use super::super::time::{GridFrame, MediaTime};
+use super::super::{GridFrame, MediaTime};
 use super::tracks::Tracks;
 use super::{Driver, Flow, MAX_SKEW, Stop};
 

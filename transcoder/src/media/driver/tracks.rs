@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use super::super::MediaTime;
 use super::super::audio::AudioTrack;
 use super::super::error::MediaError;
 use super::super::source::{Track, Unit};
-use super::super::time::MediaTime;
 use super::{Driver, MAX_BLIND, MAX_SKEW};
 
 /// Audio packets held until the video's first picture places them: ten times what 3 s hold.

@@ -4,8 +4,7 @@ use ff::frame;
 use ffmpeg_next as ff;
 
 use super::super::assemble;
-use super::super::governor::Effort;
-use super::super::time::{MediaTime, VideoSpan};
+use super::super::{Effort, MediaTime, VideoSpan};
 
 /// A part whose video is complete.
 pub(in super::super) struct Closed {

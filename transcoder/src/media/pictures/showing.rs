@@ -3,9 +3,9 @@
 use ff::frame;
 use ffmpeg_next as ff;
 
+use super::super::MediaTime;
 use super::super::cut::PartCutter;
 use super::super::stats::add;
-use super::super::time::MediaTime;
 use super::open::shape;
 use super::{Outcome, Pictures};
 

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use headwater_domain::ports::Bucket;
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::EntryPart;
+use headwater_task::engine::Effort;
+use headwater_task::timeline::{Object, ObjectKind};
 use tokio::time::sleep;
 
-use super::super::upload::Kind;
 use super::*;
 
 /// Parts come so often.
@@ -70,11 +71,11 @@ async fn write(slow: Slow, segments: u64) -> (Vec<(u64, usize)>, Duration) {
                 entry.parts.push(EntryPart { video, audio, independent: part == 0, gap: false, lease: None });
             }
             let (path, kind) = match entry.open {
-                true => (format!("parts/{number}/{part}"), Kind::Part),
-                false => (format!("media/{number}"), Kind::Segment),
+                true => (format!("parts/{number}/{part}"), ObjectKind::Part),
+                false => (format!("media/{number}"), ObjectKind::Segment),
             };
             let object = Object { path, content_type: "video/mp4", body: Bytes::from_static(b"x"), kind };
-            let pending = Pending { entry: entry.clone(), objects: vec![object], effort: Effort::default() };
+            let pending = Written { entry: entry.clone(), objects: vec![object], effort: Effort::default() };
             queue.send(pending).await.unwrap();
         }
     }

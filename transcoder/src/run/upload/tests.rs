@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use headwater_domain::beat::Health;
 use headwater_domain::testing::fakes::MemoryBuckets;
 use tokio::time::sleep;
@@ -62,13 +63,13 @@ fn world(own: Answers, mirror: Option<Answers>) -> World {
     World { buckets, uploader, vitals, stored: 0 }
 }
 
-fn object(path: &str, kind: Kind, bytes: usize) -> Object {
+fn object(path: &str, kind: ObjectKind, bytes: usize) -> Object {
     Object { path: path.into(), content_type: "video/mp4", body: vec![0; bytes].into(), kind }
 }
 
 impl World {
     /// Stores the next object; how long that takes, and whether it is stored.
-    async fn store(&mut self, kind: Kind) -> (Duration, bool) {
+    async fn store(&mut self, kind: ObjectKind) -> (Duration, bool) {
         self.stored += 1;
         let (begun, object) = (Instant::now(), object(&format!("{kind:?}/{}", self.stored), kind, 1_000));
         let stored = self.uploader.store(object).await;
@@ -79,7 +80,7 @@ impl World {
     async fn segments(&mut self, segments: usize) -> Vec<(Duration, bool)> {
         let mut all = Vec::new();
         for _ in 0..segments {
-            let stored = self.store(Kind::Segment).await;
+            let stored = self.store(ObjectKind::Segment).await;
             sleep(Duration::from_secs(2).saturating_sub(stored.0)).await;
             all.push(stored);
         }
@@ -171,21 +172,25 @@ async fn the_own_bucket_serves_when_the_mirror_fails_while_it_is_doubted() {
 #[tokio::test(start_paused = true)]
 async fn a_part_is_given_up_before_it_is_of_no_use_and_no_part_waits_for_a_bucket_that_hangs() {
     let mut world = world(Answers::Never, Some(AT_ONCE));
-    assert_eq!(world.store(Kind::Part).await, (IN_TIME, false));
+    assert_eq!(world.store(ObjectKind::Part).await, (IN_TIME, false));
     for _ in 0..5 {
-        assert_eq!(world.store(Kind::Part).await, (Duration::ZERO, false));
+        assert_eq!(world.store(ObjectKind::Part).await, (Duration::ZERO, false));
     }
-    assert_eq!(world.store(Kind::Segment).await, (Duration::ZERO, true), "its bytes come with the segment");
+    assert_eq!(
+        world.store(ObjectKind::Segment).await,
+        (Duration::ZERO, true),
+        "its bytes come with the segment"
+    );
     world.answer(AT_ONCE, AT_ONCE);
     // A segment finds out that the bucket answers.
     world.segments(4).await;
-    assert_eq!(world.store(Kind::Part).await, (Duration::ZERO, true));
+    assert_eq!(world.store(ObjectKind::Part).await, (Duration::ZERO, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn uploads_that_hang_are_bounded_in_number_bytes_and_time() {
     let world = world(AT_ONCE, Some(Answers::Never));
-    let large = |number: u32| object(&format!("large/{number}"), Kind::Segment, 10 << 20);
+    let large = |number: u32| object(&format!("large/{number}"), ObjectKind::Segment, 10 << 20);
     for number in 0..4 {
         world.uploader.store(large(number)).await.unwrap();
     }
@@ -194,20 +199,20 @@ async fn uploads_that_hang_are_bounded_in_number_bytes_and_time() {
     sleep(ANSWERED_WITHIN * 2).await;
     assert_eq!(world.uploader.mirror.under_way(), 0, "nothing is held for longer");
     for number in 0..50 {
-        let small = object(&format!("small/{number}"), Kind::Segment, 10);
+        let small = object(&format!("small/{number}"), ObjectKind::Segment, 10);
         world.uploader.store(small).await.unwrap();
     }
     assert_eq!(world.health().mirror_lag, 20);
     // An object beyond all bounds takes all the room, and is not refused for ever.
     sleep(ANSWERED_WITHIN * 2).await;
-    world.uploader.store(object("giant", Kind::Segment, 40 << 20)).await.unwrap();
+    world.uploader.store(object("giant", ObjectKind::Segment, 40 << 20)).await.unwrap();
     assert_eq!(world.uploader.mirror.under_way(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_initialization_section_is_stored_once_and_again_if_that_failed() {
     let world = world(Answers::WithFailure, None);
-    let init = || world.uploader.store(object("init", Kind::Init, 10));
+    let init = || world.uploader.store(object("init", ObjectKind::Init, 10));
     assert!(init().await.is_err());
     world.answer(Answers::After(Duration::from_secs(1)), AT_ONCE);
     let before = world.asked(Bucket::Own);

@@ -1,9 +1,12 @@
 //! Going on behind what the other region has written, told without an engine.
 
+use headwater_domain::hooks::Behind;
 use headwater_domain::testing::samples;
+use headwater_domain::{SegmentNumber, SessionId};
 
 use super::*;
-use crate::media::{AudioSpan, VideoSpan};
+use crate::engine::{AudioSpan, GridFrame, Made, MediaTime as Ticks, Part, Segment, VideoSpan};
+use crate::source::RunHead;
 
 const HEAD: RunHead = RunHead { run: 1, started_ms: 1_000, first_cursor: 1, lost: 0 };
 /// Two seconds of audio frames, about.
@@ -11,8 +14,7 @@ const FRAMES: u64 = 94;
 
 /// The engine's next segments of one run, and whoever writes them.
 struct Run {
-    author: Author,
-    orders: watch::Sender<Option<Behind>>,
+    writer: TimelineWriter,
     number: u64,
 }
 
@@ -22,16 +24,18 @@ fn session() -> SessionId {
 
 impl Run {
     fn new() -> Self {
-        let (orders, behind) = watch::channel(None);
-        let mut author = Author::new(samples::broadcast(), samples::lease(3), behind);
-        author.begin(None);
-        let number = author.start(&session(), HEAD).next_segment;
-        Self { author, orders, number }
+        let mut writer = TimelineWriter::new(samples::broadcast(), samples::lease(3));
+        writer.begin(None);
+        let number = writer.start(&session(), HEAD).next_segment;
+        Self { writer, number }
     }
 
-    fn told(&self, segment: u64, discontinuities: u64) {
-        let behind = Behind { segment: SegmentNumber(segment), discontinuities };
-        self.orders.send_replace(Some(behind));
+    fn told(&mut self, segment: u64, discontinuities: u64) {
+        self.writer.resume_after(Behind { segment: SegmentNumber(segment), discontinuities });
+    }
+
+    fn write(&mut self, made: Made) -> Option<Written> {
+        self.writer.write(&made, &session(), HEAD)
     }
 
     fn stretch(&self) -> (VideoSpan, AudioSpan) {
@@ -55,7 +59,7 @@ impl Run {
             repeated: 0,
             effort: Default::default(),
         };
-        let entry = self.author.write(&segment, &session(), HEAD).0;
+        let entry = self.write(Made::Segment(segment)).expect("each segment is written").entry;
         self.number += 1;
         assert_eq!(entry.video.unwrap().start.ticks as i64, video.start.ticks(), "its media goes on");
         (entry.number.0, entry.discontinuity, entry.discontinuities)
@@ -77,7 +81,7 @@ impl Run {
             cursor: 0,
             effort: Default::default(),
         };
-        self.author.write_part(&part, &session(), HEAD).expect("a new part").0.number.0
+        self.write(Made::Part(part)).expect("a new part").entry.number.0
     }
 }
 
@@ -107,11 +111,11 @@ fn the_next_run_counts_on_from_there() {
     run.segment();
     run.told(40, 0);
     run.segment();
-    run.number = run.author.start(&session(), HEAD).next_segment;
+    run.number = run.writer.start(&session(), HEAD).next_segment;
     assert_eq!((run.number, run.segment()), (42, (42, false, 1)));
     // Also if it was told between two runs.
     run.told(50, 0);
-    run.number = run.author.start(&session(), HEAD).next_segment;
+    run.number = run.writer.start(&session(), HEAD).next_segment;
     assert_eq!((run.number, run.segment()), (51, (51, true, 2)));
 }
 

@@ -54,16 +54,21 @@ impl MediaTime {
     }
 
     /// The nearest sample at 48 kHz.
-    pub(super) const fn sample(self) -> i64 {
+    #[must_use]
+    pub const fn sample(self) -> i64 {
         // 48000/90000 = 8/15; seven fifteenths more than the floor rounds to nearest.
         self.0.saturating_mul(8).saturating_add(7).div_euclid(15)
     }
 
-    pub(super) const fn plus(self, other: Self) -> Self {
+    /// Later by `other`.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    pub(super) const fn minus(self, other: Self) -> Self {
+    /// Earlier by `other`.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 }
@@ -97,11 +102,15 @@ impl GridFrame {
         self.0.saturating_mul(FRAME_SAMPLES as u64)
     }
 
-    pub(super) const fn back(self, frames: u64) -> Self {
+    /// So many frames earlier.
+    #[must_use]
+    pub const fn back(self, frames: u64) -> Self {
         Self(self.0.saturating_sub(frames))
     }
 
-    pub(super) const fn next(self) -> Self {
+    /// The frame after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }

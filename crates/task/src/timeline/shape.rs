@@ -1,13 +1,13 @@
-//! What entries are made of: spans, content types, fingerprints of what the engine hands out. Pure.
+//! What entries are made of: spans, content types, fingerprints of what the engine hands out.
 
 use headwater_domain::Timestamp;
 use headwater_domain::time::{MediaTime, Span};
 use sha2::{Digest, Sha256};
 
-use super::source::RunHead;
-use crate::media::{
-    self, AudioSpan, MediaTime as Ticks, Part, RenditionKind, RenditionSegment, Segment, VideoSpan,
+use crate::engine::{
+    AUDIO, AudioSpan, MediaTime as Ticks, Part, RenditionKind, RenditionSegment, Segment, VideoSpan,
 };
+use crate::source::RunHead;
 
 /// What an entry is begun with: a part or a whole segment.
 pub(super) struct Shape<'a> {
@@ -59,7 +59,7 @@ pub(super) fn span_end(span: &Span) -> Ticks {
 }
 
 pub(super) fn is_audio(rendition: &str) -> bool {
-    rendition == media::AUDIO
+    rendition == AUDIO
 }
 
 pub(super) fn content_type(kind: &RenditionKind) -> &'static str {
