@@ -6,6 +6,8 @@ import { isStreamId } from './ids.js';
 /** More than a page can usefully show. */
 const MAX_STREAMS = 200;
 const MAX_NAME_CHARS = 120;
+/** A character that is seen by itself: no mark, space, joiner, filler, nor the empty Braille pattern. */
+const SEEN = /[^\p{M}\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffc]/u;
 const STATES = ['starting', 'live', 'reconnecting'];
 const POLL_MS = 10_000;
 const TIMEOUT_MS = 10_000;
@@ -22,8 +24,10 @@ export function readStreams(json) {
 
 function cleanName(name) {
   if (typeof name !== 'string') return '';
-  // Control and direction-changing characters could make one entry look like another.
-  return name.replaceAll(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ' ').trim().slice(0, MAX_NAME_CHARS);
+  // The API takes no such names any more. Control and direction-changing characters could make one entry look like another,
+  // and what nobody can see cannot be clicked.
+  const clean = name.replaceAll(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, ' ').trim();
+  return SEEN.test(clean) ? clean.slice(0, MAX_NAME_CHARS) : '';
 }
 
 /** Unix milliseconds, from those or from ISO 8601. */

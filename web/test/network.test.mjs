@@ -43,7 +43,10 @@ test('the list keeps what is whole and harmless', () => {
   assert.deepEqual(readStreams({ streams: [good] }), [{ id: good.id, name: 'Talk', state: 'live', startedMs }]);
   assert.equal(readStreams({ streams: [{ ...good, started_at: startedMs }] })[0].startedMs, startedMs);
   assert.equal(readStreams({ streams: [{ ...good, name: 'a\u202eb\u0000c' }] })[0].name, 'a b c');
-  assert.equal(readStreams({ streams: [{ ...good, name: '  ' }] })[0].name, good.id);
+  for (const unseen of ['  ', '\u200b', '\u2800', '\u202e', '\u3164\u115f', '\u0301', '\u{e0100}']) {
+    assert.equal(readStreams({ streams: [{ ...good, name: unseen }] })[0].name, good.id);
+  }
+  for (const seen of ['👩\u200d👧', 'e\u0301', 'क्ष', '❤\ufe0f']) assert.equal(readStreams({ streams: [{ ...good, name: seen }] })[0].name, seen);
   assert.equal(readStreams({ streams: [{ ...good, name: 'x'.repeat(999) }] })[0].name.length, 120);
   const bad = [null, 5, {}, { ...good, id: '<img>' }, { ...good, id: ['0a1b2c3d4e5f'] }, { ...good, state: 'ended' }, { ...good, state: '__proto__' }];
   assert.deepEqual(readStreams({ streams: bad }), []);

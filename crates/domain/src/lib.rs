@@ -19,6 +19,7 @@ pub mod reading;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod time;
 pub mod timeline;
 pub mod tokens;

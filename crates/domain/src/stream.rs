@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{Region, StreamId};
+use crate::text::{self, Unreadable};
 use crate::time::Timestamp;
 
 /// Longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
+/// Longest label of a key, in characters: a line in a list.
+pub const MAX_LABEL_CHARS: usize = 100;
 /// Most renditions of one stream: each costs a scaler and an encoder.
 pub const MAX_RUNGS: usize = 5;
 /// Video heights that a rung may have.
@@ -191,18 +194,35 @@ impl StreamSettings {
     }
 }
 
-/// Checks a stream's name: something visible, no control characters, not too long.
+/// Checks a stream's name: something that people see, and that leaves the text around it alone.
 pub fn check_name(name: &str) -> Result<(), BadSetting> {
-    let problem = if name.trim().is_empty() {
-        "is a name people will recognise; it cannot be empty".to_owned()
-    } else if name.chars().count() > MAX_NAME_CHARS {
-        format!("is at most {MAX_NAME_CHARS} characters")
-    } else if name.chars().any(char::is_control) {
-        "cannot have line breaks or other control characters".to_owned()
-    } else {
+    text::check(name, MAX_NAME_CHARS).map_err(|unreadable| {
+        let problem = match unreadable {
+            Unreadable::Invisible => {
+                "is a name people will recognise; it needs a character that can be seen".into()
+            }
+            Unreadable::TooLong => format!("is at most {MAX_NAME_CHARS} characters"),
+            Unreadable::Control => "cannot have line breaks or other control characters".into(),
+            Unreadable::Direction => {
+                "cannot have characters that turn the direction of text (U+202A to U+202E, U+2066 to U+2069)"
+                    .into()
+            }
+        };
+        BadSetting { field: "name", problem }
+    })
+}
+
+/// Checks a key's label: none (an empty one), or what a name may be.
+pub fn check_label(label: &str) -> Result<(), BadSetting> {
+    if label.is_empty() {
         return Ok(());
-    };
-    Err(BadSetting { field: "name", problem })
+    }
+    text::check(label, MAX_LABEL_CHARS).map_err(|_| {
+        let problem = format!(
+            "is at most {MAX_LABEL_CHARS} characters of one line, of which one can be seen and none turns the direction of text"
+        );
+        BadSetting { field: "label", problem }
+    })
 }
 
 /// What a transcoder is told of a stream's settings.
@@ -323,8 +343,18 @@ mod tests {
         assert_eq!(with(|s| s.reconnect_window_seconds = 901), Some("settings.reconnect_window_seconds"));
         assert_eq!(with(|s| s.dvr_window_seconds = 3), Some("settings.dvr_window_seconds"));
         assert!(check_name("Ma chaîne ✨").is_ok());
-        for bad in ["", "  ", "a\nb", &"x".repeat(101)] {
-            assert!(check_name(bad).is_err(), "{bad:?}");
+        assert!(check_label("").is_ok(), "a key may be without");
+        for (bad, why) in [
+            ("\u{200b}", "seen"),
+            ("a\nb", "line breaks"),
+            ("evil\u{202e}live", "direction"),
+            (&"x".repeat(101), "100 characters"),
+        ] {
+            let refused = check_name(bad).unwrap_err();
+            assert!(refused.problem.contains(why), "{refused:?}");
+            assert_eq!(check_label(bad).unwrap_err().field, "label", "{bad:?}");
         }
+        assert_eq!(check_name("").unwrap_err().field, "name");
+        assert!(check_name(&"x".repeat(100)).is_ok() && check_label(&"x".repeat(100)).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use headwater_domain::key::{KeyRecord, KeyRing, StreamKey};
 use headwater_domain::live::decide::{self, Lapse};
-use headwater_domain::stream::BadSetting;
+use headwater_domain::stream::{BadSetting, check_label};
 use headwater_domain::{KeyId, StreamId, Timestamp};
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -19,8 +19,6 @@ use crate::reply::{Problem, json};
 const MAX_KEYS: usize = 50;
 /// Keys of one stream that are kept, expired ones too: they stay listed, and are read, until they are revoked.
 const MAX_KEPT_KEYS: usize = 500;
-/// Longest label.
-const MAX_LABEL_CHARS: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,13 +37,6 @@ fn check_limits(ring: &KeyRing, now: Timestamp) -> Result<(), Problem> {
         return Ok(());
     };
     Err(Problem::new(StatusCode::CONFLICT, "too-many-keys", "Too many keys", detail))
-}
-
-fn check_label(label: &str) -> Result<(), BadSetting> {
-    if label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(BadSetting { field: "label", problem: format!("is at most {MAX_LABEL_CHARS} visible characters") })
 }
 
 fn future(text: &str, now: Timestamp) -> Result<Timestamp, BadSetting> {

@@ -221,7 +221,8 @@ async fn packed_bodies_are_not_unpacked() {
 async fn text_stays_text() {
     let world = World::seeded().await;
     let logs = Logs::capture();
-    let evil = ["x\r\nX-Injected: 1", "x\u{1b}[2J", "a\nb", "x\0", "x\u{85}"];
+    let evil =
+        ["x\r\nX-Injected: 1", "x\u{1b}[2J", "a\nb", "x\0", "x\u{85}", "\u{200b}\u{2800}", "\u{202e}evil"];
     for (n, evil) in (2..).zip(evil) {
         let named = Event::sample("api-create-stream").edit(|body| body["name"] = json!(evil));
         world.ask(&named).await.problem(422, "invalid-value");

@@ -25,6 +25,7 @@ mod hostile;
 mod lifecycle;
 mod openapi;
 mod openapi_bodies;
+mod openapi_text;
 mod playlist_forks;
 mod playlist_holes;
 mod playlist_http;
