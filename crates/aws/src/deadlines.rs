@@ -9,7 +9,7 @@
 //! | playlist | the edge: 2 s ([`VIEWERS`] leave room to say so), low latency 6 s of which 4 s are held | table | 0.8 s | 1.5 s | 503; the edge asks the other region |
 //! | playlist | the edge: 6 s | a part from the bucket | 0.8 s | 1.5 s, its body included | 503; the edge asks the bucket |
 //! | hooks | gateway and task: 4 s an API | table | 1 s | 2.5 s | 503; the peer's API is asked |
-//! | hooks, lifecycle | the same; sweep: a minute | RunTask | 1 s | 2.5 s | [`TaskStart::Unanswered`]: it may have been heard, heartbeats will tell |
+//! | hooks, lifecycle | the same; sweep: a minute | RunTask | 1 s | 1.5 s | [`TaskStart::Unanswered`]: it may have been heard, heartbeats will tell. Before the gateway asks the peer as well |
 //! | api | API Gateway: 30 s, Lambda: 15 s | table | 3 s | 8 s | 503 |
 //! | lifecycle, deployment | Lambda: 60 s, 120 s | table, tags, page | 3 s | 8 s | EventBridge or CloudFormation asks again |
 //! | every function | Lambda's init phase: 10 s | secrets, side by side | 2 s | 6 s | the start fails with variable and reason |
@@ -70,14 +70,24 @@ pub const PATIENT: Deadlines = Deadlines {
     backoff: Duration::from_millis(50),
 };
 
-/// RunTask. Twenty a second are taken (Fargate throttling quotas), and whoever comes with a crowd waits a moment: 0.8 s on
-/// average, 1.5 s at most.
+/// RunTask. Twenty a second are taken (Fargate throttling quotas), and whoever comes with a crowd waits a moment: 0.4 s on
+/// average, [`Deadlines::pauses`] at most. What all attempts are refused is told as that, so there must be time for them.
 pub(crate) const RUN_TASK: Deadlines = Deadlines {
     attempt: Duration::from_secs(1),
-    operation: Duration::from_millis(2_500),
-    attempts: 5,
+    operation: Duration::from_millis(1_500),
+    attempts: 4,
     backoff: Duration::from_millis(100),
 };
+
+/// What a publish hook needs beside RunTask where all is well: a cold start, four calls to the table, a way there and back.
+const BESIDE_RUN_TASK: Duration = Duration::from_millis(500);
+// While ECS hangs the own API still says so before the gateway asks the peer, too. (A table that is slow as well can make both
+// decide. They decide alike, and their RunTask is one: functions/tests, hooks_late.rs.)
+const _: () = assert!(
+    RUN_TASK.operation.as_millis() + BESIDE_RUN_TASK.as_millis() <= crate::hooks::HEDGE_AFTER.as_millis()
+);
+// Four refusals of a tenth of a second each are heard to the end.
+const _: () = assert!(RUN_TASK.pauses().as_millis() + 4 * 100 <= RUN_TASK.operation.as_millis());
 
 /// Secrets, when a function starts.
 pub(crate) const SECRETS: Deadlines = Deadlines {
@@ -106,6 +116,11 @@ impl Deadlines {
 
     pub(crate) fn retries(self) -> RetryConfig {
         RetryConfig::standard().with_max_attempts(self.attempts).with_initial_backoff(self.backoff)
+    }
+
+    /// The most that an operation spends between its attempts.
+    const fn pauses(self) -> Duration {
+        Duration::from_millis(self.backoff.as_millis() as u64 * ((1 << (self.attempts - 1)) - 1))
     }
 
     /// All of an operation, for those whose answer's body the SDK leaves to us.

@@ -1,6 +1,8 @@
 //! Two regions that are asked to publish one session, and requests that come when nobody waits any more.
 
-use headwater_domain::hooks::{DenyKind, GRANT_WITHIN, PublishAnswer, SessionRef, Withdrawn};
+use headwater_domain::hooks::{
+    DenyKind, GRANT_WITHIN, PublishAnswer, SessionRef, TranscoderOrder, Withdrawn,
+};
 use headwater_domain::live::State;
 use headwater_domain::ports::{ReadLive, WriteLive};
 use headwater_domain::testing::samples;
@@ -47,6 +49,33 @@ async fn two_regions_that_know_nothing_of_each_other_grant_one_session_alike() {
     let situation = here.table.situation(&samples::stream_id()).await.unwrap();
     assert_eq!(situation.session().unwrap().id, SessionId::from_random(1));
     assert_eq!(here.lease().await, lease);
+}
+
+/// The own API may have waited for ECS for so long that the gateway has asked the peer, too.
+#[tokio::test]
+async fn while_ecs_does_not_answer_a_second_decision_is_the_first_one_again() {
+    for is_replicated in [false, true] {
+        let here = World::seeded().await;
+        let there = if is_replicated { here.other_region() } else { apart(&here).await };
+        here.cluster.fall_silent();
+        let asked = request(&here, 1, now());
+        let first = publish_answer(&here.hook(&asked).await);
+        let lease = here.lease().await;
+        later(2);
+        let second = publish_answer(&there.hook(&asked).await);
+        assert!(matches!(first, PublishAnswer::Allow { .. }), "it may have been heard: {first:?}");
+        assert_eq!(first, second, "replicated: {is_replicated}");
+        assert_eq!(there.lease().await, lease, "replicated: {is_replicated}");
+        let started = here.cluster.started();
+        assert_eq!(started.len(), 1, "one client token is one task: {started:?}");
+        // Whichever answer the gateway took, the task finds its session in both.
+        let PublishAnswer::Allow { stream, broadcast, order } = first else { unreachable!() };
+        let session = SessionRef { session: SessionId::from_random(1), stream, broadcast, order };
+        for world in [&here, &there] {
+            let order = world.beat_live(&session).await;
+            assert!(matches!(order, TranscoderOrder::Transcode { .. }), "{order:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// A place that has not answered for so long is slow: the other one is asked too. More than an answer takes that starts
-/// cold or tries RunTask five times (1.5 s), and little enough that a session without rights is closed within 5 s.
-pub(super) const HEDGE_AFTER: Duration = Duration::from_secs(2);
+/// A place that has not answered for so long is slow: the other one is asked too. More than an answer takes that starts cold
+/// or waits for ECS (`deadlines` holds it to that), and little enough that a session without rights is closed within 5 s.
+pub(crate) const HEDGE_AFTER: Duration = Duration::from_secs(2);
 /// For both places together; an encoder waits for two such questions.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// For how long a place is asked last that was slow once; each further time doubles it.

@@ -23,6 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::call::{Api, Caller, fault};
+pub(crate) use self::hedge::HEDGE_AFTER;
 use self::hedge::{Asked, Memory, Place};
 use crate::settings::{self, SettingError};
 

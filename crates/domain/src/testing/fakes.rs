@@ -293,18 +293,22 @@ impl FakeCluster {
         let throttled = TaskStart::Throttled(reason.to_owned());
         self.0.lock().expect("no test panics while it holds this").1 = Some(throttled);
     }
+
+    /// From now on it hears, starts and says nothing, until [`FakeCluster::fail`] says otherwise.
+    pub fn fall_silent(&self) {
+        self.0.lock().expect("no test panics while it holds this").1 = Some(TaskStart::Unanswered);
+    }
 }
 
 impl StartTasks for FakeCluster {
     async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
         let mut state = self.0.lock().expect("no test panics while it holds this");
-        if let Some(outcome) = state.1.clone() {
-            return Ok(outcome);
-        }
-        if !state.0.contains(task) {
+        let outcome = state.1.clone().unwrap_or(TaskStart::Started);
+        let is_heard = matches!(outcome, TaskStart::Started | TaskStart::Unanswered);
+        if is_heard && !state.0.contains(task) {
             state.0.push(task.clone());
         }
-        Ok(TaskStart::Started)
+        Ok(outcome)
     }
 }
 
