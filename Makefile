@@ -166,6 +166,9 @@ licenses: ## Check licences, sources and duplicates of the crates by deny.toml; 
 	  cargo deny --locked check --hide-inclusion-graph $(if $(ADVISORIES),,bans licenses sources)
 
 # What `sam build` calls for each function of template.yaml (BuildMethod: makefile).
+build-LowLatencyFunction: # the program of PlaylistFunction, in places of its own
+	@scripts/build-function.sh playlist
+
 build-%Function:
 	@scripts/build-function.sh "$$(echo $* | tr A-Z a-z)"
 

@@ -26,6 +26,7 @@ mod e2e {
     mod parts;
     mod playback;
     mod publishers;
+    mod questions;
     mod regions;
     mod sources;
     mod stores;

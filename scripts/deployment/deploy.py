@@ -10,9 +10,11 @@ import stacks
 import zones
 from cli import Aws, AwsError, Refusal, sam, say
 
-#: Concurrent executions that are kept for the hooks (500 streams), that playlists get and no more, and that Lambda wants
-#: to stay unreserved beside the other functions' own.
-HOOKS, PLAYLISTS, UNRESERVED = 100, 600, 200
+#: Concurrent executions that are kept for the hooks (500 streams), that playlists get and no more, that those of low latency
+#: get which are waited for (100 streams), and that Lambda wants to stay unreserved beside the other functions' own.
+HOOKS, PLAYLISTS, LOW_LATENCY, UNRESERVED = 100, 200, 400, 200
+#: The parameters that they are.
+RESERVED = ("HooksReservedConcurrency", "PlaylistReservedConcurrency", "LowLatencyReservedConcurrency")
 
 
 def run(choices):
@@ -61,7 +63,7 @@ def deploy(choices, aws, name, own, revision, exists):
     if not exists and "ZoneA" not in named:
         first, second = zones.choose(aws)
         words += [f"ZoneA={first}", f"ZoneB={second}"]
-    if not exists and not named & {"HooksReservedConcurrency", "PlaylistReservedConcurrency"}:
+    if not exists and not named & set(RESERVED):
         words += reserve(aws)
     parameters = [one for one in words if one.split("=", 1)[0] not in named] + given
     say(f"== {aws.region}, {name}: {' '.join(own)}")
@@ -79,20 +81,20 @@ def deploy(choices, aws, name, own, revision, exists):
 
 
 def reserve(aws):
-    """Shares of the account's Lambda concurrency, so that viewers who wait for playlists never starve encoders' hooks."""
+    """Shares of the account's Lambda concurrency, so that viewers who wait starve neither encoders' hooks nor other viewers."""
     try:
         limit = aws("lambda", "get-account-settings")["AccountLimit"]
     except AwsError as error:
         say(f"   Lambda's concurrency cannot be read ({error.code}); none is reserved")
         return []
     free = limit["UnreservedConcurrentExecutions"]
-    if free < HOOKS + PLAYLISTS + UNRESERVED:
+    if free < HOOKS + PLAYLISTS + LOW_LATENCY + UNRESERVED:
         say(
             f"   Lambda has {free} concurrent executions free in {aws.region}: too few to keep some for the hooks. Ask for 1,000 before you "
-            "go live (make doctor says how), then deploy with HooksReservedConcurrency and PlaylistReservedConcurrency"
+            f"go live (make doctor says how), then deploy with {', '.join(RESERVED[:-1])} and {RESERVED[-1]}"
         )
         return []
-    return [f"HooksReservedConcurrency={HOOKS}", f"PlaylistReservedConcurrency={PLAYLISTS}"]
+    return [f"{name}={number}" for name, number in zip(RESERVED, (HOOKS, PLAYLISTS, LOW_LATENCY))]
 
 
 def sam_deploy(aws, name, parameters):

@@ -37,6 +37,7 @@ SCENARIOS = {
         "WebAclArn": f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/x/1",
         "HooksReservedConcurrency": "100",
         "PlaylistReservedConcurrency": "200",
+        "LowLatencyReservedConcurrency": "400",
         "MediaExpirationDays": "30",
         "AlarmEmail": "ops@example.com",
     },

@@ -132,7 +132,7 @@ def test_a_new_secrets_revision_reaches_all_who_read_secrets(stack):
     if "Distribution" in stack:
         assert "resolve:secretsmanager" in json.dumps(stack["Distribution"])
         # Who checks the secret knows it before who sends it.
-        assert "PlaylistFunction" in stack.resources["Distribution"]["DependsOn"]
+        assert {"PlaylistFunction", "LowLatencyFunction"} <= set(stack.resources["Distribution"]["DependsOn"])
 
 
 def test_alarms_reach_their_topic():

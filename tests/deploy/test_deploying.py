@@ -114,9 +114,9 @@ def test_a_first_deploy_is_primary_secondary_joined(project):
 
 
 def test_viewers_cannot_starve_encoders_where_lambda_allows_it(project):
-    kept = ("HooksReservedConcurrency", "PlaylistReservedConcurrency")
+    kept = ("HooksReservedConcurrency", "PlaylistReservedConcurrency", "LowLatencyReservedConcurrency")
     assert project.run("deploy", FRESH).returncode == 0
-    assert [[parameters.get(name) for name in kept] for _, parameters in project.deploys()] == [["100", "600"], ["100", "600"], [None, None]]
+    assert [[parameters.get(name) for name in kept] for _, parameters in project.deploys()] == [["100", "200", "400"], ["100", "200", "400"], [None] * 3]
     small = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
     result = project.run("deploy", {**FRESH, "lambda get-account-settings": small})
     assert result.returncode == 0 and "10 concurrent executions free in us-east-1: too few" in result.stdout

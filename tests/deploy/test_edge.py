@@ -133,7 +133,7 @@ def test_the_edge_is_more_patient_than_the_function(joined):
     origins = {origin["Id"]: origin for origin in edge(joined)["Origins"]}
     for name in ("api-a-low-try-1", "api-b-low-try-1"):
         assert held + 2 <= origins[name]["CustomOriginConfig"]["OriginReadTimeout"]
-    assert held < joined["PlaylistFunction"]["Timeout"]
+    assert held < joined["LowLatencyFunction"]["Timeout"]
     kept = {int(age) for age in re.findall(r'"[^"]*max-age=(\d+)[^"]*"', read("functions", "src", "playlist", "output.rs"))}
     assert kept == {1, 6, 60} and max(kept) <= joined["LowLatencyCachePolicy"]["CachePolicyConfig"]["MaxTTL"]
     # With less than a second, or `no-cache`, CloudFront would not collapse requests that wait.
@@ -203,7 +203,7 @@ def test_preflights_of_players_are_answered(joined):
     assert (rule["AllowedOrigins"], rule["AllowedHeaders"]) == (["*"], ["*"])
     assert set(rule["AllowedMethods"]) == {"GET", "HEAD"}
     # The HTTP API answers them itself where no route takes OPTIONS or ANY.
-    viewed = [r["RouteKey"] for r in joined.of_type("AWS::ApiGatewayV2::Route").values() if "Playlist" in r["Target"]]
+    viewed = [r["RouteKey"] for r in joined.of_type("AWS::ApiGatewayV2::Route").values() if re.search("Playlist|LowLatency", r["Target"])]
     assert len(viewed) == 10 and all(key.split(" ")[0] in ("GET", "HEAD") for key in viewed)
     assert joined["HttpApi"]["CorsConfiguration"]["AllowOrigins"] == ["*"]
 

@@ -5,7 +5,9 @@ import re
 
 from stack import ACCOUNT, ROOT, SCENARIOS, Stack
 
-FUNCTIONS = ["Api", "Authorizer", "Deployment", "Hooks", "Lifecycle", "Playlist"]
+FUNCTIONS = ["Api", "Authorizer", "Deployment", "Hooks", "Lifecycle", "LowLatency", "Playlist"]
+#: Functions that are another one's program in places of their own.
+PROGRAMS = {"LowLatency": "playlist"}
 
 
 def read(*parts):
@@ -29,6 +31,8 @@ def test_routes_are_those_of_the_local_stack(stack):
         function = (
             "Hooks"
             if "/hooks/" in key
+            else "LowLatency"
+            if "/low-latency/" in key or "/parts/" in key
             else "Playlist"
             if "m3u8" in key or "/live" in key or "{region}" in key
             else "Api"
@@ -37,6 +41,23 @@ def test_routes_are_those_of_the_local_stack(stack):
     waits_for = stack.resources["Stage"]["DependsOn"]
     assert set(stack.of_type("AWS::ApiGatewayV2::Route")) < set(waits_for), "throttles name routes"
     assert set(stack["Stage"]["RouteSettings"]) < set(routes)
+
+
+def test_who_waits_takes_no_place_from_who_does_not(stack):
+    """One program in two functions: the same but for what it is said to be for, and for its share of concurrency."""
+    own = {"Description", "ReservedConcurrentExecutions", "FunctionName"}
+    playlist, low_latency = (
+        {key: value for key, value in stack[f"{name}Function"].items() if key not in own} for name in ("Playlist", "LowLatency")
+    )
+    assert playlist == low_latency
+    shares = {name: stack[f"{name}Function"].get("ReservedConcurrentExecutions") for name in FUNCTIONS}
+    reserved = stack.holds("ReservesHooks")
+    assert {name for name, share in shares.items() if share} == ({"Hooks", "LowLatency", "Playlist"} if reserved else set())
+    # The local stack shares out as `make deploy` does.
+    local = re.search(r"DEPLOYED: Self = Self \{ account: ([\d_]+), hooks: (\d+), playlists: (\d+), low_latency: (\d+) \}", read("local", "src", "stack", "mod.rs"))
+    deploy = re.search(r"^HOOKS, PLAYLISTS, LOW_LATENCY, UNRESERVED = (\d+), (\d+), (\d+), (\d+)$", read("scripts", "deployment", "deploy.py"), re.M)
+    assert local.groups()[1:] == deploy.groups()[:3]
+    assert sum(map(int, deploy.groups())) <= int(local[1].replace("_", ""))
 
 
 def test_authorizer_s_answers_are_not_kept(stack):
@@ -79,7 +100,7 @@ def test_programs_are_told_what_they_read(stack):
     for name in FUNCTIONS:
         variables = set(stack[f"{name}Function"]["Environment"]["Variables"])
         assert variables <= known, (name, variables - known)
-        required, _ = code_reads(f"functions/src/bin/{name.lower()}.rs")
+        required, _ = code_reads(f"functions/src/bin/{PROGRAMS.get(name, name.lower())}.rs")
         if name in ("Hooks", "Lifecycle"):
             required |= {"ECS_CLUSTER", "ECS_TASK_DEFINITION"}
         assert required <= variables, (name, required - variables)

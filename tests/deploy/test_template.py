@@ -238,11 +238,12 @@ def test_no_secret_is_in_any_configuration(stack):
 def test_secondary_uses_the_primary_s_table_and_secrets():
     stack = Stack.scenario("secondary")
     variables = lambda name: stack[f"{name}Function"]["Environment"]["Variables"]
-    assert {variables(name)["TABLE_NAME"] for name in ("Api", "Hooks", "Playlist", "Lifecycle")} == {"<Peer.Table>"}
+    assert {variables(name)["TABLE_NAME"] for name in ("Api", "Hooks", "Playlist", "LowLatency", "Lifecycle")} == {"<Peer.Table>"}
     assert variables("Authorizer")["ADMIN_TOKEN_ARN"] == "<Peer.AdminTokenArn>"
     assert variables("Hooks")["SIGNING_KEY_ARN"] == "<Peer.SigningKeyArn>"
     assert {variables(name)["KEY_PEPPER_ARN"] for name in ("Api", "Hooks")} == {"<Peer.KeyPepperArn>"}
-    assert variables("Playlist")["ORIGIN_SECRET_ARN"] == "<Peer.OriginSecretArn>"
+    for name in ("Playlist", "LowLatency"):
+        assert variables(name)["ORIGIN_SECRET_ARN"] == "<Peer.OriginSecretArn>"
     assert variables("Api")["EDGE_URL"] == "<Peer.EdgeUrl>"
 
 

@@ -16,7 +16,7 @@ pub struct LambdaConfig {
     pub logs: PathBuf,
     /// What functions sign with.
     pub credentials: LocalCredentials,
-    /// Requests that may run at once in all functions together; new AWS accounts have 10 to 50, old ones 1000.
+    /// Requests that may run at once in all functions together; new AWS accounts have 10 to 50, others 1,000.
     pub account_concurrency: usize,
     /// Warm slots that nobody used for this long are ended.
     pub idle_after: Duration,
@@ -33,8 +33,9 @@ pub struct FunctionConfig {
     pub env: BTreeMap<String, String>,
     /// How long one invocation may take.
     pub timeout: Duration,
-    /// Requests that may run at once (reserved concurrency); `None`: only the account's quota.
-    pub max_concurrency: Option<usize>,
+    /// Requests that may run at once, and that many of the account's are kept for it (reserved concurrency); `None`: it shares
+    /// what the others leave.
+    pub reserved_concurrency: Option<usize>,
     /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`; not enforced.
     pub memory_mib: u32,
 }
@@ -47,7 +48,7 @@ impl FunctionConfig {
             binary: binary.into(),
             env: BTreeMap::new(),
             timeout: Duration::from_secs(10),
-            max_concurrency: None,
+            reserved_concurrency: None,
             memory_mib: 256,
         }
     }

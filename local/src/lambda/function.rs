@@ -9,7 +9,11 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Slots of one function that may be starting at once. In Lambda each has a machine of its own; here more of them would only
+/// be slower together, and a request that waits may get a slot that has become free meanwhile.
+const MAX_STARTING: usize = 4;
 
 /// Figures of one function since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +35,9 @@ pub struct Stats {
 pub(super) struct Function {
     pub(super) config: FunctionConfig,
     concurrency: Arc<Semaphore>,
+    starting: Semaphore,
+    /// Told of each slot that has become free.
+    freed: Notify,
     state: Mutex<State>,
 }
 
@@ -65,9 +72,21 @@ pub(super) struct Surroundings {
 }
 
 impl Function {
-    pub(super) fn new(config: FunctionConfig) -> Self {
-        let concurrency = config.max_concurrency.unwrap_or(Semaphore::MAX_PERMITS);
-        Self { config, concurrency: Arc::new(Semaphore::new(concurrency)), state: Mutex::default() }
+    /// `account`: the places that functions without a reservation share.
+    pub(super) fn new(config: FunctionConfig, account: &Arc<Semaphore>) -> Self {
+        let reserved = config.reserved_concurrency.map(|places| Arc::new(Semaphore::new(places)));
+        Self {
+            concurrency: reserved.unwrap_or_else(|| account.clone()),
+            config,
+            starting: Semaphore::new(MAX_STARTING),
+            freed: Notify::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Places of the account that only this function has.
+    pub(super) fn reserved(&self) -> usize {
+        self.config.reserved_concurrency.unwrap_or_default()
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -78,7 +97,7 @@ impl Function {
         self.state().stats.throttled += 1;
     }
 
-    /// A place within the reserved concurrency.
+    /// A place within its reserved concurrency, or within what the account has left.
     pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
         self.concurrency.clone().try_acquire_owned().ok()
     }
@@ -90,10 +109,7 @@ impl Function {
         payload: Bytes,
     ) -> Result<(Bytes, Duration), InvokeError> {
         self.state().stats.invocations += 1;
-        let environment = match self.take_warm() {
-            Some(environment) => environment,
-            None => self.start(around).await?,
-        };
+        let environment = self.environment(around).await?;
         let arn = self.config.arn(&around.host.region);
         let started = Instant::now();
         let outcome = environment.slot.run(&environment.process, arn, payload, self.config.timeout).await;
@@ -103,10 +119,28 @@ impl Function {
             let mut state = self.state();
             state.stats.last_duration = took;
             state.warm.push((Instant::now(), environment));
+            drop(state);
+            self.freed.notify_one();
         } else {
             environment.process.kill().await;
         }
         outcome.map(|payload| (payload, took))
+    }
+
+    /// A warm slot if there is one, or as soon as there is; else a new one.
+    async fn environment(&self, around: &Surroundings) -> Result<Environment, InvokeError> {
+        loop {
+            let freed = self.freed.notified();
+            if let Some(environment) = self.take_warm() {
+                return Ok(environment);
+            }
+            tokio::select! {
+                biased;
+                () = freed => {}
+                // The semaphore is never closed; what it gives is held until the slot stands.
+                _starting = self.starting.acquire() => return self.start(around).await,
+            }
+        }
     }
 
     /// Ends slots that have been idle for longer than `idle`; all of them for zero.

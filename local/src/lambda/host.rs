@@ -25,6 +25,7 @@ struct Inner {
     server: Server,
     around: Arc<Surroundings>,
     functions: Functions,
+    /// The places that functions without a reservation share.
     account: Arc<Semaphore>,
     _reaper: DropGuard,
 }
@@ -60,11 +61,15 @@ impl Lambda {
         self.inner.server.addr()
     }
 
-    /// Makes a function known, or replaces it (its warm slots end, as after a deploy).
+    /// Makes a function known, or replaces it (its warm slots end, as after a deploy). What it reserves the others lose.
     pub fn register(&self, config: FunctionConfig) {
-        let name = config.name.clone();
+        let (name, account) = (config.name.clone(), &self.inner.account);
+        let function = Arc::new(Function::new(config, account));
+        let reserved = function.reserved();
         let mut functions = self.inner.functions.write().unwrap_or_else(PoisonError::into_inner);
-        functions.insert(name, Arc::new(Function::new(config)));
+        let before = functions.insert(name, function).map_or(0, |replaced| replaced.reserved());
+        account.add_permits(before.saturating_sub(reserved));
+        account.forget_permits(reserved.saturating_sub(before));
     }
 
     /// Invokes a function synchronously. If the caller goes away the function runs on, as in Lambda.
@@ -76,15 +81,14 @@ impl Lambda {
         if payload.len() > MAX_PAYLOAD {
             return Err(InvokeError::TooLarge(payload.len()));
         }
-        let account = self.inner.account.clone().try_acquire_owned().ok();
-        let (Some(account), Some(reserved)) = (account, function.admit()) else {
+        let Some(place) = function.admit() else {
             function.count_throttled();
             return Err(InvokeError::Throttled);
         };
         let around = self.inner.around.clone();
         let run = tokio::spawn(async move {
             let outcome = function.run(&around, payload).await;
-            drop((account, reserved));
+            drop(place);
             outcome
         });
         let (payload, duration) = run.await.map_err(|_| InvokeError::Unavailable)??;

@@ -39,8 +39,39 @@ use crate::edge::{Edge, EdgeConfig};
 use crate::ports::Claim;
 use crate::process::Spawner;
 
+/// The function that playlists and parts of low latency are waited for in: the program `playlist` once more, so that whoever
+/// waits takes no place from who does not.
+pub(crate) const LOW_LATENCY: &str = "low-latency";
+
 /// Region A and region B.
 pub const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+
+/// How a region's Lambda concurrency is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// The account's, in all.
+    pub account: usize,
+    /// Kept for the hooks, so that no viewer keeps an encoder waiting.
+    pub hooks: usize,
+    /// What playlists get that nobody waits in, and no more.
+    pub playlists: usize,
+    /// What playlists and parts of low latency get, which are waited for, and no more.
+    pub low_latency: usize,
+}
+
+impl Concurrency {
+    /// What `make deploy` does with an account's usual quota (scripts/deployment/deploy.py).
+    pub const DEPLOYED: Self = Self { account: 1_000, hooks: 100, playlists: 200, low_latency: 400 };
+
+    fn reserved(self, function: &str) -> Option<usize> {
+        match function {
+            "hooks" => Some(self.hooks),
+            "playlist" => Some(self.playlists),
+            LOW_LATENCY => Some(self.low_latency),
+            _ => None,
+        }
+    }
+}
 
 /// How to start a stack.
 #[derive(Debug, Clone)]
@@ -59,8 +90,8 @@ pub struct StackConfig {
     pub task_start_delay: Duration,
     /// How often each region sweeps (a minute on AWS).
     pub sweep_every: Duration,
-    /// Requests that may run at once in one region's functions together.
-    pub lambda_concurrency: usize,
+    /// Requests that may run at once in one region's functions.
+    pub lambda: Concurrency,
     /// Cache nodes of the edge.
     pub edge_nodes: usize,
 }
@@ -76,7 +107,7 @@ impl StackConfig {
             replication_lag: Duration::from_millis(200),
             task_start_delay: Duration::ZERO,
             sweep_every: Duration::from_secs(60),
-            lambda_concurrency: 50,
+            lambda: Concurrency::DEPLOYED,
             edge_nodes: 1,
         }
     }

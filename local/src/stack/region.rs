@@ -17,7 +17,7 @@ use super::layout::{PeerPorts, Plan};
 use super::place::Part;
 use super::secrets::{self, Secrets};
 use super::table;
-use super::{REGIONS, StackConfig, cors, events, routes};
+use super::{LOW_LATENCY, REGIONS, StackConfig, cors, events, routes};
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
 use crate::dynamodb::{DynamoDb, DynamoDbConfig};
@@ -152,7 +152,7 @@ impl Region {
             port: own.lambda,
             logs: logs.join("functions"),
             credentials: setup.credentials.clone(),
-            account_concurrency: setup.config.lambda_concurrency,
+            account_concurrency: setup.config.lambda.account,
             idle_after: Duration::from_secs(300),
         };
         let lambda = Lambda::start(lambda, setup.spawner.clone())?;
@@ -295,9 +295,11 @@ fn functions(
     environment: &Environment<'_>,
     arns: &secrets::Arns,
 ) -> Vec<FunctionConfig> {
-    let function = |name| {
-        let env = environment.function(name, arns);
-        FunctionConfig { env, ..FunctionConfig::new(name, binaries.function(name)) }
+    let function = |name, program| FunctionConfig {
+        env: environment.function(program, arns),
+        reserved_concurrency: environment.setup.config.lambda.reserved(name),
+        ..FunctionConfig::new(name, binaries.function(program))
     };
-    FUNCTIONS.into_iter().map(function).collect()
+    let programs = FUNCTIONS.into_iter().map(|name| function(name, name));
+    programs.chain([function(LOW_LATENCY, "playlist")]).collect()
 }

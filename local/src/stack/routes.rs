@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::LOW_LATENCY;
 use crate::http_api::{Authorizer, Route};
 
 /// All routes of one region's API.
@@ -27,15 +28,19 @@ pub fn routes() -> Vec<Route> {
         "GET /live/index.json",
         "GET /live/{stream}/index.m3u8",
         "GET /{region}/playlists/{proxy+}",
-        "GET /{region}/low-latency/{proxy+}",
-        "GET /{region}/parts/{proxy+}",
         "HEAD /live/index.json",
         "HEAD /live/{stream}/index.m3u8",
         "HEAD /{region}/playlists/{proxy+}",
+    ] {
+        routes.push(Route::open(key, "playlist"));
+    }
+    for key in [
+        "GET /{region}/low-latency/{proxy+}",
+        "GET /{region}/parts/{proxy+}",
         "HEAD /{region}/low-latency/{proxy+}",
         "HEAD /{region}/parts/{proxy+}",
     ] {
-        routes.push(Route::open(key, "playlist"));
+        routes.push(Route::open(key, LOW_LATENCY));
     }
     routes
 }

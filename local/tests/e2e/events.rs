@@ -44,6 +44,6 @@ async fn every_sample_event_is_taken_by_its_function_s_binary() {
         invoked.insert(function);
     }
     let all: Vec<_> = invoked.iter().map(String::as_str).collect();
-    assert_eq!(all, ["api", "authorizer", "hooks", "lifecycle", "playlist"]);
+    assert_eq!(all, ["api", "authorizer", "hooks", "lifecycle", "low-latency", "playlist"]);
     platform.stop().await;
 }

@@ -73,6 +73,14 @@ impl Seeded {
         seeded
     }
 
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(crate) fn broadcast(&self) -> &BroadcastId {
+        &self.broadcast
+    }
+
     /// A sign of life, so that the first region asked does not take itself for out of date.
     pub(crate) async fn beat(&self) {
         let health = Health {
@@ -143,8 +151,8 @@ pub(crate) fn asked(platform: &Platform) -> u64 {
         .stack
         .regions
         .iter()
-        .filter_map(|region| region.lambda.stats("playlist"))
-        .map(|s| s.invocations)
+        .filter_map(|region| region.lambda.stats("low-latency"))
+        .map(|stats| stats.invocations)
         .sum()
 }
 

@@ -84,7 +84,7 @@ async fn over_the_functions_or_the_accounts_concurrency_it_is_throttled() {
         let lambda = host(logs.path(), account);
         let mut config = echo();
         config.timeout = Duration::from_secs(3);
-        config.max_concurrency = reserved;
+        config.reserved_concurrency = reserved;
         lambda.register(config);
         let busy = tokio::spawn({
             let lambda = lambda.clone();
@@ -99,6 +99,50 @@ async fn over_the_functions_or_the_accounts_concurrency_it_is_throttled() {
         assert!(matches!(busy.await.unwrap(), Err(InvokeError::TimedOut(_))));
         invoke(&lambda, json!({})).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_function_reserves_the_others_neither_take_nor_have() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 3);
+    let named =
+        |name: &str, reserved| FunctionConfig { name: name.into(), reserved_concurrency: reserved, ..echo() };
+    lambda.register(named("kept", Some(1)));
+    lambda.register(named("kept", Some(2)));
+    lambda.register(named("other", None));
+    let slow = |name: &'static str| {
+        let (lambda, event) = (lambda.clone(), json!({ "do": "hang" }).to_string());
+        tokio::spawn(async move { lambda.invoke(name, Bytes::from(event)).await })
+    };
+    let busy = slow("other");
+    until("the account's last place is taken", || lambda.stats("other").unwrap().invocations == 1).await;
+    let event = Bytes::from(json!({ "do": "echo" }).to_string());
+    let refused = lambda.invoke("other", event.clone()).await.unwrap_err();
+    assert_eq!(refused.status(), 429, "of three places two are kept for another: {refused:?}");
+    let both = (lambda.invoke("kept", event.clone()), lambda.invoke("kept", event.clone()));
+    let both = tokio::join!(both.0, both.1);
+    assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
+    busy.abort();
+
+    // Given back, the others have them.
+    lambda.register(named("kept", None));
+    let busy = slow("kept");
+    until("one place of three is taken", || lambda.stats("kept").unwrap().invocations == 1).await;
+    lambda.invoke("other", event).await.unwrap();
+    busy.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_short_requests_needs_few_slots() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 200);
+    lambda.register(echo());
+    let crowd = futures::future::join_all((0..200).map(|_| invoke(&lambda, json!({ "do": "echo" })))).await;
+    assert!(crowd.iter().all(Result::is_ok), "{crowd:?}");
+    let stats = lambda.stats("echo").unwrap();
+    assert_eq!((stats.invocations, stats.throttled), (200, 0));
+    // A slot that has become free is taken before one that would have to start.
+    assert!(stats.cold_starts < 100, "{stats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

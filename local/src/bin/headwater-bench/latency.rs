@@ -57,7 +57,11 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
 async fn watch(stack: &Stack, mode: &str, report: &mut Report) -> anyhow::Result<Seen> {
     let stream = create_with(stack, json!({ "ladder": small(), "latency": mode })).await?;
     let queries = || stack.regions[0].dynamodb.operations().get("Query").copied().unwrap_or(0);
-    let playlists = || stack.regions[0].lambda.stats("playlist").map_or(0, |stats| stats.invocations);
+    let playlists = || {
+        let functions = ["playlist", "low-latency"].into_iter();
+        let stats = functions.filter_map(|name| stack.regions[0].lambda.stats(name));
+        stats.map(|stats| stats.invocations).sum::<u64>()
+    };
     let before = (queries(), playlists());
     let mut command = Command::new("node");
     command.arg("tests/browser/latency.mjs").args(["--json", "--seconds", &SECONDS.to_string()]);
