@@ -121,6 +121,30 @@ pub enum LadderError {
 
 /// A ladder that was found valid, in the order it is listed; rendering it cannot fail.
 ///
+/// ```
+/// use headwater_hls::{FrameRate, Ladder, MultivariantPlaylist, Variant};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let variant = |name: &str, height: u32, bandwidth| {
+///     Ok::<_, Box<dyn std::error::Error>>(Variant {
+///         name: name.parse()?,
+///         uri: format!("{name}.m3u8").parse()?,
+///         bandwidth,
+///         average_bandwidth: bandwidth * 9 / 10,
+///         codecs: "avc1.64001f".parse()?,
+///         width: height * 16 / 9,
+///         height,
+///         frame_rate: FrameRate::new(30, 1).ok_or("no frame rate")?,
+///     })
+/// };
+/// let video = vec![variant("1080p", 1080, 6_000_000)?, variant("480p", 480, 1_400_000)?];
+/// let playlist = MultivariantPlaylist::new(Ladder { video, audio: None, independent_segments: true })?;
+/// let listed: Vec<_> = playlist.render().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+/// assert_eq!(listed, ["480p.m3u8", "1080p.m3u8"], "players start with what most networks carry");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Order: first the best variant whose average stays under 2 Mbit/s (the smallest one if none does), because that is
 /// what players start with; then the others, best first; last the sound alone, for phones on a poor network
 /// (Apple authoring specification 9.21 wants a variant of at most 192 kbit/s).

@@ -2,6 +2,20 @@
 //!
 //! RTMP payloads are FLV tag bodies already. The stream id of a tag, 24 bits that are 0 in files and that readers
 //! ignore, can carry the low bits of a sender's own numbering.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use headwater_rtmp::MediaKind;
+//! use headwater_rtmp::flv::{TagHead, TagKind, file_header, write_tag};
+//!
+//! let mut file = BytesMut::from(&file_header(true, false)[..]);
+//! let start = file.len();
+//! write_tag(&mut file, TagKind::Media(MediaKind::Audio), 40, 7, &[0xAF, 1, 0x21]).expect("it is short");
+//!
+//! let head = TagHead::read(&file[start..]).expect("it is whole");
+//! assert_eq!((head.type_id, head.timestamp_ms, head.stream_id, head.body_len), (8, 40, 7, 3));
+//! assert_eq!(start + head.tag_len(), file.len());
+//! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
 

@@ -8,6 +8,28 @@
 //! Only three kinds of message wait for another one: the first picture behind a sequence header, and all pictures of an
 //! encoder that sends slices as messages of their own, until the next tells that no more slices of theirs come; and what
 //! holds no picture (parameter sets, SEI), which belongs to the picture behind it.
+//!
+//! A frame of AAC that comes with the header of a file's (ADTS) and without a sequence header:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use headwater_rtmp::normalize::{MediaTag, Normal, Normalizer};
+//! use headwater_rtmp::{MediaKind, MediaMessage};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let adts = [0xFF, 0xF1, 0x4C, 0x80, 0x01, 0x7F, 0xFC];
+//! let sent = [&[0xAF, 1][..], &adts, &[0x21, 0x10, 0x05, 0x00]].concat();
+//! let message = MediaMessage { kind: MediaKind::Audio, timestamp: 40, payload: Bytes::from(sent) };
+//!
+//! let mut out = Vec::new();
+//! Normalizer::default().push(&message, &MediaTag::parse(&message)?, &mut out)?;
+//!
+//! let [Normal::Header(MediaKind::Audio, header), Normal::Frame(frame)] = &out[..] else { return Err("other".into()) };
+//! assert_eq!(header[..], [0xAF, 0, 0x11, 0x90], "its AudioSpecificConfig: AAC-LC, 48 kHz, stereo");
+//! assert_eq!(frame.body[..], [0xAF, 1, 0x21, 0x10, 0x05, 0x00]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod adts;
 mod audio;
