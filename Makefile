@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
   build image push doctor deploy rotate delete validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -21,6 +21,9 @@ run: ## Start both regions on this machine; Ctrl-C stops them (PORT_BASE=n moves
 	@scripts/setup.sh run
 	@cargo build --locked --workspace --bins
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" run
+
+first-steps: ## Do what a newcomer does, make run and make demo, and judge what plays
+	@scripts/first-steps.sh
 
 demo: ## Publish a test picture with clock and tone to the running stack
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" demo
