@@ -205,7 +205,7 @@ def publish(proof, stack, stream):
         return {
             **environment,
             "API_URL": proof.api_url(PRIMARY),
-            "PEER_API_URL": proof.api_url(SECONDARY),
+            "PEER": json.dumps(json.loads(environment["PEER"]) | {"api": proof.api_url(SECONDARY)}),
             "AWS_ENDPOINT_URL": proof.emulator.url,
             "AWS_REGION": PRIMARY,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -215,12 +215,15 @@ def publish(proof, stack, stream):
     environment, container, definition = proof.container_environment(PRIMARY, "headwater-gateway")
     signing = proof.client("secretsmanager", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
     # The emulator does not give back which secrets a container has: from the template.
-    (secret,) = Stack.scenario("joined")["GatewayTask"]["ContainerDefinitions"][0]["Secrets"]
+    secret, peer = Stack.scenario("joined")["GatewayTask"]["ContainerDefinitions"][0]["Secrets"]
+    parameters = proof.client("ssm", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
+    told = parameters.get_parameters(Names=[peer["ValueFrom"].split(":parameter")[1]])["Parameters"][0]["Value"]
+    check(json.loads(told)["region"] == SECONDARY, "a gateway that starts is told of its peer", told)
     arn = proof.client("secretsmanager", PRIMARY).describe_secret(
         SecretId=proof.physical(PRIMARY, secret["ValueFrom"].strip("<>").removesuffix(".Id"))
     )["ARN"]
     gateway = (
-        emulated(environment)
+        emulated(environment | {peer["Name"]: told})
         | proof.role_environment(definition["taskRoleArn"])
         | {
             secret["Name"]: signing.get_secret_value(SecretId=arn)["SecretString"],

@@ -3,7 +3,7 @@
 import json
 import re
 
-from stack import ACCOUNT, ROOT, SCENARIOS, Stack
+from stack import ACCOUNT, ROOT, SCENARIOS, SECONDARY, Stack, policies
 
 FUNCTIONS = ["Api", "Authorizer", "Deployment", "Hooks", "Lifecycle", "LowLatency", "Playlist"]
 #: Functions that are another one's program in places of their own.
@@ -115,15 +115,21 @@ def test_programs_are_told_what_they_read(stack):
 
 
 def test_programs_are_told_what_the_local_stack_tells_them(stack):
-    """local/src/stack/region.rs and the template set the same variables, but for endpoints, ports and credentials."""
-    text = read("local", "src", "stack", "region.rs")
+    """local/src/stack/environment.rs and the template set the same variables, but for endpoints, ports and credentials."""
+    text = read("local", "src", "stack", "environment.rs")
     local = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', text))
+    assert "TABLE_NAME" in local and "PEER" in local, "that is where the local stack says it"
     local -= {name for name in local if "ENDPOINT_URL" in name or name.startswith("AWS_")}
     local -= {"SOURCE_URL"}  # on Fargate the gateway asks for its address
+    local -= {name for name in local if name.startswith("MALLOC_")}  # in the image (transcoder/Dockerfile)
     ours = {key for f in FUNCTIONS for key in stack[f"{f}Function"]["Environment"]["Variables"]}
     for task in stack.of_type("AWS::ECS::TaskDefinition").values():
         (container,) = task["ContainerDefinitions"]
         ours |= {entry["Name"] for entry in container["Environment"] + container.get("Secrets", [])}
+    if not stack.holds("KnowsPeer"):
+        local -= {name for name in local if name.startswith("PEER_")}
+    if not stack.holds("HasRtmps"):
+        local -= {"INGEST_RTMPS"}
     assert local <= ours, local - ours
 
 
@@ -196,6 +202,82 @@ def test_a_deploy_leaves_scaling_alone_and_drains(stack):
     assert stack["HooksFunction"]["Environment"]["Variables"]["GATEWAY_REVISION"] == "<GatewayTask>"
     environment = {v["Name"] for v in stack["GatewayTask"]["ContainerDefinitions"][0]["Environment"]}
     assert "GATEWAY_REVISION" not in environment
+
+
+#: Another value of each parameter, as far as its default allows one that stays right.
+OTHERWISE = {
+    "Deployment": "other",
+    "Role": "secondary",
+    "PeerRegion": "ap-southeast-2",
+    "PeerJoined": "true",
+    "Revision": "2",
+    "SecretsRevision": "2",
+    "Architecture": "x86_64",
+    "ImageRepository": "other",
+    "ImageTag": "9.9.9",
+    "GatewayCpu": "1024",
+    "GatewayMemory": "4096",
+    "GatewayMinTasks": "2",
+    "GatewayMaxTasks": "9",
+    "TableProtection": "true",
+}
+#: What makes, moves and ends a peer.
+JOINING = ("PeerRegion", "PeerJoined", "Revision")
+
+
+def test_whatever_changes_a_gateway_changes_its_revision_and_a_peer_does_not_change_it():
+    """The revision is the definition itself, so a task that differs is another revision whichever parameter did it."""
+    before = Stack({"Role": "primary", "PeerRegion": SECONDARY})
+    changed = set()
+    for name, default in before.parameters.items():
+        value = OTHERWISE.get(name) or {"true": "false", "false": "true"}.get(default, f"{default}1")
+        parameters = {"Role": "primary", "PeerRegion": SECONDARY, name: value}
+        after = Stack(parameters, region=before.region)
+        if after["GatewayTask"] != before["GatewayTask"]:
+            changed.add(name)
+        revision = after["HooksFunction"]["Environment"]["Variables"]["GATEWAY_REVISION"]
+        assert revision == "<GatewayTask>", name
+    assert {"ImageTag", "GatewayCpu", "GatewayMemory", "Architecture", "SecretsRevision", "Deployment"} <= changed
+    assert not changed & set(JOINING), "a peer that comes, goes or is exchanged replaces no gateway"
+
+
+def test_a_gateway_is_the_same_with_and_without_a_peer():
+    tasks = [
+        Stack({"Role": "primary", **peer})["GatewayTask"]
+        for peer in (
+            {},
+            {"PeerRegion": SECONDARY},
+            {"PeerRegion": SECONDARY, "PeerJoined": "true"},
+            {"PeerRegion": "ap-southeast-2", "PeerJoined": "true"},
+        )
+    ]
+    assert all(task == tasks[0] for task in tasks)
+    assert "<Peer." not in json.dumps(tasks[0])
+
+
+def test_gateways_hear_of_the_peer_when_they_start_and_while_they_run(stack):
+    """ECS reads the parameter for one that starts, the hooks tell one that runs, a task's definition tells a new task."""
+    told = stack["HooksFunction"]["Environment"]["Variables"]["PEER"]
+    assert stack["PeerNow"]["Value"] == told
+    (gateway,) = stack["GatewayTask"]["ContainerDefinitions"]
+    (secret,) = [secret for secret in gateway["Secrets"] if secret["Name"] == "PEER"]
+    name = stack["PeerNow"]["Name"]
+    arn = f"arn:aws:ssm:{stack.region}:{ACCOUNT}:parameter{name}"
+    assert secret["ValueFrom"] == arn
+    (statement,) = [s for s in policies(stack, "GatewayExecutionRole") if s["Sid"] == "PeerNow"]
+    assert (statement["Action"], statement["Resource"]) == ("ssm:GetParameters", arn)
+    assert "PeerNow" in stack.resources["GatewayService"]["DependsOn"], "it must be there before a task starts"
+    (transcoder,) = stack["TranscoderTask"]["ContainerDefinitions"]
+    environment = {variable["Name"]: variable["Value"] for variable in transcoder["Environment"]}
+    assert environment["PEER"] == told
+    if stack.holds("KnowsPeer"):
+        assert json.loads(told) == {
+            "region": stack.parameters["PeerRegion"],
+            "api": "<Peer.ApiEndpoint>",
+            "media_bucket": "<Peer.MediaBucket>",
+        }
+    else:
+        assert json.loads(told) is None
 
 
 def test_gateways_scale_on_their_sessions():

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
+use headwater_aws::peer::KnownPeer;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_CLAIM, ENV_LEASE};
 use headwater_aws::{deadlines, metrics, settings};
@@ -50,17 +51,16 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     media::check()?;
     let leave = asked_to_leave()?;
     let sdk = settings::sdk_config(deadlines::PATIENT).await;
-    let buckets = Buckets::from_env(&sdk)?;
+    let peer = KnownPeer::from_env()?;
     let task = Task {
         broadcast: settings::parsed(ENV_BROADCAST)?,
         lease: settings::parsed(ENV_LEASE)?,
         claim: Secret::new(settings::required(ENV_CLAIM)?),
         boot: new_boot(),
         ports: Ports {
-            hooks: Arc::new(HookClient::from_env(&sdk)?),
+            hooks: Arc::new(HookClient::from_env(&sdk, peer.clone())?),
             timeline: Arc::new(Table::new(&sdk, settings::required("TABLE_NAME")?)),
-            has_mirror: buckets.has_mirror(),
-            media: Arc::new(buckets),
+            media: Arc::new(Buckets::from_env(&sdk, peer)?),
         },
         metrics: metrics::from_env()?,
         leave,
@@ -101,7 +101,7 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
         metrics: metrics::from_env()?,
     };
     tracing::info!(rtmp = %config.rtmp, source = %config.source_url, video = ?config.codecs.video(), "gateway starts");
-    gateway::run(config, Arc::new(HookClient::from_env(&sdk)?), leave).await?;
+    gateway::run(config, Arc::new(HookClient::from_env(&sdk, KnownPeer::from_env()?)?), leave).await?;
     tracing::info!("gateway ends");
     Ok(())
 }

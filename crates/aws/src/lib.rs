@@ -2,9 +2,9 @@
 //!
 //! [`table::Table`] is the single DynamoDB table, [`media::Buckets`] the media buckets of both regions,
 //! [`tasks::Clusters`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it, [`secrets::Secrets`]
-//! what functions must not have in their environment. For the deployment itself: [`apis::Apis`] finds the other region,
-//! [`site::Site`] keeps the player page, [`callback::Callback`] answers CloudFormation. Environment variables are read
-//! in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go.
+//! what functions must not have in their environment, [`peer::KnownPeer`] the other region while it comes and goes. For the
+//! deployment itself: [`apis::Apis`] finds the other region, [`site::Site`] keeps the player page, [`callback::Callback`]
+//! answers CloudFormation. Environment variables are read in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go.
 
 pub mod apis;
 pub mod callback;
@@ -14,6 +14,7 @@ pub mod hooks;
 mod https;
 pub mod media;
 pub mod metrics;
+pub mod peer;
 pub mod schema;
 pub mod secrets;
 pub mod settings;

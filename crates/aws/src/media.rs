@@ -1,5 +1,7 @@
 //! The media buckets of both regions.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region as S3Region, RequestChecksumCalculation};
@@ -7,10 +9,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use headwater_domain::Region;
 use headwater_domain::part::PartPath;
+use headwater_domain::peer::Peer;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
 
 use crate::deadlines::{HEDGE_AFTER, UPLOADS, VIEWERS};
 use crate::error::port;
+use crate::peer::KnownPeer;
 use crate::settings::{self, SettingError};
 
 /// Media objects never change: any cache may keep them for ever.
@@ -20,7 +24,16 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 #[derive(Debug, Clone)]
 pub struct Buckets {
     own: Store,
-    mirror: Option<Store>,
+    peer: KnownPeer,
+    mirror: Arc<Mutex<Option<Mirror>>>,
+    config: SdkConfig,
+}
+
+/// The bucket of the peer that was known last.
+#[derive(Debug)]
+struct Mirror {
+    of: Peer,
+    store: Store,
 }
 
 /// One bucket.
@@ -34,30 +47,37 @@ struct Store {
 }
 
 impl Buckets {
-    /// From `MEDIA_BUCKET`, and `PEER_MEDIA_BUCKET` with `PEER_REGION` if there is a peer.
-    pub fn from_env(config: &SdkConfig) -> Result<Self, SettingError> {
+    /// From `MEDIA_BUCKET`; the mirror is the bucket of `peer`, whoever that is when an object is stored.
+    pub fn from_env(config: &SdkConfig, peer: KnownPeer) -> Result<Self, SettingError> {
         let endpoint = settings::optional("AWS_ENDPOINT_URL_S3");
         let own = Store::new(client(config, None, endpoint), settings::required("MEDIA_BUCKET")?);
-        let mirror = match (settings::peer_region()?, settings::optional("PEER_MEDIA_BUCKET")) {
-            (Some(region), Some(bucket)) => {
-                let endpoint = settings::optional("PEER_AWS_ENDPOINT_URL_S3");
-                Some(Store::new(client(config, Some(&region), endpoint), bucket))
-            }
-            _ => None,
-        };
-        Ok(Self { own, mirror })
+        Ok(Self::new(config, own, peer))
+    }
+
+    fn new(config: &SdkConfig, own: Store, peer: KnownPeer) -> Self {
+        Self { own, peer, mirror: Arc::default(), config: config.clone() }
     }
 
     /// Only the bucket called `name`, in the configuration's region.
     pub fn only(config: &SdkConfig, name: impl Into<String>) -> Self {
         // An emulator's one endpoint for everything needs path-style addresses as S3's own does.
         let endpoint = settings::optional("AWS_ENDPOINT_URL_S3").or(config.endpoint_url().map(str::to_owned));
-        Self { own: Store::new(client(config, None, endpoint), name.into()), mirror: None }
+        let own = Store::new(client(config, None, endpoint), name.into());
+        Self::new(config, own, KnownPeer::default())
     }
 
-    /// Whether there is a mirror bucket.
-    pub fn has_mirror(&self) -> bool {
-        self.mirror.is_some()
+    /// The peer's bucket, if there is a peer.
+    fn mirror_store(&self) -> Option<Store> {
+        let peer = self.peer.get()?;
+        let mut mirror = self.mirror.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mirror) = mirror.as_ref().filter(|mirror| mirror.of == peer) {
+            return Some(mirror.store.clone());
+        }
+        let endpoint = settings::optional("PEER_AWS_ENDPOINT_URL_S3");
+        let client = client(&self.config, Some(peer.region()), endpoint);
+        let store = Store::new(client, peer.media_bucket().to_owned());
+        *mirror = Some(Mirror { of: peer, store: store.clone() });
+        Some(store)
     }
 }
 
@@ -113,6 +133,10 @@ pub(crate) fn client(config: &SdkConfig, region: Option<&Region>, endpoint: Opti
 }
 
 impl PutMedia for Buckets {
+    fn mirror(&self) -> Option<Region> {
+        self.peer.get().map(|peer| peer.region().clone())
+    }
+
     async fn put_media(
         &self,
         bucket: Bucket,
@@ -120,13 +144,13 @@ impl PutMedia for Buckets {
         content_type: &'static str,
         body: Bytes,
     ) -> PortResult<()> {
-        let store = match (bucket, &self.mirror) {
-            (Bucket::Own, _) => &self.own,
-            (Bucket::Mirror, Some(mirror)) => mirror,
-            (Bucket::Mirror, None) => {
-                let source = "this deployment has no mirror bucket".into();
-                return Err(PortError { kind: FaultKind::Refused, action: "store a media object", source });
-            }
+        let store = match bucket {
+            Bucket::Own => Some(self.own.clone()),
+            Bucket::Mirror => self.mirror_store(),
+        };
+        let Some(store) = store else {
+            let source = "this deployment has no mirror bucket".into();
+            return Err(PortError { kind: FaultKind::Refused, action: "store a media object", source });
         };
         store.put(path, content_type, body).await
     }

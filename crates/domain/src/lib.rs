@@ -13,6 +13,7 @@ pub mod key;
 pub mod live;
 pub mod metrics;
 pub mod part;
+pub mod peer;
 pub mod ports;
 pub mod ration;
 pub mod reading;

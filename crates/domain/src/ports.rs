@@ -279,6 +279,9 @@ pub enum Bucket {
 
 /// Stores media objects.
 pub trait PutMedia: Send + Sync {
+    /// The region whose bucket is the mirror now; `None` if there is no other region. It may change between two objects.
+    fn mirror(&self) -> Option<Region>;
+
     /// Stores one immutable object.
     fn put_media(
         &self,

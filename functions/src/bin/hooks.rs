@@ -3,7 +3,7 @@
 use headwater_aws::secrets::Secrets;
 use headwater_aws::table::Table;
 use headwater_aws::tasks::Clusters;
-use headwater_aws::{deadlines, settings};
+use headwater_aws::{deadlines, peer, settings};
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::hooks::{Door, HooksFunction};
@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
         // The task definition's ARN on AWS, of which gateways know the end.
         revision: settings::optional("GATEWAY_REVISION")
             .map(|arn| arn.rsplit('/').next().unwrap_or_default().to_owned()),
+        peer: peer::from_env()?,
         door: Door::default(),
     };
     serve(|request| function.handle(request)).await

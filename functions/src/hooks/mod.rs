@@ -10,6 +10,7 @@ mod withdraw;
 use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;
 use headwater_domain::live::decide;
+use headwater_domain::peer::{Answer, PeerNow};
 use headwater_domain::ports::{
     PortResult, ReadKeys, ReadLive, ReadStreams, ReadTimeline, StartTasks, WriteBeats, WriteBroadcasts,
     WriteLive,
@@ -17,6 +18,7 @@ use headwater_domain::ports::{
 use headwater_domain::tokens::SigningKey;
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -53,6 +55,8 @@ pub struct HooksFunction<T, C> {
     pub signing: SigningKey,
     /// Which deployment of the gateway belongs to this one.
     pub revision: Option<String>,
+    /// The region's peer: every answer says it, for gateways and tasks are not started anew when it changes.
+    pub peer: Option<PeerNow>,
     /// What is remembered of attempts to publish.
     pub door: Door,
 }
@@ -70,21 +74,25 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         match path(request) {
             "/hooks/publish" => {
                 let asked: PublishRequest = parse(request)?;
-                Ok(json(StatusCode::OK, &self.publish(&asked).await?))
+                Ok(self.answered(self.publish(&asked).await?))
             }
             "/hooks/unpublish" => {
                 self.unpublish(&parse(request)?).await?;
-                Ok(json(StatusCode::OK, &json!({})))
+                Ok(self.answered(json!({})))
             }
             "/hooks/heartbeat" => match parse(request)? {
-                Heartbeat::Gateway(beat) => Ok(json(StatusCode::OK, &self.gateway_beat(&beat).await?)),
+                Heartbeat::Gateway(beat) => Ok(self.answered(self.gateway_beat(&beat).await?)),
                 Heartbeat::Transcoder(beat) => {
                     self.check_claim(&beat)?;
-                    Ok(json(StatusCode::OK, &self.transcoder_beat(&beat).await?))
+                    Ok(self.answered(self.transcoder_beat(&beat).await?))
                 }
             },
             _ => Err(Problem::not_found("hook")),
         }
+    }
+
+    fn answered<A: Serialize>(&self, answer: A) -> Response<Body> {
+        json(StatusCode::OK, &Answer { answer, peer: self.peer.clone() })
     }
 
     async fn unpublish(&self, request: &UnpublishRequest) -> PortResult<()> {

@@ -3,6 +3,7 @@
 use headwater_domain::beat::{Activity, Health};
 use headwater_domain::hooks::{GatewayOrders, Secret, SessionOrder, Source, TranscoderOrder};
 use headwater_domain::live::State;
+use headwater_domain::peer::{News, Peer, PeerNow};
 use headwater_domain::stream::ColdStart;
 use headwater_domain::testing::samples;
 use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber, SessionId};
@@ -62,6 +63,39 @@ async fn a_control_plane_without_a_revision_supersedes_nobody() {
     let event = Event::sample("hooks-heartbeat-gateway");
     let answer = crate::support::Answer::of(function.handle(event.request()).await).expect(200);
     assert_eq!(answer.get("superseded"), None);
+}
+
+#[tokio::test]
+async fn every_answer_says_who_the_peer_is_or_that_there_is_none_or_nothing() {
+    let world = World::seeded().await;
+    let session = world.allowed(1).await;
+    let lease = world.lease().await;
+    let claim = signing().lease_claim(&session.stream, &session.broadcast, &lease);
+    let of_session = |event: &str, mut body: serde_json::Value| {
+        let names = json!(session);
+        body.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+        Event::sample(event).body(&body)
+    };
+    let gateway = json!(world.gateway());
+    let asked = json!({ "from": "gateway", "gateway": gateway, "sessions": [session] });
+    let task = json!({ "from": "transcoder", "lease": lease, "claim": claim, "boot": "b", "health": Health::starting() });
+    let events = [
+        world.publish_event(2),
+        world.publish_event(3).edit(|body| body["key"] = json!("nonsense")),
+        Event::sample("hooks-heartbeat-gateway").body(&asked),
+        of_session("hooks-heartbeat-transcoder", task),
+        of_session("hooks-unpublish", json!({ "gateway": gateway, "reason": "done" })),
+    ];
+    let there =
+        Peer::new("eu-west-1".parse().unwrap(), "https://a1b2.execute-api.example.com", "bucket").unwrap();
+    for known in [None, Some(PeerNow(None)), Some(PeerNow(Some(there)))] {
+        let mut function = world.hooks(world.table.clone(), world.cluster.clone());
+        function.peer = known.clone();
+        for event in &events {
+            let answer = crate::support::Answer::of(function.handle(event.request()).await).expect(200);
+            assert_eq!(serde_json::from_value::<News>(answer).unwrap().peer, known);
+        }
+    }
 }
 
 #[tokio::test]

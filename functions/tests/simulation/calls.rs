@@ -50,6 +50,7 @@ pub fn hooks(side: Side) -> HooksFunction<Table, Cluster> {
         tasks: Cluster { from: side },
         pepper: pepper(),
         signing: signing(),
+        peer: None,
         door: Door::default(),
         revision: None,
     }

@@ -31,7 +31,7 @@ impl Environment<'_> {
     fn common(&self, app: &str) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
             ("TABLE_NAME".to_owned(), TABLE.to_owned()),
-            ("PEER_REGION".into(), self.peer_name.into()),
+            ("PEER".into(), self.peer_facts()),
             ("AWS_SDK_UA_APP_ID".into(), format!("{app}.{}", self.name)),
             ("AWS_ENDPOINT_URL_DYNAMODB".into(), url(self.own.dynamodb)),
             ("RUST_LOG".into(), "info".into()),
@@ -39,6 +39,16 @@ impl Environment<'_> {
         // No instance metadata here; asking for it would cost a second at every start.
         env.insert("AWS_EC2_METADATA_DISABLED".into(), "true".into());
         env
+    }
+
+    /// What programs are told of the other region when they start; tasks hear of it from then on with each answer.
+    fn peer_facts(&self) -> String {
+        let peer = serde_json::json!({
+            "region": self.peer_name,
+            "api": url(self.peer.for_peer.api),
+            "media_bucket": bucket(self.peer_name),
+        });
+        peer.to_string()
     }
 
     pub(super) fn function(&self, name: &str, arns: &secrets::Arns) -> BTreeMap<String, String> {
@@ -55,6 +65,7 @@ impl Environment<'_> {
                 ("MEDIA_BUCKET", bucket(self.name)),
                 ("AWS_ENDPOINT_URL_S3", url(self.own.s3)),
                 ("EDGE_URL", url(self.setup.plans.edge)),
+                ("PEER_REGION", self.peer_name.into()),
                 ("ECS_CLUSTER", "headwater".into()),
                 ("ECS_TASK_DEFINITION", "transcoder".into()),
                 ("ECS_SUBNETS", "subnet-local".into()),
@@ -76,7 +87,6 @@ impl Environment<'_> {
         let mut env = self.common(app);
         env.extend(self.setup.credentials.environment(self.name));
         env.insert("API_URL".into(), url(self.own.api));
-        env.insert("PEER_API_URL".into(), url(self.peer.for_peer.api));
         env.extend(MALLOC.map(|(name, value)| (name.to_owned(), value.to_owned())));
         env
     }
@@ -86,7 +96,6 @@ impl Environment<'_> {
         env.extend(
             [
                 ("MEDIA_BUCKET", bucket(self.name)),
-                ("PEER_MEDIA_BUCKET", bucket(self.peer_name)),
                 ("AWS_ENDPOINT_URL_S3", url(self.own.s3)),
                 ("PEER_AWS_ENDPOINT_URL_S3", url(self.peer.for_peer.s3)),
             ]

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use headwater_domain::hooks::{Gateway, GatewayBeat, MAX_SESSIONS_PER_BEAT, SessionOrder, Withdrawn};
 use headwater_domain::ports::Hooks;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::registry::Registry;
@@ -16,6 +16,9 @@ use super::withdrawals::Withdrawals;
 
 /// A revoked key has to end its session within 5 s, hook time included.
 const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// Without sessions, so rarely: who the peer is may have changed since ECS started the gateway. A first encoder that comes
+/// while the own region is down is then asked for at the right place; 9,000 calls a month cost a cent.
+const IDLE_BEAT_EVERY: Duration = Duration::from_secs(300);
 /// For one heartbeat; the next one asks the same.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -39,8 +42,8 @@ pub struct Asked {
 
 /// Gives signs of life until `stop`; whether the gateway has been replaced is noted in `superseded`.
 ///
-/// Without sessions there is nothing to ask: what is held for them (protection, too) is let go of anyway, and a gateway
-/// that idles for a month would call a function a million times.
+/// Without sessions there is next to nothing to ask ([`IDLE_BEAT_EVERY`]): what is held for them (protection, too) is let go
+/// of anyway, and a gateway that idles for a month would call a function a million times.
 pub async fn beat_until<H: Hooks>(
     name: Name,
     hooks: Arc<H>,
@@ -50,7 +53,7 @@ pub async fn beat_until<H: Hooks>(
 ) {
     let mut ticks = interval(BEAT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let (mut failing, mut last) = (false, Instant::now());
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let (sessions, withdrawn) = (asked.registry.live(), asked.withdrawals.next());
         let mut batches: Vec<_> =
@@ -58,12 +61,18 @@ pub async fn beat_until<H: Hooks>(
         if !withdrawn.is_empty() {
             batches.push((&[], withdrawn));
         }
-        let is_idle = batches.is_empty();
+        if batches.is_empty() && last.elapsed() >= IDLE_BEAT_EVERY {
+            batches.push((&[], Vec::new()));
+        }
+        if batches.is_empty() {
+            continue;
+        }
+        last = Instant::now();
         let batches = batches.into_iter().map(|(batch, withdrawn)| {
             beat(&name, &*hooks, batch, withdrawn, &asked.withdrawals, &superseded)
         });
         let Some(answered) = stop.run_until_cancelled(join_all(batches)).await else { return };
-        if is_idle || failing == answered.contains(&false) {
+        if failing == answered.contains(&false) {
             continue;
         }
         failing = !failing;
@@ -107,5 +116,61 @@ async fn beat<H: Hooks>(
             false
         }
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use headwater_domain::hooks::{
+        GatewayOrders, PublishAnswer, PublishRequest, TranscoderBeat, TranscoderOrder, UnpublishRequest,
+    };
+    use headwater_domain::ports::PortResult;
+
+    use super::*;
+    use crate::gateway::config::Limits;
+
+    /// Counts heartbeats; nothing else is asked here.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU64);
+
+    impl Hooks for Counting {
+        async fn publish(&self, _: &PublishRequest) -> PortResult<PublishAnswer> {
+            unreachable!("nobody publishes")
+        }
+
+        async fn unpublish(&self, _: &UnpublishRequest) -> PortResult<()> {
+            unreachable!("nobody published")
+        }
+
+        async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
+            assert!(beat.sessions.is_empty() && beat.withdrawn.is_empty());
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(GatewayOrders::default())
+        }
+
+        async fn transcoder_beat(&self, _: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+            unreachable!("a gateway does not transcode")
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_without_sessions_asks_rarely_and_does_ask() {
+        let hooks = Arc::new(Counting::default());
+        let gateway =
+            Gateway { region: "eu-west-1".parse().unwrap(), source: "http://192.0.2.3:8936".into() };
+        let name = Name { gateway, revision: None };
+        let registry = Arc::new(Registry::new(std::env::temp_dir(), Limits::default()));
+        let asked = Asked { registry, withdrawals: Arc::default() };
+        let stop = CancellationToken::new();
+        let (superseded, _) = watch::channel(false);
+        tokio::spawn(beat_until(name, hooks.clone(), asked, superseded, stop.clone()));
+        tokio::time::sleep(IDLE_BEAT_EVERY / 2).await;
+        assert_eq!(hooks.0.load(Ordering::Relaxed), 0, "it was told when it started");
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+        let asked = hooks.0.load(Ordering::Relaxed);
+        assert!((280..=289).contains(&asked), "{asked} in a day");
+        stop.cancel();
     }
 }

@@ -13,8 +13,6 @@ pub struct Ports<H, T, M> {
     pub timeline: Arc<T>,
     /// Media buckets.
     pub media: Arc<M>,
-    /// Whether there is a mirror bucket.
-    pub has_mirror: bool,
 }
 
 impl<H: Hooks + 'static, T: WriteTimeline + 'static, M: PutMedia + 'static> Clone for Ports<H, T, M> {
@@ -23,7 +21,6 @@ impl<H: Hooks + 'static, T: WriteTimeline + 'static, M: PutMedia + 'static> Clon
             hooks: Arc::clone(&self.hooks),
             timeline: Arc::clone(&self.timeline),
             media: Arc::clone(&self.media),
-            has_mirror: self.has_mirror,
         }
     }
 }

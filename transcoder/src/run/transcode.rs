@@ -134,7 +134,7 @@ where
         let (access, newest) = watch::channel(source.clone());
         let committer = Committer {
             timeline: self.task.ports.timeline.clone(),
-            uploader: self.uploader.mirroring(settings.mirror && self.task.ports.has_mirror),
+            uploader: self.uploader.mirroring(settings.mirror),
             vitals: self.vitals.clone(),
             lost_parts: BTreeSet::new(),
             hunger: hunger.clone(),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::select;
+use headwater_domain::Region;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
 use headwater_task::timeline::{Object, ObjectKind};
 use tokio::sync::OnceCell;
@@ -28,21 +29,27 @@ const SLOW: &str = "media bucket of this region does not answer in time";
 /// How what is told begins while uploads to it fail.
 const FAILS: &str = "media bucket of this region fails";
 
+/// By mirror and path.
+type Inits = BTreeMap<(Option<Region>, String), Arc<OnceCell<()>>>;
+
 /// Stores objects.
 #[derive(Debug)]
 pub(super) struct Uploader<M> {
+    media: Arc<M>,
     own: BucketUploads<M>,
     mirror: BucketUploads<M>,
     /// Whether copies go to the mirror.
     mirrors: bool,
-    /// Initialization sections, each once it is stored. Who wants one that is being stored waits for that.
-    inits: Arc<Mutex<BTreeMap<String, Arc<OnceCell<()>>>>>,
+    /// Initialization sections, each once it is stored there and with the mirror of that time. Who wants one that is being
+    /// stored waits for that.
+    inits: Arc<Mutex<Inits>>,
     vitals: Vitals,
 }
 
 impl<M> Clone for Uploader<M> {
     fn clone(&self) -> Self {
         Self {
+            media: Arc::clone(&self.media),
             own: self.own.clone(),
             mirror: self.mirror.clone(),
             mirrors: self.mirrors,
@@ -55,11 +62,11 @@ impl<M> Clone for Uploader<M> {
 impl<M: PutMedia + 'static> Uploader<M> {
     pub(super) fn new(media: Arc<M>, vitals: Vitals) -> Self {
         let own = BucketUploads::new(media.clone(), Bucket::Own);
-        let mirror = BucketUploads::new(media, Bucket::Mirror);
-        Self { own, mirror, mirrors: false, inits: Arc::default(), vitals }
+        let mirror = BucketUploads::new(media.clone(), Bucket::Mirror);
+        Self { media, own, mirror, mirrors: false, inits: Arc::default(), vitals }
     }
 
-    /// The same with or without mirror copies; bounds, and what is remembered of the buckets, are one for all.
+    /// The same with or without mirror copies, as long as there is a mirror; bounds, and what is remembered of the buckets, are one for all.
     pub(super) fn mirroring(&self, mirrors: bool) -> Self {
         Self { mirrors, ..self.clone() }
     }
@@ -77,15 +84,21 @@ impl<M: PutMedia + 'static> Uploader<M> {
     }
 
     fn init(&self, path: &str) -> Arc<OnceCell<()>> {
+        let place = (self.mirror(), path.to_owned());
         let mut inits = self.inits.lock().unwrap_or_else(PoisonError::into_inner);
-        if inits.len() >= MAX_INITS && !inits.contains_key(path) {
+        if inits.len() >= MAX_INITS && !inits.contains_key(&place) {
             inits.clear();
         }
-        inits.entry(path.to_owned()).or_default().clone()
+        inits.entry(place).or_default().clone()
+    }
+
+    /// The region that copies go to now.
+    fn mirror(&self) -> Option<Region> {
+        if self.mirrors { self.media.mirror() } else { None }
     }
 
     async fn store_anew(&self, object: &Object) -> PortResult<()> {
-        let copy = if self.mirrors { self.copy(object) } else { None };
+        let copy = if self.mirror().is_some() { self.copy(object) } else { None };
         let trust = self.own.trust();
         match (copy, trust) {
             (None, _) => self.own.store(object, trust, self.own_ended(object)).await,

@@ -13,6 +13,7 @@ mod load;
 #[path = "../media_support/mod.rs"]
 mod media_support;
 mod odd;
+mod peer;
 mod program;
 mod protection;
 mod publish;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use headwater_domain::Region;
 use headwater_domain::ports::{
     Bucket, Commit, FaultKind, PortError, PortResult, PutMedia, ReadTimeline, WriteTimeline,
 };
@@ -121,6 +122,10 @@ impl Buckets {
 }
 
 impl PutMedia for Buckets {
+    fn mirror(&self) -> Option<Region> {
+        self.memory.mirror()
+    }
+
     async fn put_media(
         &self,
         bucket: Bucket,

@@ -98,7 +98,6 @@ impl Rig {
                 hooks: self.hooks.clone(),
                 timeline: self.timeline.clone(),
                 media: self.buckets.clone(),
-                has_mirror: true,
             },
             metrics: None,
             leave: leave.clone(),

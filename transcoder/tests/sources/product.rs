@@ -72,12 +72,7 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
         lease: samples::lease(1),
         boot: new_boot(),
         claim: headwater_domain::hooks::Secret::new("claim"),
-        ports: Ports {
-            hooks: control.clone(),
-            timeline: timeline.clone(),
-            media: buckets.clone(),
-            has_mirror: false,
-        },
+        ports: Ports { hooks: control.clone(), timeline: timeline.clone(), media: buckets.clone() },
         metrics: None,
         leave: CancellationToken::new(),
     };

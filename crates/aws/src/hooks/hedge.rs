@@ -77,7 +77,8 @@ impl Memory {
         there.avoid_until = Some(Instant::now() + avoid_for);
     }
 
-    fn has_answered(&self, place: Place) {
+    /// A place that has answered, or is another one now, is not slow.
+    pub(super) fn forget(&self, place: Place) {
         *self.of(place) = Slowness::default();
     }
 }
@@ -128,7 +129,7 @@ pub(super) async fn ask<A, E, F: Future<Output = Result<A, E>>>(
                 let Question { place, .. } = open.swap_remove(index);
                 match answer {
                     Ok(answer) => {
-                        memory.has_answered(place);
+                        memory.forget(place);
                         slow(memory, &open, &mut failed);
                         let is_settled = settles(&answer);
                         if is_settled || place == first || open.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! CloudFront cannot fail a POST over, so this client does: it asks its own region's API, and the peer's as soon as that
 //! fails or is slow ([`hedge`]). Both may then answer one question; the control plane makes the same of it in both regions
-//! (ADR 27).
+//! (ADR 27). Who the peer is, the own region says with each answer (ADR 34).
 
 mod call;
 mod hedge;
@@ -17,6 +17,7 @@ use headwater_domain::hooks::{
     GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, SessionRef, TranscoderBeat,
     TranscoderOrder, UnpublishRequest,
 };
+use headwater_domain::peer::{News, Peer};
 use headwater_domain::ports::{FaultKind, Hooks, PortResult};
 use headwater_domain::ration::Ration;
 use serde::Serialize;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 use self::call::{Api, Caller, fault};
 pub(crate) use self::hedge::HEDGE_AFTER;
 use self::hedge::{Asked, Memory, Place};
+use crate::peer::KnownPeer;
 use crate::settings::{self, SettingError};
 
 /// Lines about calls that failed, in each [`LINES_WINDOW`]: each publisher that comes during an outage makes two.
@@ -42,17 +44,15 @@ pub struct HookClient(Arc<Inner>);
 struct Inner {
     caller: Caller,
     own: Api,
-    peer: Option<Api>,
+    peer: KnownPeer,
     memory: Memory,
     lines: Mutex<Ration>,
 }
 
 impl HookClient {
-    /// From `API_URL`, and `PEER_API_URL` with `PEER_REGION` if there is a peer.
-    pub fn from_env(config: &SdkConfig) -> Result<Self, SettingError> {
+    /// From `API_URL`. `peer` is asked beside it, and kept true by what the own region answers.
+    pub fn from_env(config: &SdkConfig, peer: KnownPeer) -> Result<Self, SettingError> {
         let own = Api { region: settings::region()?, base: settings::required("API_URL")? };
-        let peer = settings::peer_region()?.zip(settings::optional("PEER_API_URL"));
-        let peer = peer.map(|(region, base)| Api { region, base });
         let (caller, memory) = (Caller::new(config)?, Memory::default());
         let lines = Mutex::new(Ration::new(MAX_LINES, LINES_WINDOW));
         Ok(Self(Arc::new(Inner { caller, own, peer, memory, lines })))
@@ -67,20 +67,28 @@ impl HookClient {
         late: impl FnOnce(A) + Send + 'static,
     ) -> PortResult<A> {
         let body = Bytes::from(serde_json::to_vec(question).expect("our questions are maps with text keys"));
+        let peer = self.0.peer.get().map(Api::of);
+        let api = |place| match (place, &peer) {
+            (Place::Peer, Some(peer)) => peer,
+            _ => &self.0.own,
+        };
         let ask = |place| {
-            let (client, body) = (self.clone(), body.clone());
+            let (client, api, body) = (self.clone(), api(place).clone(), body.clone());
             async move {
-                let answer = client.0.caller.post(client.0.api(place), path, body).await?;
+                let answer = client.0.caller.post(&api, path, body).await?;
+                if place == Place::Own {
+                    client.0.learn(&answer);
+                }
                 serde_json::from_slice(&answer).map_err(|error| fault(FaultKind::Corrupt, path, error))
             }
         };
         let failed = |place, error: Option<&headwater_domain::ports::PortError>| {
             if let Some(withheld) = self.0.may_tell() {
                 let why = error.map_or_else(|| "no answer yet".to_owned(), |error| error.source.to_string());
-                tracing::warn!(region = %self.0.api(place).region, path, error = why, withheld, "a hook call failed");
+                tracing::warn!(region = %api(place).region, path, error = why, withheld, "a hook call failed");
             }
         };
-        match hedge::ask(&self.0.memory, self.0.peer.is_some(), ask, settles, failed).await {
+        match hedge::ask(&self.0.memory, peer.is_some(), ask, settles, failed).await {
             Asked::Answered(answer, None) => Ok(answer),
             Asked::Answered(answer, Some(open)) => {
                 tokio::spawn(async move {
@@ -105,11 +113,28 @@ impl HookClient {
     }
 }
 
+impl Api {
+    fn of(peer: Peer) -> Self {
+        Self { region: peer.region().clone(), base: peer.api().to_owned() }
+    }
+}
+
 impl Inner {
-    fn api(&self, place: Place) -> &Api {
-        match place {
-            Place::Own => &self.own,
-            Place::Peer => self.peer.as_ref().unwrap_or(&self.own),
+    /// Notes what the own region says of its peer. Nonsense is told, and what was known stays.
+    fn learn(&self, answer: &[u8]) {
+        match serde_json::from_slice(answer) {
+            Ok(News { peer: Some(peer) }) => {
+                if self.peer.note(peer) {
+                    // What was slow was another one.
+                    self.memory.forget(Place::Peer);
+                }
+            }
+            Ok(News { peer: None }) => {}
+            Err(error) => {
+                if let Some(withheld) = self.may_tell() {
+                    tracing::warn!(%error, withheld, "what the control plane says of the peer is not understood");
+                }
+            }
         }
     }
 

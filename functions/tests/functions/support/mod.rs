@@ -160,6 +160,7 @@ impl World {
             pepper: pepper(),
             signing: signing(),
             revision,
+            peer: None,
             door: Door::default(),
         }
     }

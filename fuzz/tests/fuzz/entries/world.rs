@@ -75,6 +75,7 @@ impl World {
             pepper: self.pepper.clone(),
             signing: SigningKey::new(Secret::new("a signing key")),
             revision: Some("r1".to_owned()),
+            peer: None,
             door: Door::default(),
         }
     }

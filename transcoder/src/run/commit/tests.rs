@@ -33,6 +33,10 @@ impl WriteTimeline for Slow {
 }
 
 impl PutMedia for Slow {
+    fn mirror(&self) -> Option<headwater_domain::Region> {
+        None
+    }
+
     async fn put_media(&self, _: Bucket, _: &str, _: &'static str, _: Bytes) -> PortResult<()> {
         sleep(self.bucket).await;
         Ok(())

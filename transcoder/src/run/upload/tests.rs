@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use headwater_domain::Region;
 use headwater_domain::beat::Health;
 use headwater_domain::testing::fakes::MemoryBuckets;
 use tokio::time::sleep;
@@ -25,11 +26,17 @@ const AT_ONCE: Answers = Answers::After(Duration::ZERO);
 struct Buckets {
     memory: MemoryBuckets,
     answers: Mutex<[Answers; 2]>,
+    /// The region of the second one, while there is one.
+    mirror: Mutex<Option<Region>>,
     /// What each was asked for.
     asked: Mutex<Vec<(Bucket, String)>>,
 }
 
 impl PutMedia for Buckets {
+    fn mirror(&self) -> Option<Region> {
+        self.mirror.lock().unwrap().clone()
+    }
+
     async fn put_media(&self, to: Bucket, path: &str, kind: &'static str, body: Bytes) -> PortResult<()> {
         self.asked.lock().unwrap().push((to, path.to_owned()));
         let answers = self.answers.lock().unwrap()[usize::from(to == Bucket::Mirror)];
@@ -56,6 +63,7 @@ fn world(own: Answers, mirror: Option<Answers>) -> World {
     let buckets = Arc::new(Buckets {
         memory: MemoryBuckets::default(),
         answers: Mutex::new([own, mirror.unwrap_or(AT_ONCE)]),
+        mirror: Mutex::new("eu-west-1".parse().ok()),
         asked: Mutex::default(),
     });
     let vitals = Vitals::new();
@@ -219,4 +227,31 @@ async fn an_initialization_section_is_stored_once_and_again_if_that_failed() {
     let (one, two) = tokio::join!(init(), init());
     assert!(one.is_ok() && two.is_ok() && init().await.is_ok());
     assert_eq!(world.asked(Bucket::Own), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_go_to_the_mirror_that_there_is_when_they_are_made() {
+    let mut world = world(AT_ONCE, Some(AT_ONCE));
+    let now_in = |world: &World, region: &str| *world.buckets.mirror.lock().unwrap() = region.parse().ok();
+    let init = object("init-0.mp4", ObjectKind::Init, 100);
+    now_in(&world, "");
+    for _ in 0..2 {
+        world.uploader.store(init.clone()).await.unwrap();
+        assert!(world.store(ObjectKind::Segment).await.1);
+    }
+    assert_eq!((world.asked(Bucket::Own), world.asked(Bucket::Mirror)), (3, 0), "there is no other region");
+    // One joins: what segments cannot be played without is there with the first of them, and once.
+    for (region, init_comes) in [("eu-west-1", 1), ("eu-west-1", 0), ("ap-southeast-2", 1)] {
+        now_in(&world, region);
+        let before = world.asked(Bucket::Mirror);
+        world.uploader.store(init.clone()).await.unwrap();
+        assert!(world.store(ObjectKind::Segment).await.1);
+        assert_eq!(world.asked(Bucket::Mirror), before + 1 + init_comes, "{region}");
+    }
+    // It goes again.
+    now_in(&world, "");
+    let before = world.asked(Bucket::Mirror);
+    world.segments(3).await;
+    assert_eq!(world.asked(Bucket::Mirror), before);
+    assert_eq!(world.health().problem, None);
 }
