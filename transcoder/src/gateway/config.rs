@@ -18,6 +18,11 @@ const MAX_SESSION_HELD_BYTES: u64 = 32 * 1024 * 1024;
 /// The same, of all sessions: a quarter of the smallest task's memory, of which 500 sessions need half.
 const MAX_TOTAL_HELD_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Between SIGTERM and SIGKILL: the `StopTimeout` of the gateway's container, the longest that Fargate gives.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(120);
+/// When the gateway leaves: for connections to end after they were told to, and for the control plane to be told.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Settings of a gateway. Ports may be 0: [`super::Gateway`] tells which were taken.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -141,6 +146,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The longest that a gateway takes to leave: encoders move, connections are closed, media is read while the control plane
+    /// is told. Less than [`STOP_TIMEOUT`].
+    pub fn leaves_within(&self) -> Duration {
+        self.move_timeout + CLOSE_TIMEOUT + self.drain_timeout.max(CLOSE_TIMEOUT)
+    }
+
     /// How long media is held.
     pub fn buffer_time(&self) -> Duration {
         Duration::from_secs(self.buffer_seconds)
@@ -149,5 +160,17 @@ impl Limits {
     /// How long it is held if nothing newer can be decoded without it.
     pub fn gop_time(&self) -> Duration {
         Duration::from_secs(self.gop_seconds.max(self.buffer_seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_has_left_before_it_is_killed() {
+        // What is left of the time: for the loops to end and the files to be deleted.
+        let reserve = Duration::from_secs(10);
+        assert!(Limits::default().leaves_within() + reserve <= STOP_TIMEOUT);
     }
 }

@@ -1,8 +1,9 @@
 //! Keeps ECS from stopping a gateway that has publishers: neither a scale-in nor a deployment ends them.
 //!
 //! ECS would let a deployment wait for ever, and CloudFormation gives up after three hours; so a gateway that a
-//! deployment has replaced gives its protection up. It is then deregistered from the load balancer, keeps its
-//! connections for the deregistration delay, and gets SIGTERM. Streams never wait for any of this.
+//! deployment has replaced gives its protection up. Once its successor is healthy it is deregistered from the load balancer,
+//! keeps its connections for the deregistration delay, in which the balancer learns to send nobody here any more, and gets
+//! SIGTERM. Only then encoders are asked to move (ADR 35): before, they would come back to it. Streams never wait for any of this.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::join_all;
 use headwater_domain::ports::Hooks;
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::beats::{Asked, Name, beat_until};
-use super::config::GatewayConfig;
+use super::config::{CLOSE_TIMEOUT, GatewayConfig};
 use super::context::Context;
 use super::door::Door;
 use super::error::GatewayError;
@@ -32,9 +31,6 @@ use super::spool::chunks::clear_leftovers;
 use super::tls;
 use super::withdrawals::Withdrawals;
 use crate::metrics::write_until;
-
-/// When the gateway leaves: for connections to end after they were told to, and for the control plane to be told.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A gateway that runs.
 #[derive(Debug)]

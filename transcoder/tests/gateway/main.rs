@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
 
 mod disk;
+mod drains;
 mod ends;
 mod enhanced;
 mod foreign;
