@@ -370,7 +370,7 @@ case_link_drops() {
   check 'OBS comes back after its link dropped' "$seen, then $(status_of "$obs_stream"); same broadcast: $([ "$before" = "$after" ] && echo yes || echo no)" \
     test "$seen" = reconnecting -a "$before" = "$after" -a "$(status_of "$obs_stream")" = live
   sleep 8
-  media=${obs_playback%%/live/*}$(curl -sf -m 5 "$obs_playback" | grep -E '^/.*p\.m3u8' | head -1)
+  media=${obs_playback%/*}/$(curl -sf -m 5 "$obs_playback" | grep -E '^[^#].*p\.m3u8' | head -1)
   curl -sf -m 5 "$media" >"$work/relayed.m3u8"
   cuts=$(grep -c '^#EXT-X-DISCONTINUITY$' "$work/relayed.m3u8")
   check 'its playlist goes on with a discontinuity' "$cuts discontinuity, $(grep -c '^#EXT-X-GAP$' "$work/relayed.m3u8") gaps" \

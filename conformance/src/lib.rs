@@ -22,6 +22,7 @@ mod rules;
 
 pub use decode::decode;
 pub use fetch::FetchError;
+pub use playlist::resolve_references;
 pub use profile::{Profile, Tracks, UnknownName, rule_named};
 pub use record::{Options, record};
 pub use recording::{Ask, ByteRange, Exchange, Recording, RecordingError};

@@ -1,12 +1,14 @@
 //! A strict playlist reader: what a playlist says, and everything about its text that RFC 8216bis §4 forbids. It goes on
 //! after a fault, so that one fault is reported once and the rest is still judged. Must not know what is in segments.
 
+mod address;
 mod attributes;
 mod lines;
 mod media;
 mod multivariant;
 mod segments;
 
+pub use address::resolve_references;
 pub(crate) use media::{MediaPlaylist, PlaylistType, RenditionReport};
 pub(crate) use multivariant::{Multivariant, Variant};
 pub(crate) use segments::{Part, Segment};

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from urllib.parse import urljoin
 
 from deployment import ARCHITECTURE, STACKS, Deployment
 from emulator import Emulator, free_ports, running, wait_for
@@ -304,7 +305,7 @@ def watch(proof, token, stream, broadcast):
         "the multivariant playlist",
     )
     check("#EXT-X-STREAM-INF" in text, "the multivariant playlist is there", text)
-    media = next(line for line in text.splitlines() if line.endswith(".m3u8") and not line.startswith("#"))
+    media = urljoin(path, next(line for line in text.splitlines() if line.endswith(".m3u8") and not line.startswith("#")))
     status, _, text = wait_for(
         lambda: (
             (found := proof.call(PRIMARY, "GET", media, headers=edge("1")))[0] == 200
@@ -314,12 +315,13 @@ def watch(proof, token, stream, broadcast):
         60,
         "the media playlist",
     )
-    segments = [line for line in text.splitlines() if line.endswith(".m4s")]
+    named = [line for line in text.splitlines() if line.endswith(".m4s")]
+    segments = [urljoin(media, line) for line in named]
     check(segments, "the primary's media playlist names segments", text)
     status, _, other = wait_for(
         lambda: (
             (found := proof.call(SECONDARY, "GET", media, headers=edge("2")))[0] == 200
-            and segments[0] in found[2]
+            and named[0] in found[2]
             and found
         ),
         60,

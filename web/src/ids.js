@@ -36,9 +36,11 @@ export function playbackUrl(id, origin) {
 }
 
 /**
- * Which broadcast a multivariant playlist belongs to, from the path of its media playlists
+ * Which broadcast the multivariant playlist at `address` belongs to, from the path of its media playlists
  * (`/<region>/playlists/<broadcast>/<rendition>.m3u8`, `/<region>/low-latency/…`). `null` if the paths are not of that form.
  */
-export function broadcastOf(multivariant) {
-  return /\/(?:playlists|low-latency)\/([^/"\s]+)\//.exec(multivariant)?.[1] ?? null;
+export function broadcastOf(multivariant, address) {
+  const reference = /^[^#\s].*$/m.exec(multivariant)?.[0];
+  if (!reference || !URL.canParse(reference, address)) return null;
+  return /\/(?:playlists|low-latency)\/([^/]+)\//.exec(new URL(reference, address).pathname)?.[1] ?? null;
 }

@@ -91,14 +91,14 @@ export class Session {
   }
 
   #isNext(body) {
-    const broadcast = broadcastOf(body);
+    const broadcast = broadcastOf(body, this.url);
     return broadcast !== null && broadcast !== this.#playedBroadcast;
   }
 
   /** Resolves with how it went: `ended`, `lost` or `broken`; `stopped` if we were. */
   #play(multivariant) {
     this.#dropEngine();
-    this.#playedBroadcast = broadcastOf(multivariant);
+    this.#playedBroadcast = broadcastOf(multivariant, this.url);
     const create = hlsIsSupported() ? createHlsEngine : nativeHlsIsSupported(this.video) ? createNativeEngine : null;
     if (!create) {
       this.#apply('failed', 'This browser can play neither HLS nor MediaSource. A current browser can.');

@@ -38,8 +38,12 @@ test('the playback URL stays on its origin', () => {
 });
 
 test('the broadcast is read from the media playlists’ paths', () => {
-  const text = `#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="/us-east-1/playlists/${ID}-xyz/audio.m3u8"\n`;
-  assert.equal(broadcastOf(text), `${ID}-xyz`);
-  assert.equal(broadcastOf(text.replace('playlists', 'low-latency')), `${ID}-xyz`);
-  assert.equal(broadcastOf('#EXTM3U\n720p.m3u8'), null);
+  const live = `https://a.example/prefix/live/${ID}/index.m3u8`;
+  const text = `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n../../us-east-1/playlists/${ID}-xyz/720p.m3u8\n`;
+  assert.equal(broadcastOf(text, live), `${ID}-xyz`);
+  assert.equal(broadcastOf(text.replace('playlists', 'low-latency'), live), `${ID}-xyz`);
+  assert.equal(broadcastOf('#EXTM3U\nvod/720p.m3u8\n', `https://a.example/us-east-1/playlists/${ID}-xyz/index.m3u8`), `${ID}-xyz`);
+  assert.equal(broadcastOf('#EXTM3U\n720p.m3u8', live), null);
+  assert.equal(broadcastOf('#EXTM3U\n//[', live), null);
+  assert.equal(broadcastOf('', live), null);
 });

@@ -74,6 +74,7 @@
 mod low_latency;
 mod media;
 mod multivariant;
+mod reference;
 mod segment;
 mod text;
 mod time;

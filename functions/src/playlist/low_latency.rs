@@ -36,6 +36,8 @@ pub(super) struct Question<'a> {
     pub(super) rendition: &'a str,
     pub(super) attempt: Attempt,
     pub(super) directives: Directives,
+    /// Where the playlist is served.
+    pub(super) address: Uri,
 }
 
 /// Whether a broadcast is published in parts.
@@ -66,7 +68,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             true => low_latency_window(&entries, question, &rendition)?,
             false => window(&entries, &rendition, PlaylistType::Live, ended)?,
         };
-        let playlist = checked(window.ok_or_else(|| self.nothing_of(&situation))?)?;
+        let playlist = checked(window.ok_or_else(|| self.nothing_of(&situation))?, &question.address)?;
         let text = if directives.delta { playlist.render_delta() } else { playlist.render() };
         Ok(Reply::playlist(text, keep))
     }

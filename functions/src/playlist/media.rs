@@ -32,6 +32,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         broadcast: &BroadcastId,
         rendition: &str,
         first_try: bool,
+        address: &Uri,
     ) -> Result<Reply, Problem> {
         let name = self.look_up(broadcast, rendition).await?;
         if matches!(name, Name::Unknown) {
@@ -47,11 +48,16 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         };
         let window = window(&entries, &rendition, PlaylistType::Live, ended)?;
         let window = window.ok_or_else(|| self.nothing_of(&situation))?;
-        Ok(Reply::playlist(checked(window)?.render(), keep))
+        Ok(Reply::playlist(checked(window, address)?.render(), keep))
     }
 
     /// All of one rendition, once the broadcast has ended.
-    pub(super) async fn vod_media(&self, broadcast: &BroadcastId, rendition: &str) -> Result<Reply, Problem> {
+    pub(super) async fn vod_media(
+        &self,
+        broadcast: &BroadcastId,
+        rendition: &str,
+        address: &Uri,
+    ) -> Result<Reply, Problem> {
         let none = || Problem::not_found("rendition");
         let rendition = match self.look_up(broadcast, rendition).await? {
             Name::Known(rendition) => rendition,
@@ -63,7 +69,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             return Err(none());
         }
         let window = window(&entries, &rendition, PlaylistType::Vod, true)?.ok_or_else(none)?;
-        Ok(Reply::playlist(checked(window)?.render(), Keep::Minute))
+        Ok(Reply::playlist(checked(window, address)?.render(), Keep::Minute))
     }
 
     /// The whole timeline of a broadcast that has ended and can be watched again.
@@ -163,9 +169,9 @@ pub(super) fn has_ended(situation: &Situation, broadcast: &BroadcastId, now: Tim
     }
 }
 
-/// A window that players can play.
-pub(super) fn checked(window: Window) -> Result<MediaPlaylist, Problem> {
-    MediaPlaylist::new(window).map_err(internal)
+/// A window that players can play, as it is served at `address`.
+pub(super) fn checked(window: Window, address: &Uri) -> Result<MediaPlaylist, Problem> {
+    MediaPlaylist::new(window.relative_to(address)).map_err(internal)
 }
 
 /// The entries as one rendition's window of whole segments: one that is still open at the end is left out. `None` if

@@ -10,6 +10,8 @@
 //! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
 //! | `/live/index.json` | listed streams that are live |
 //!
+//! Playlists name everything by the way from themselves (RFC 3986 section 4.2), so what stands before their path stays.
+//!
 //! CloudFront asks two origins; each request carries which try it is (docs/semantics.md): try 1 answers 503 when this region
 //! seems to have lost sight of the broadcast, try 2 answers its best.
 
@@ -38,6 +40,7 @@ use headwater_domain::hooks::Secret;
 use headwater_domain::live::{Situation, State};
 use headwater_domain::ports::{ReadLive, ReadParts, ReadStreams, ReadTimeline};
 use headwater_domain::{BroadcastId, StreamId};
+use headwater_hls::Uri;
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use subtle::{Choice, ConstantTimeEq};
@@ -89,16 +92,21 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
         let path = path(request).strip_prefix('/').unwrap_or_default();
         let attempt = Attempt::of(request);
         let is_first = attempt == Attempt::First;
+        let address = || format!("/{path}").parse::<Uri>().map_err(|_| Problem::not_found("page"));
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["live", "index.json"] => self.listing().await,
-            ["live", stream, "index.m3u8"] => self.live(&id::<StreamId>(stream, "stream")?, is_first).await,
+            ["live", stream, "index.m3u8"] => {
+                self.live(&id::<StreamId>(stream, "stream")?, is_first, &address()?).await
+            }
             [region, "playlists" | "parts", ..] if !self.is_ours(region) => Err(Problem::not_found("region")),
-            [_, "playlists", broadcast, "index.m3u8"] => self.recording(&id(broadcast, "broadcast")?).await,
+            [_, "playlists", broadcast, "index.m3u8"] => {
+                self.recording(&id(broadcast, "broadcast")?, &address()?).await
+            }
             [_, "playlists", broadcast, "vod", file] => {
-                self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?).await
+                self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?, &address()?).await
             }
             [_, "playlists", broadcast, file] => {
-                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first).await
+                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first, &address()?).await
             }
             [region, "low-latency", broadcast, file] => {
                 if !self.is_ours(region) {
@@ -110,6 +118,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
                     rendition: rendition(file)?,
                     attempt,
                     directives: directives::Directives::of(request)?,
+                    address: address()?,
                 };
                 self.low_latency_media(&question).await
             }

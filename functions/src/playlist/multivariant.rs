@@ -9,7 +9,7 @@ use headwater_domain::timeline::{
     Entry, EntryRendition, TrackKind, low_latency_path, playlist_path, resolve,
 };
 use headwater_domain::{BroadcastId, StreamId};
-use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Variant};
+use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Uri, Variant};
 
 use super::low_latency::in_parts;
 use super::media::window_segments;
@@ -34,7 +34,12 @@ const MEASURING: f64 = 1.02;
 impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The multivariant playlist of a live stream. Of one that is starting, the first try is answered when there is
     /// something to watch: who asks again and again gets a second-old "not yet" from the edge's cache.
-    pub(super) async fn live(&self, stream: &StreamId, first_try: bool) -> Result<Reply, Problem> {
+    pub(super) async fn live(
+        &self,
+        stream: &StreamId,
+        first_try: bool,
+        address: &Uri,
+    ) -> Result<Reply, Problem> {
         let situation = self.situation(stream, first_try).await?;
         let state = situation.state(self.context.now());
         let Some(broadcast) = situation.broadcast().filter(|_| state.is_some_and(State::is_open)) else {
@@ -55,12 +60,13 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
         let renditions = offered(&entries);
-        let text = render(&entries, &renditions, false, |rendition| path(region, broadcast, rendition))?;
+        let text =
+            render(&entries, &renditions, false, address, |rendition| path(region, broadcast, rendition))?;
         Ok(Reply::playlist(text, Keep::Second))
     }
 
     /// The multivariant playlist of a finished broadcast.
-    pub(super) async fn recording(&self, broadcast: &BroadcastId) -> Result<Reply, Problem> {
+    pub(super) async fn recording(&self, broadcast: &BroadcastId, address: &Uri) -> Result<Reply, Problem> {
         let mut ends = self.table.newest(broadcast, AT_EITHER_END).await?;
         if ends.is_empty() {
             return Err(self.nothing_of_recording(broadcast).await);
@@ -74,7 +80,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         if renditions.is_empty() {
             return Err(super::unknown_broadcast(broadcast));
         }
-        Ok(Reply::playlist(render(&entries, &renditions, true, folder)?, Keep::Minute))
+        Ok(Reply::playlist(render(&entries, &renditions, true, address, folder)?, Keep::Minute))
     }
 }
 
@@ -151,6 +157,7 @@ fn render(
     entries: &[Entry],
     renditions: &[EntryRendition],
     finished: bool,
+    address: &Uri,
     path: impl Fn(&str) -> String,
 ) -> Result<String, Problem> {
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
@@ -186,7 +193,7 @@ fn render(
             }
         }
     }
-    Ok(MultivariantPlaylist::new(ladder).map_err(internal)?.render())
+    Ok(MultivariantPlaylist::new(ladder.relative_to(address)).map_err(internal)?.render())
 }
 
 fn one_frame() -> FrameRate {

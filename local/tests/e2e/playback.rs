@@ -1,7 +1,9 @@
 //! From encoder to viewer: what was published can be played, in all renditions, live and afterwards.
 
+use axum::response::IntoResponse as _;
 use headwater_conformance::Profile;
 use http::{Method, StatusCode};
+use http_body_util::Empty;
 use serde_json::json;
 
 use super::hls::{breaks, renditions};
@@ -99,7 +101,31 @@ async fn what_ffmpeg_publishes_plays_in_all_renditions() {
     let vod = platform.media(&recording.variants[0].uri).await;
     assert!(vod.end_list && vod.playlist_type == Some(m3u8_rs::MediaPlaylistType::Vod));
     assert_eq!(vod.segments.len(), playlists[0].segments.len());
+    assert_eq!(pictures_under_a_prefix(&platform, recording_url).await, "275");
     platform.stop().await;
+}
+
+/// How many pictures ffprobe gets of what somebody's site serves from the edge, under a path of its own.
+async fn pictures_under_a_prefix(platform: &Platform, url: &str) -> String {
+    const PREFIX: &str = "/tv/channel";
+    let (edge, http) = (platform.edge(""), platform.http.clone());
+    let site = axum::Router::new().fallback(async move |request: http::Request<axum::body::Body>| {
+        let Some(path) = request.uri().path().strip_prefix(PREFIX) else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let asked = http::Request::get(format!("{edge}{path}")).body(Empty::new()).unwrap();
+        http.request(asked).await.unwrap().map(axum::body::Body::new)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let path = url.strip_prefix(&platform.edge("")).unwrap_or(url);
+    let url = format!("http://{}{PREFIX}{path}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(axum::serve(listener, site).into_future());
+    let what = ["-select_streams", "v:0", "-count_packets", "-show_entries", "stream=nb_read_packets"];
+    let arguments = [&["-v", "error"], &what[..], &["-of", "csv=p=0", &url]].concat();
+    let (ok, said) = Running::start("ffprobe", &arguments).end().await;
+    serving.abort();
+    assert!(ok, "{said}");
+    said.lines().next().unwrap_or_default().trim().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 pub(crate) struct Platform {
     pub(crate) stack: Stack,
     folder: Folder,
-    http: Client<HttpConnector, Empty<Bytes>>,
+    pub(crate) http: Client<HttpConnector, Empty<Bytes>>,
 }
 
 /// Where a platform has its files. If its test fails, the logs are kept among the artifacts.
@@ -155,11 +155,20 @@ impl Platform {
         if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.stack.edge_url()) }
     }
 
+    /// What the edge answers; references of playlists are resolved, as players do.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, HeaderMap, Bytes) {
         let request = Request::get(self.edge(path)).body(Empty::new()).unwrap();
+        let address = request.uri().path().to_owned();
         let answer = self.http.request(request).await.unwrap();
         let (head, body) = answer.into_parts();
-        (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+        let body = body.collect().await.unwrap().to_bytes();
+        let is_playlist =
+            head.headers.get("content-type").is_some_and(|kind| kind == headwater_hls::CONTENT_TYPE);
+        let body = match std::str::from_utf8(&body) {
+            Ok(text) if is_playlist => headwater_conformance::resolve_references(&address, text).into(),
+            _ => body,
+        };
+        (head.status, head.headers, body)
     }
 
     /// A region's table, as our programs reach it.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
+use headwater_conformance::resolve_references;
 use headwater_local::stack::Stack;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -54,7 +55,7 @@ impl Viewer {
             let answer = tokio::time::timeout(PATIENCE, self.connection.send_request(request));
             let (head, body) = answer.await.expect("an answer").unwrap().into_parts();
             let body = body.collect().await.unwrap().to_bytes();
-            let text = String::from_utf8_lossy(&body);
+            let text = resolve_references(&path, std::str::from_utf8(&body).unwrap());
             assert_eq!(head.status, StatusCode::OK, "{path}: {text}");
             let (newest, next) = (live.part(self.rendition, 6, part), live.part(self.rendition, 6, part + 1));
             assert!(text.contains(&format!("URI=\"{newest}\"")), "{path}: {text}");

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use headwater_conformance::resolve_references;
 use headwater_functions::serve::repaired;
 use http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -95,19 +96,34 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// What was asked for, if it was a playlist.
+    path: Option<String>,
 }
 
 impl Answer {
     pub fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, body: body.to_vec() }
+        Self { status: parts.status, headers: parts.headers, body: body.to_vec(), path: None }
     }
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The body as text, unpacked if it is packed.
+    /// As the answer to who asked for `path`: references of a playlist are read as leading from there. None names the
+    /// site or begins at its root: what stands before the playlist's own path must stay before theirs.
+    pub fn of_path(mut self, path: &str) -> Self {
+        if self.header("content-type") == headwater_hls::CONTENT_TYPE {
+            let text = self.text();
+            let absolute =
+                |line: &str| line.starts_with('/') || line.contains("URI=\"/") || line.contains("://");
+            assert!(!text.lines().any(absolute), "{path}: {text}");
+        }
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// The body as text, unpacked if it is packed, references of a playlist resolved.
     pub fn text(&self) -> String {
         let mut text = String::new();
         if self.header("content-encoding") == "gzip" {
@@ -115,7 +131,12 @@ impl Answer {
         } else {
             text = String::from_utf8(self.body.clone()).unwrap();
         }
-        text
+        match &self.path {
+            Some(path) if self.header("content-type") == headwater_hls::CONTENT_TYPE => {
+                resolve_references(path, &text)
+            }
+            _ => text,
+        }
     }
 
     pub fn json(&self) -> Value {

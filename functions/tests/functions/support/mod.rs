@@ -215,7 +215,7 @@ impl World {
     pub async fn view_with(&self, origin_secrets: &[&str], event: &Event) -> Answer {
         let answer = Answer::of(self.playlist(origin_secrets).handle(event.request()).await);
         contract().check(&event.request(), &answer);
-        answer
+        answer.of_path(event.request().uri().path())
     }
 
     /// Runs the lifecycle function.

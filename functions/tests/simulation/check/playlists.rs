@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
+use headwater_conformance::resolve_references;
 use headwater_domain::{BroadcastId, Lease};
 use http::Request;
 use lambda_http::Body;
@@ -127,7 +128,11 @@ pub fn get(side: Side, path: &str, attempt: Option<&str>) -> Result<String, u16>
     });
     // Nothing is there yet.
     let Some(answer) = answer else { return Err(404) };
-    if answer.status() == 200 { Ok(text(answer)) } else { Err(answer.status().as_u16()) }
+    if answer.status() == 200 {
+        Ok(resolve_references(path, &text(answer)))
+    } else {
+        Err(answer.status().as_u16())
+    }
 }
 
 /// Looks at a broadcast's playlist in one region.

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use headwater_conformance::resolve_references;
 use headwater_local::stack::demo::ApiClient;
 use headwater_local::stack::{Binaries, Ports, Stack, StackConfig};
 use http::Method;
@@ -130,19 +131,20 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
 /// Whether the first part or segment of the first rendition can be had.
 async fn playable(edge: &str, playback: &str) -> bool {
     let Some(multivariant) = get(playback).await else { return false };
-    let Some(media) = uri(&multivariant) else { return false };
+    let path = playback.strip_prefix(edge).unwrap_or(playback);
+    let Some(media) = uri(path, &multivariant) else { return false };
     let Some(playlist) = get(&format!("{edge}{media}")).await else { return false };
-    let Some(media) = part(&playlist).or_else(|| uri(&playlist)) else { return false };
+    let Some(media) = part(&media, &playlist).or_else(|| uri(&media, &playlist)) else { return false };
     get(&format!("{edge}{media}")).await.is_some()
 }
 
-fn uri(playlist: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(playlist);
+fn uri(path: &str, playlist: &[u8]) -> Option<String> {
+    let text = resolve_references(path, &String::from_utf8_lossy(playlist));
     text.lines().find(|line| line.starts_with('/')).map(str::to_owned)
 }
 
-fn part(playlist: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(playlist);
+fn part(path: &str, playlist: &[u8]) -> Option<String> {
+    let text = resolve_references(path, &String::from_utf8_lossy(playlist));
     let line = text.lines().find(|line| line.starts_with("#EXT-X-PART:"))?;
     Some(line.split("URI=\"").nth(1)?.split('"').next()?.to_owned())
 }

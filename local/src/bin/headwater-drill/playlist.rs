@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use headwater_conformance::resolve_references;
+use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::client::legacy::Client;
@@ -27,14 +29,19 @@ impl Edge {
         Self { base, http: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Status and body; `None` if there was no answer in time.
+    /// Status and body, references of a playlist resolved; `None` if there was no answer in time.
     pub(crate) async fn get(&self, path: &str) -> Option<(StatusCode, Bytes)> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
-        let request = Request::get(url.parse::<Uri>().ok()?).body(Empty::new()).ok()?;
+        let url = url.parse::<Uri>().ok()?;
+        let address = url.path().to_owned();
+        let request = Request::get(url).body(Empty::new()).ok()?;
         let asking = async {
             let (head, body) = self.http.request(request).await.ok()?.into_parts();
             let body = Limited::new(body, MAX_BODY).collect().await.ok()?.to_bytes();
-            Some((head.status, body))
+            let is_playlist =
+                head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == headwater_hls::CONTENT_TYPE);
+            let resolved = || Some(resolve_references(&address, std::str::from_utf8(&body).ok()?).into());
+            Some((head.status, if is_playlist { resolved()? } else { body }))
         };
         tokio::time::timeout(MAX_WAIT, asking).await.ok()?
     }
