@@ -187,19 +187,42 @@ def test_bucket_is_private_and_read_by_the_edge_only(stack):
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": expected}}
 
 
-def test_bucket_forgets_parts_and_expires_media_only_when_asked():
-    def rules(name):
-        found = Stack.scenario(name)["MediaBucket"]["LifecycleConfiguration"]["Rules"]
-        return {rule["Prefix"]: int(rule["ExpirationInDays"]) for rule in found if "Prefix" in rule}
+#: Keys of each kind of object as the code writes them, in both regions: crates/domain/src/objects.rs keeps the file true.
+OBJECT_KEYS = json.loads((ROOT / "tests/deploy/object-keys.json").read_text())
+#: The rule that each kind is meant for; another that matches it may only be later.
+RULES = {"recorded": "media", "unrecorded": "unrecorded", "part": "parts", "page": None}
 
-    assert rules("single") == {f"{PRIMARY}/parts/": 1}
-    assert rules("joined") == {f"{PRIMARY}/parts/": 1, f"{SECONDARY}/parts/": 1}
-    assert rules("everything") == {
-        f"{PRIMARY}/parts/": 1,
-        f"{SECONDARY}/parts/": 1,
-        f"{PRIMARY}/media/": 30,
-        f"{SECONDARY}/media/": 30,
-    }
+
+@pytest.mark.parametrize("days", [0, 1, 30, 3650])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_stored_key_expires_by_the_rule_that_is_meant_for_it(name, days):
+    stack = Stack({**SCENARIOS[name], "MediaExpirationDays": str(days)})
+    rules = [rule for rule in stack["MediaBucket"]["LifecycleConfiguration"]["Rules"] if "Prefix" in rule]
+    # Buckets are not versioned: an object that expires is gone. Age is all that a rule goes by.
+    assert all(set(rule) == {"Id", "Status", "Prefix", "ExpirationInDays"} and rule["Status"] == "Enabled" for rule in rules)
+    used = set()
+    has_peer = stack.holds("HasPeer")
+    for kind, keys in OBJECT_KEYS.items():
+        for key in keys:
+            if key.split("/")[0] not in (stack.region, "web") and not has_peer:
+                continue  # nobody mirrors to it
+            matching = [rule for rule in rules if key.startswith(rule["Prefix"])]
+            used |= {rule["Id"] for rule in matching}
+            effective = min(matching, key=lambda rule: int(rule["ExpirationInDays"]), default=None)
+            meant = RULES[kind] if kind != "recorded" or days else None
+            own = key.startswith((stack.region, "web"))
+            assert (effective and effective["Id"]) == (meant and (meant if own else f"mirrored-{meant}")), key
+            if effective:
+                assert int(effective["ExpirationInDays"]) == (days if kind == "recorded" else 1), key
+    assert used == {rule["Id"] for rule in rules}, "a rule that nothing is stored for"
+    # Who names recordings knows the rule.
+    for function in ("ApiFunction", "PlaylistFunction"):
+        assert stack[function]["Environment"]["Variables"]["MEDIA_EXPIRATION_DAYS"] == str(days)
+
+
+def test_keys_are_of_every_kind():
+    assert set(OBJECT_KEYS) == set(RULES) and all(OBJECT_KEYS.values())
+    assert any("init" in key for key in OBJECT_KEYS["recorded"]) and any("init" in key for key in OBJECT_KEYS["unrecorded"])
 
 
 def test_secrets_are_generated_and_replicated():

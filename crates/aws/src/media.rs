@@ -8,6 +8,7 @@ use aws_sdk_s3::config::{Region as S3Region, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use headwater_domain::Region;
+use headwater_domain::objects::KeyKind;
 use headwater_domain::part::PartPath;
 use headwater_domain::peer::Peer;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
@@ -17,8 +18,10 @@ use crate::error::port;
 use crate::peer::KnownPeer;
 use crate::settings::{self, SettingError};
 
-/// Media objects never change: any cache may keep them for ever.
+/// Media objects never change: any cache may keep them for ever,
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// but what leaves the bucket soon leaves the caches as soon.
+const FOR_A_DAY: &str = "public, max-age=86400, immutable";
 
 /// Where media objects go.
 #[derive(Debug, Clone)]
@@ -97,7 +100,7 @@ impl Store {
     async fn put(&self, path: &str, content_type: &'static str, body: Bytes) -> PortResult<()> {
         let put = |client: &Client| {
             let request = client.put_object().bucket(&self.name).key(path);
-            let request = request.content_type(content_type).cache_control(FOR_EVER);
+            let request = request.content_type(content_type).cache_control(cache_control(path));
             let sent = request.body(ByteStream::from(body.clone())).send();
             // The SDK's future is of a size that is not for a caller's stack, let alone two of them.
             Box::pin(async { sent.await.map(|_| ()).map_err(port("store a media object")) })
@@ -130,6 +133,13 @@ pub(crate) fn client(config: &SdkConfig, region: Option<&Region>, endpoint: Opti
         builder = builder.endpoint_url(endpoint).force_path_style(true);
     }
     Client::from_conf(builder.build())
+}
+
+fn cache_control(path: &str) -> &'static str {
+    match KeyKind::of(path) {
+        Some(KeyKind::Unrecorded | KeyKind::Part) => FOR_A_DAY,
+        _ => FOR_EVER,
+    }
 }
 
 impl PutMedia for Buckets {

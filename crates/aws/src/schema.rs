@@ -12,7 +12,7 @@
 //! | repeated requests | `REQUEST#<fingerprint>` / `<region>` | PutItem, Query | not there or expired | api |
 //!
 //! Every item has `PK`, `SK`, its document as JSON in `doc` (gzip of it for entries of timelines); some have `v` (version or order, for conditions) and `ttl`
-//! (unix seconds; filtered on read, because expiry is lazy). There is no Scan and no transaction anywhere.
+//! (unix seconds; expiry is lazy, so readers of requests filter it, and entries say themselves that they are not recorded). There is no Scan and no transaction anywhere.
 //! Invariant: an item whose key names a region is written by that region's control plane only; timeline entries are
 //! written by their lease's task only.
 

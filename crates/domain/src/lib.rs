@@ -12,6 +12,7 @@ pub mod ids;
 pub mod key;
 pub mod live;
 pub mod metrics;
+pub mod objects;
 pub mod part;
 pub mod peer;
 pub mod ports;

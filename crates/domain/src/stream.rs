@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{Region, StreamId};
+use crate::objects::Retention;
 use crate::text::{self, Unreadable};
 use crate::time::Timestamp;
 
@@ -96,7 +97,7 @@ pub struct StreamSettings {
     pub latency: Latency,
     /// Whether the source may be the top rendition as it is.
     pub passthrough: Passthrough,
-    /// Whether a broadcast can be watched after it has ended.
+    /// Whether a broadcast can be watched after it has ended; holds from the next broadcast on.
     pub record: bool,
     /// Where a late transcoder starts.
     pub cold_start: ColdStart,
@@ -190,6 +191,7 @@ impl StreamSettings {
             segment_seconds: SEGMENT_SECONDS,
             audio_kbps: 128,
             mirror: self.mirror,
+            retention: if self.record { Retention::Recorded } else { Retention::Unrecorded },
         }
     }
 }
@@ -246,6 +248,9 @@ pub struct TranscodeSettings {
     pub audio_kbps: u32,
     /// Whether to write both buckets.
     pub mirror: bool,
+    /// How long media is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// A stream as one region wrote it.

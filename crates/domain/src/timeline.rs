@@ -11,6 +11,7 @@ mod takeover;
 pub use takeover::{ResumePoint, Takeover};
 
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
+use crate::objects::Retention;
 use crate::time::{MediaTime, Span, Timestamp};
 
 /// Where broadcasts begin on their own time axis: room for decode times before the first presentation time.
@@ -56,6 +57,9 @@ pub struct EntryRendition {
     /// Whether it is the source's own packets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub copied: bool,
+    /// How long its objects are kept: where they lie says the same.
+    #[serde(default, skip_serializing_if = "Retention::is_recorded")]
+    pub retention: Retention,
 }
 
 /// One partial segment of a low-latency broadcast, in all renditions.
@@ -152,7 +156,15 @@ impl Entry {
 
     /// The path of one rendition's media object: URL path at the edge and object key in both buckets.
     pub fn media_path(&self, rendition: &str) -> String {
-        format!("{}/{rendition}/{}.m4s", media_prefix(&self.broadcast, &self.lease), self.number.0)
+        let named = self.renditions.iter().find(|one| one.name == rendition);
+        let retention = named.map(|one| one.retention).unwrap_or_default();
+        let prefix = media_prefix(&self.broadcast, &self.lease, retention);
+        format!("{prefix}/{rendition}/{}.m4s", self.number.0)
+    }
+
+    /// Whether all its media is for the running broadcast only.
+    pub fn is_unrecorded(&self) -> bool {
+        !self.renditions.is_empty() && !self.renditions.iter().any(|one| one.retention.is_recorded())
     }
 
     /// The path of one rendition's part, also of the next one that is not there yet.
@@ -178,9 +190,14 @@ pub fn part_path(
     format!("{}/parts/{broadcast}/{lease}/{rendition}/{}.{part}.m4s", lease.region, number.0)
 }
 
-/// Folder of all objects that a lease writes: `<region>/media/<broadcast>/<lease>`.
-pub fn media_prefix(broadcast: &BroadcastId, lease: &Lease) -> String {
-    format!("{}/media/{broadcast}/{lease}", lease.region)
+/// Folder of all objects that a lease writes: `<region>/media/<broadcast>/<lease>`, of what is not recorded
+/// `<region>/media/unrecorded/<broadcast>/<lease>`. [`objects`](crate::objects) says what becomes of either.
+pub fn media_prefix(broadcast: &BroadcastId, lease: &Lease, retention: Retention) -> String {
+    let folder = match retention {
+        Retention::Recorded => "media",
+        Retention::Unrecorded => "media/unrecorded",
+    };
+    format!("{}/{folder}/{broadcast}/{lease}", lease.region)
 }
 
 /// The path of a rendition's media playlist in low latency, where the answer may wait for media.
@@ -259,7 +276,8 @@ mod tests {
         let paths = [
             low_latency_path(region, &broadcast, "720p"),
             playlist_path(region, &broadcast, "720p"),
-            media_prefix(&broadcast, &lease),
+            media_prefix(&broadcast, &lease, Retention::Recorded),
+            media_prefix(&broadcast, &lease, Retention::Unrecorded),
             part_path(&broadcast, &lease, "720p", SegmentNumber(7), 2),
         ];
         assert_eq!(
@@ -268,6 +286,7 @@ mod tests {
                 format!("{region}/low-latency/{broadcast}/720p.m3u8"),
                 format!("{region}/playlists/{broadcast}/720p.m3u8"),
                 format!("{region}/media/{broadcast}/{lease}"),
+                format!("{region}/media/unrecorded/{broadcast}/{lease}"),
                 format!("{region}/parts/{broadcast}/{lease}/720p/7.2.m4s"),
             ]
         );

@@ -22,27 +22,29 @@ impl<T: ApiTable> ApiFunction<T> {
         stream: &StreamId,
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
-        let (limit, after) =
-            input::page(request, |tail| format!("{stream}-{tail}").parse::<BroadcastId>().ok())?;
-        let document = self.find(stream).await?;
+        let parse = |tail: &str| format!("{stream}-{tail}").parse::<BroadcastId>().ok();
+        let (limit, after) = input::page(request, input::DEFAULT_PAGE, parse)?;
+        self.find(stream).await?;
         let situation = self.table.situation(stream).await?;
         let page = self.table.broadcasts(stream, after.as_ref(), limit).await?;
         let (now, region) = (self.context.now(), &self.context.region);
         let ids: Vec<_> = page.items.iter().map(|record| record.id.clone()).collect();
-        let looks = stream::iter(ids).map(|id| self.has_media(id)).buffered(READS_AT_ONCE);
-        let with_media: Vec<_> = looks.try_collect().await?;
-        let show = |(record, has_media)| {
-            view::broadcast(record, has_media, &document, &situation, region, &self.places, now)
+        let looks = stream::iter(ids).map(|id| self.has_recording(id)).buffered(READS_AT_ONCE);
+        let recorded: Vec<_> = looks.try_collect().await?;
+        let show = |(record, has_recording)| {
+            view::broadcast(record, has_recording, &situation, region, &self.places, now)
         };
-        let broadcasts: Vec<_> = page.items.iter().zip(with_media).map(show).collect();
+        let broadcasts: Vec<_> = page.items.iter().zip(recorded).map(show).collect();
         // The stream is in the path already, so a cursor cannot name another one.
         let next = page.items.last().filter(|_| page.more).map(|record| record.id.tail());
         Ok(json(StatusCode::OK, &json!({ "broadcasts": broadcasts, "next": next })))
     }
 
-    /// Whether there is anything to see of a broadcast, by one small read as a rule.
-    async fn has_media(&self, broadcast: BroadcastId) -> PortResult<bool> {
-        let is_there = |entries: Vec<Entry>| entries.iter().any(|entry| !entry.gap);
+    /// Whether there is anything to see of a broadcast when it is over, by one small read as a rule.
+    async fn has_recording(&self, broadcast: BroadcastId) -> PortResult<bool> {
+        let now = self.context.now();
+        let is_there =
+            |entries: Vec<Entry>| entries.iter().any(|entry| self.kept_for.has_recording(entry, now));
         let newest = self.table.newest(&broadcast, LOOKED_AT).await?;
         let is_all = newest.len() < LOOKED_AT;
         let found = is_there(newest);

@@ -1,5 +1,6 @@
 //! Reading requests. Each kind of mistake has its own problem type, and a sentence that says what to send instead.
 
+use headwater_domain::Timestamp;
 use headwater_domain::stream::BadSetting;
 use http::{StatusCode, header};
 use lambda_http::{Request, RequestExt};
@@ -12,8 +13,10 @@ use crate::reply::Problem;
 const MAX_BODY: usize = 16 * 1024;
 /// Items on a page.
 pub(super) const PAGE: std::ops::RangeInclusive<usize> = 1..=100;
+/// Latest time in a cursor, in milliseconds: nineteen digits, so that a pattern can say what a cursor is.
+const MAX_CURSOR: u64 = 9_999_999_999_999_999_999;
 /// Items on a page if nothing is said.
-const DEFAULT_PAGE: usize = 25;
+pub(super) const DEFAULT_PAGE: usize = 25;
 
 /// The JSON body. An empty body reads as `{}`.
 pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
@@ -77,6 +80,7 @@ impl From<BadSetting> for Problem {
 /// `limit` and `cursor` of a listing.
 pub(super) fn page<P>(
     request: &Request,
+    default: usize,
     parse: impl Fn(&str) -> Option<P>,
 ) -> Result<(usize, Option<P>), Problem> {
     let query = request.query_string_parameters();
@@ -89,7 +93,7 @@ pub(super) fn page<P>(
         Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "Bad cursor", detail)
     };
     let limit = match query.all("limit").as_deref() {
-        None => DEFAULT_PAGE,
+        None => default,
         Some([text]) => number(text).filter(|limit| PAGE.contains(limit)).ok_or_else(bad_limit)?,
         Some(_) => return Err(bad_limit()),
     };
@@ -99,6 +103,11 @@ pub(super) fn page<P>(
         Some(_) => return Err(bad_cursor()),
     };
     Ok((limit, cursor))
+}
+
+/// A time in a cursor.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    number(text).filter(|at| *at <= MAX_CURSOR).map(Timestamp)
 }
 
 /// Decimal digits as a number writes them: `str::parse` takes `+1` and `01` as well.

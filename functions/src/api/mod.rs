@@ -11,6 +11,7 @@ mod view;
 
 use headwater_domain::StreamId;
 use headwater_domain::key::Pepper;
+use headwater_domain::objects::KeptFor;
 use headwater_domain::ports::{
     ReadBroadcasts, ReadKeys, ReadLive, ReadStreams, ReadTimeline, RememberRequests, WriteBroadcasts,
     WriteKeys, WriteLive, WriteStreams,
@@ -73,6 +74,8 @@ pub struct ApiFunction<T> {
     pub pepper: Pepper,
     /// Where people publish and watch.
     pub places: Places,
+    /// For how long recordings can be watched.
+    pub kept_for: KeptFor,
 }
 
 impl<T: ApiTable> ApiFunction<T> {

@@ -22,8 +22,6 @@ use crate::reply::{Problem, json};
 const MAX_RACES: usize = 5;
 /// Queries for one page of a listing, of which each fills the places that the one before has left empty.
 const MAX_READS_OF_A_PAGE: usize = 8;
-/// Latest time in a cursor, in milliseconds: nineteen digits, so that a pattern can say what a cursor is.
-const MAX_CURSOR: u64 = 9_999_999_999_999_999_999;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,7 +168,7 @@ impl<T: ApiTable> ApiFunction<T> {
     }
 
     pub(super) async fn list_streams(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let (limit, after) = input::page(request, parse_place)?;
+        let (limit, after) = input::page(request, input::DEFAULT_PAGE, parse_place)?;
         let (mut streams, mut place, mut more) = (Vec::with_capacity(limit), after, true);
         // Places without a stream to show do not count: a page is full if there is enough behind it.
         for _ in 0..MAX_READS_OF_A_PAGE {
@@ -296,6 +294,6 @@ fn show_place(place: &StreamPlace) -> String {
 
 fn parse_place(text: &str) -> Option<StreamPlace> {
     let (created_at, id) = text.split_once('-')?;
-    let created_at = Timestamp(input::number(created_at).filter(|at| *at <= MAX_CURSOR)?);
+    let created_at = input::time(created_at)?;
     Some(StreamPlace { created_at, id: id.parse().ok()? })
 }

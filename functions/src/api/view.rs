@@ -77,8 +77,7 @@ pub(super) fn key(record: &KeyRecord, value: Option<&StreamKey>) -> Value {
 /// A broadcast of the history. `situation` tells of the newest one, which may still run.
 pub(super) fn broadcast(
     record: &BroadcastRecord,
-    has_media: bool,
-    document: &StreamDocument,
+    has_recording: bool,
     situation: &Situation,
     region: &Region,
     places: &Places,
@@ -92,7 +91,6 @@ pub(super) fn broadcast(
     };
     let ended_at =
         record.end.as_ref().map(|end| end.at).or_else(|| situation.ended_at(now).filter(|_| is_current));
-    let is_recorded = situation.is_recorded(&record.id).unwrap_or(document.settings.record);
     let recording =
         format!("{}/{}", places.edge.trim_end_matches('/'), playlist_path(region, &record.id, "index"));
     json!({
@@ -101,6 +99,6 @@ pub(super) fn broadcast(
         "started_at": date(record.started_at),
         "ended_at": ended_at.map(date),
         "reason": record.end.as_ref().map(|end| &end.reason),
-        "recording_url": (!state.is_open() && is_recorded && has_media).then_some(recording),
+        "recording_url": (!state.is_open() && has_recording).then_some(recording),
     })
 }

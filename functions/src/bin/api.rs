@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
             rtmps: list("INGEST_RTMPS"),
             edge: settings::required("EDGE_URL")?,
         },
+        kept_for: settings::parsed_optional("MEDIA_EXPIRATION_DAYS")?.unwrap_or_default(),
     };
     serve(|request| function.handle(request)).await
 }

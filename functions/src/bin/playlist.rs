@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
         parts: Buckets::only(&sdk, settings::required("MEDIA_BUCKET")?),
         origin_secrets: Secrets::new(&sdk).current_and_previous("ORIGIN_SECRET_ARN").await?,
+        kept_for: settings::parsed_optional("MEDIA_EXPIRATION_DAYS")?.unwrap_or_default(),
         renditions: Default::default(),
     };
     serve(|request| function.handle(request)).await

@@ -1,4 +1,5 @@
-//! What of a broadcast can still be watched when it is over: what was recorded, until its stream is deleted.
+//! What of a broadcast can still be watched when it is over: what was recorded, until its stream is deleted or it expires.
+//! Entries say themselves whether they are recorded, for they say where their media lies; settings may have changed since.
 //!
 //! Answers of what will be gone soon are kept for a second, those of a recording for a minute; so of a stream that is deleted
 //! the edge has nothing a minute later.
@@ -12,7 +13,7 @@ use headwater_domain::stream::StreamDocument;
 use headwater_domain::timeline::Entry;
 
 use super::output::Keep;
-use super::{PlaylistFunction, not_recorded, unknown_broadcast};
+use super::{PlaylistFunction, expired, not_recorded, unknown_broadcast};
 use crate::reply::Problem;
 
 /// The last window of what is not recorded stays so long: whoever watches it comes to its end, which says that it is one.
@@ -25,31 +26,36 @@ const DELETED_STAYS: Duration = Duration::from_secs(15);
 enum Fate {
     Recorded,
     Unrecorded,
+    Expired,
     Deleted,
 }
 
 impl<T: ReadLive + ReadStreams, P> PlaylistFunction<T, P> {
-    /// As its last session's settings said or, of a broadcast that is not the stream's newest, as the stream's say now.
-    async fn fate(&self, situation: &Situation, broadcast: &BroadcastId) -> Result<Fate, Problem> {
+    /// `newest`: the newest entries of the broadcast.
+    async fn fate(&self, broadcast: &BroadcastId, newest: &[Entry]) -> Result<Fate, Problem> {
         let document = self.table.stream(&broadcast.stream()).await?;
         let deleted = |document: &StreamDocument| document.deleted_at.is_some();
         if document.as_ref().is_some_and(deleted) {
             return Ok(Fate::Deleted);
         }
-        let says = || document.as_ref().is_none_or(|document| document.settings.record);
-        let recorded = situation.is_recorded(broadcast).unwrap_or_else(says);
-        Ok(if recorded { Fate::Recorded } else { Fate::Unrecorded })
+        let now = self.context.now();
+        Ok(match newest.last() {
+            Some(_) if newest.iter().any(Entry::is_unrecorded) => Fate::Unrecorded,
+            Some(_) if newest.iter().all(|entry| self.kept_for.is_over(entry, now)) => Fate::Expired,
+            _ => Fate::Recorded,
+        })
     }
 
     /// Refuses what nobody may watch once it is over.
     pub(super) async fn must_be_recorded(
         &self,
-        situation: &Situation,
         broadcast: &BroadcastId,
+        newest: &[Entry],
     ) -> Result<(), Problem> {
-        match self.fate(situation, broadcast).await? {
+        match self.fate(broadcast, newest).await? {
             Fate::Recorded => Ok(()),
             Fate::Unrecorded => Err(not_recorded(broadcast)),
+            Fate::Expired => Err(expired(broadcast)),
             Fate::Deleted => Err(unknown_broadcast(broadcast)),
         }
     }
@@ -68,8 +74,9 @@ impl<T: ReadLive + ReadStreams, P> PlaylistFunction<T, P> {
             situation.ended_at(now).filter(|_| situation.broadcast() == Some(broadcast)).or_else(next);
         let last = window.last().map(|entry| entry.committed_at);
         let gone_for = now.since(ended.max(last).unwrap_or(now));
-        match self.fate(situation, broadcast).await? {
+        match self.fate(broadcast, window).await? {
             Fate::Recorded => Ok(Keep::Minute),
+            Fate::Expired => Err(expired(broadcast)),
             Fate::Unrecorded if gone_for <= UNRECORDED_STAYS => Ok(Keep::Second),
             Fate::Deleted if gone_for <= DELETED_STAYS => Ok(Keep::Second),
             Fate::Unrecorded => Err(not_recorded(broadcast)),

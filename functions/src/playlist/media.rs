@@ -13,7 +13,7 @@ use super::counts::Counts;
 use super::holes::{behind_hole, breaks_before, breaks_shown, fill_hole, in_window, numbers, places};
 use super::output::{Keep, Reply};
 use super::reach::span_for;
-use super::renditions::{Name, Wanted};
+use super::renditions::{AT_EITHER_END, Name, Wanted};
 use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::{PlaylistFunction, not_live, unknown_broadcast};
 use crate::reply::Problem;
@@ -79,8 +79,10 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             return Err(not_live(situation.state(self.context.now()))
                 .with("hint", "the recording is here once the broadcast has ended"));
         }
-        self.must_be_recorded(&situation, broadcast).await?;
-        let entries = resolve(self.table.all(broadcast).await?);
+        self.must_be_recorded(broadcast, &self.table.newest(broadcast, AT_EITHER_END).await?).await?;
+        let now = self.context.now();
+        let mut entries = resolve(self.table.all(broadcast).await?);
+        entries.retain(|entry| !self.kept_for.is_over(entry, now));
         if entries.is_empty() { Err(unknown_broadcast(broadcast)) } else { Ok(entries) }
     }
 

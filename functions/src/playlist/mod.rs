@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use headwater_domain::hooks::Secret;
 use headwater_domain::live::{Situation, State};
+use headwater_domain::objects::KeptFor;
 use headwater_domain::ports::{ReadLive, ReadParts, ReadStreams, ReadTimeline};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::Uri;
@@ -68,6 +69,8 @@ pub struct PlaylistFunction<T, P> {
     /// What the edge proves itself with; empty: it need not. More than one while the secret is being rotated: CloudFront
     /// takes minutes to send a new header from everywhere.
     pub origin_secrets: Vec<Secret>,
+    /// For how long recordings can be watched.
+    pub kept_for: KeptFor,
     /// What this instance has learnt of broadcasts.
     pub renditions: KnownRenditions,
 }
@@ -210,6 +213,12 @@ fn not_live(state: Option<State>) -> Problem {
 fn not_recorded(id: &BroadcastId) -> Problem {
     let detail = "the stream is not recorded; this broadcast could only be watched while it was live";
     Problem::new(StatusCode::NOT_FOUND, "not-recorded", "Not recorded", detail).with("broadcast", id)
+}
+
+/// A recording that is kept for a time which is over.
+fn expired(id: &BroadcastId) -> Problem {
+    let detail = "recordings are kept for some days here, and this one is older; nothing of it is left";
+    Problem::new(StatusCode::NOT_FOUND, "expired", "Expired", detail).with("broadcast", id)
 }
 
 fn unknown_broadcast(id: &BroadcastId) -> Problem {

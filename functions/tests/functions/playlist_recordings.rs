@@ -1,10 +1,10 @@
 //! What a recording shows, and how long what is over can be watched: read back by a parser that is not ours.
 
-use headwater_domain::Lease;
 use headwater_domain::hooks::SessionRef;
-use headwater_domain::ports::{ReadStreams, WriteStreams, WriteTimeline};
+use headwater_domain::ports::{ReadLive, ReadStreams, WriteStreams, WriteTimeline};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, EntryRendition, TrackKind};
+use headwater_domain::{Lease, Timestamp};
 use m3u8_rs::{MasterPlaylist, MediaPlaylist};
 
 use crate::support::{Answer, Event, World, at_ms, later, now};
@@ -22,7 +22,7 @@ async fn live(
 async fn put(world: &World, lease: &Lease, number: u64, change: impl FnOnce(&mut Entry)) {
     let mut entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
     change(&mut entry);
-    world.table.commit(&entry).await.unwrap();
+    world.table.commit(&world.as_ordered(entry).await).await.unwrap();
 }
 
 async fn view(world: &World, path: &str) -> Answer {
@@ -299,4 +299,78 @@ async fn what_is_not_recorded_is_gone_minutes_after_its_end() {
     for path in [&index, &vod, &window, &low] {
         view(&world, path).await.problem(404, "not-recorded");
     }
+}
+
+/// What the API offers of the sample broadcast to be watched again.
+async fn offered(world: &World) -> bool {
+    let listed = world.ask(&Event::sample("api-list-broadcasts").query("")).await.expect(200);
+    let broadcasts = listed["broadcasts"].as_array().unwrap();
+    broadcasts.iter().any(|one| one["recording_url"].is_string())
+}
+
+#[tokio::test]
+async fn a_broadcast_is_recorded_or_not_from_beginning_to_end_whatever_is_set_later() {
+    for recorded in [true, false] {
+        let (world, session, lease) = live(|stream| stream.settings.record = recorded).await;
+        put(&world, &lease, 0, |_| ()).await;
+        let document = world.table.stream(&samples::stream_id()).await.unwrap().unwrap();
+        let mut changed = document.successor(&world.region, now());
+        changed.settings.record = !recorded;
+        world.table.put_stream(&changed).await.unwrap();
+        world.unpublish(&session).await;
+        // The encoder comes back into the same broadcast.
+        let session = world.allowed(2).await;
+        world.beat_live(&session).await;
+        put(&world, &lease, 1, |_| ()).await;
+        at_ms(samples::entry(1, 1).committed_at);
+        over(&world, &session).await;
+        let [index, vod, ..] = playlists(&session);
+        for _ in 0..2 {
+            assert_eq!(offered(&world).await, recorded);
+            for path in [&index, &vod] {
+                let answer = view(&world, path).await;
+                assert_eq!(answer.status.as_u16(), if recorded { 200 } else { 404 }, "{path}");
+                let folder = "/media/unrecorded/";
+                assert!(!answer.text().contains(folder), "what will be deleted is not in a recording");
+            }
+            // Nor does it change with the next broadcast, which goes by what is set now.
+            let next = world.allowed(3).await;
+            assert_ne!(next.broadcast, session.broadcast);
+            let situation = world.table.situation(&samples::stream_id()).await.unwrap();
+            assert_eq!(situation.session().unwrap().settings.record, !recorded);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_recording_that_is_kept_for_days_is_gone_before_its_media() {
+    let (mut world, session, lease) = live(|_| ()).await;
+    world.kept_for = "2".parse().unwrap();
+    let hour = |hours: u64| Timestamp(crate::support::T0 + hours * 3_600_000);
+    // A broadcast of twenty hours, of which a segment an hour will do.
+    for number in 0..20 {
+        put(&world, &lease, number, |entry| entry.committed_at = hour(number)).await;
+    }
+    at_ms(hour(20));
+    over(&world, &session).await;
+    let [index, vod, window, low] = playlists(&session);
+    let numbers = async |world: &World| -> Vec<u64> {
+        let list = media(world, &vod).await;
+        assert!(list.end_list);
+        (list.media_sequence..).take(list.segments.len()).collect()
+    };
+    assert!(offered(&world).await);
+    assert_eq!(numbers(&world).await, (0..20).collect::<Vec<_>>());
+    // The rule goes by the age of each object, so the beginning goes first: an hour early, for its initialization section.
+    at_ms(hour(2 * 24 + 9));
+    assert!(offered(&world).await);
+    assert_eq!(numbers(&world).await, (11..20).collect::<Vec<_>>());
+    assert_eq!(view(&world, &index).await.status.as_u16(), 200);
+    at_ms(hour(3 * 24));
+    assert!(!offered(&world).await, "the history names nothing that is gone");
+    for path in [&index, &vod, &window, &low] {
+        view(&world, path).await.problem(404, "expired");
+    }
+    world.kept_for = Default::default();
+    assert!(offered(&world).await, "without a rule nothing goes");
 }

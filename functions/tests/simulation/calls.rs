@@ -64,7 +64,7 @@ pub fn lifecycle(side: Side, at_once: bool) -> LifecycleFunction<Table, Cluster>
 
 pub fn api(side: Side) -> ApiFunction<Table> {
     let (table, places) = (Table::of_control_plane(side), Default::default());
-    ApiFunction { context: context(side), table, pepper: pepper(), places }
+    ApiFunction { context: context(side), table, pepper: pepper(), places, kept_for: Default::default() }
 }
 
 /// No parts are read: players get whole segments from buckets.
@@ -94,6 +94,7 @@ pub fn playlist(side: Side) -> PlaylistFunction<Table, NoParts> {
 
 /// Runs a function in `to`'s region for somebody in `from`'s, if the way is open there and back.
 pub async fn run<T: 'static>(
+        kept_for: Default::default(),
     from: Side,
     to: Side,
     lossy: u64,

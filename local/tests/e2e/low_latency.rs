@@ -12,6 +12,7 @@ use headwater_aws::table::Table;
 use headwater_domain::beat::{Activity, Beat, Health};
 use headwater_domain::hooks::Gateway;
 use headwater_domain::live::{LeaseSeat, Seat, SessionSeat};
+use headwater_domain::objects::Retention;
 use headwater_domain::ports::{Bucket, Commit, PutMedia, Write, WriteBeats, WriteLive, WriteTimeline};
 use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::parts::{closed_entry, open_entry};
@@ -305,7 +306,8 @@ async fn fragments(seconds: u32) -> (Bytes, Vec<Bytes>) {
 
 /// Writes the fragments as they would come from an encoder, in real time.
 async fn broadcast(live: &Seeded, init: Bytes, parts: &[Bytes]) {
-    let init_path = format!("{}/720p/init-1.mp4", media_prefix(&live.broadcast, &live.lease));
+    let init_path =
+        format!("{}/720p/init-1.mp4", media_prefix(&live.broadcast, &live.lease, Retention::Recorded));
     let put = async |path: &str, body: Bytes| {
         live.bucket.put_media(Bucket::Own, path, "video/mp4", body).await.unwrap();
     };

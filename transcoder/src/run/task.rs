@@ -145,6 +145,7 @@ where
             terms: None,
             broken: None,
             drain_until: None,
+            since: Instant::now(),
             failures: 0,
             misses: 0,
             task: self,
@@ -177,6 +178,8 @@ pub(super) struct Worker<H, T, M> {
     terms: Option<Terms>,
     /// Told to stop: until then what the gateway still has is read.
     pub(super) drain_until: Option<Instant>,
+    /// When the lease began to write.
+    pub(super) since: Instant,
     /// A run that broke off and was not taken up again.
     pub(super) broken: Option<BrokenRun>,
     /// Runs in a row that came to nothing.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headwater_domain::beat::GivenUp;
 use headwater_domain::hooks::{Source, TranscoderOrder};
+use headwater_domain::objects::RENEW_EVERY;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::stream::{Passthrough, TranscodeSettings};
 use headwater_domain::{SessionId, Timestamp};
@@ -149,13 +150,17 @@ where
                 Passthrough::Auto => self.writer.may_copy(&session, head),
                 Passthrough::AlwaysEncode => media::Passthrough::NONE,
             };
+            self.writer.keep(settings.retention);
             let start = self.writer.start(&session, head);
             let engine_settings =
                 engine::settings(settings, copy, self.writer.names().to_vec(), self.vitals.problems());
             let (mut writer, mut told) = (self.writer.clone(), self.resume_after.subscribe());
-            let kept = kept.clone();
+            let (kept, since) = (kept.clone(), self.since);
             tokio::task::spawn_blocking(move || {
                 let sink = |made| {
+                    if since.elapsed() >= RENEW_EVERY {
+                        writer.own_inits();
+                    }
                     if let Some(behind) = *told.borrow_and_update() {
                         writer.resume_after(behind);
                     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::select;
 use headwater_domain::Region;
+use headwater_domain::objects::RENEW_EVERY;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
 use headwater_task::timeline::{Object, ObjectKind};
 use tokio::sync::OnceCell;
@@ -22,6 +23,8 @@ use super::vitals::Vitals;
 
 /// Initialization sections remembered as stored: those of several runs. One that is forgotten is stored again.
 const MAX_INITS: usize = 64;
+/// One that could not be written anew is tried again after so long; until then the one that is there serves.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
 /// A task that leaves waits so long for mirror copies; a region that is gone must not keep it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 /// What is told while this region's bucket is too slow to be waited for.
@@ -30,7 +33,7 @@ const SLOW: &str = "media bucket of this region does not answer in time";
 const FAILS: &str = "media bucket of this region fails";
 
 /// By mirror and path.
-type Inits = BTreeMap<(Option<Region>, String), Arc<OnceCell<()>>>;
+type Inits = BTreeMap<(Option<Region>, String), Arc<Init>>;
 
 /// Stores objects.
 #[derive(Debug)]
@@ -44,6 +47,34 @@ pub(super) struct Uploader<M> {
     /// stored waits for that.
     inits: Arc<Mutex<Inits>>,
     vitals: Vitals,
+}
+
+/// An initialization section.
+#[derive(Debug)]
+struct Init {
+    stored: OnceCell<()>,
+    /// When it is to be written anew.
+    due: Mutex<Instant>,
+}
+
+impl Init {
+    fn new() -> Self {
+        Self { stored: OnceCell::new(), due: Mutex::new(Instant::now() + RENEW_EVERY) }
+    }
+
+    /// Whether it is to be written anew; who is told so is the only one until `after` has passed.
+    fn is_due(&self, after: Duration) -> bool {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = *due <= Instant::now();
+        if is_due {
+            *due = Instant::now() + after;
+        }
+        is_due
+    }
+
+    fn renewed(&self) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + RENEW_EVERY;
+    }
 }
 
 impl<M> Clone for Uploader<M> {
@@ -75,21 +106,34 @@ impl<M: PutMedia + 'static> Uploader<M> {
     /// segment is so with a later one: else all that follow would name what is not there.
     pub(super) async fn store(&self, object: Object) -> PortResult<()> {
         match object.kind {
-            ObjectKind::Init => {
-                self.init(&object.path).get_or_try_init(|| self.store_anew(&object)).await.map(|_| ())
-            }
+            ObjectKind::Init => self.store_init(&object).await,
             ObjectKind::Segment => self.store_anew(&object).await,
             ObjectKind::Part => self.store_part(&object).await,
         }
     }
 
-    fn init(&self, path: &str) -> Arc<OnceCell<()>> {
+    async fn store_init(&self, object: &Object) -> PortResult<()> {
+        let init = self.init(&object.path);
+        init.stored.get_or_try_init(|| self.store_anew(object)).await?;
+        if init.is_due(RENEW_AGAIN) {
+            match self.store_anew(object).await {
+                Ok(()) => init.renewed(),
+                Err(error) => {
+                    let cause = &error.source;
+                    tracing::warn!(path = object.path, %cause, "an initialization section could not be written anew; it is tried again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn init(&self, path: &str) -> Arc<Init> {
         let place = (self.mirror(), path.to_owned());
         let mut inits = self.inits.lock().unwrap_or_else(PoisonError::into_inner);
         if inits.len() >= MAX_INITS && !inits.contains_key(&place) {
             inits.clear();
         }
-        inits.entry(place).or_default().clone()
+        inits.entry(place).or_insert_with(|| Arc::new(Init::new())).clone()
     }
 
     /// The region that copies go to now.

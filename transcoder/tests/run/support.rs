@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use headwater_domain::objects::Retention;
 use headwater_domain::ports::Bucket;
 use headwater_domain::stream::{Latency, Passthrough, Rung, TranscodeSettings};
 use headwater_domain::testing::samples;
@@ -38,6 +39,7 @@ pub(crate) fn settings() -> TranscodeSettings {
         segment_seconds: 2,
         audio_kbps: 64,
         mirror: true,
+        retention: Retention::Recorded,
     }
 }
 

@@ -4,6 +4,7 @@ use headwater_domain::hooks::{
     GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, SessionOrder, Source, TranscoderBeat,
     TranscoderOrder, UnpublishRequest,
 };
+use headwater_domain::objects::Retention;
 use headwater_domain::ports::{Hooks, PortResult};
 use headwater_domain::stream::{Latency, Passthrough, Rung, TranscodeSettings};
 use headwater_domain::testing::samples;
@@ -71,6 +72,7 @@ impl Control {
             segment_seconds: 2,
             audio_kbps: 96,
             mirror: false,
+            retention: Retention::Recorded,
         }
     }
 }

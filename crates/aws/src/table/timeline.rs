@@ -3,12 +3,13 @@
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use headwater_domain::BroadcastId;
+use headwater_domain::objects::UNRECORDED_FOR;
 use headwater_domain::ports::{Commit, MAX_RECORDED, PortResult, ReadTimeline, Write, WriteTimeline};
 use headwater_domain::timeline::{Entry, Progress};
 
 use super::{Table, read, send_once};
 use crate::error::port;
-use crate::schema::{Key, VERSION, timeline_partition};
+use crate::schema::{Key, TTL, VERSION, timeline_partition};
 
 const READ: &str = "read a timeline";
 
@@ -45,8 +46,12 @@ async fn first_of(query: QueryFluentBuilder, most: usize) -> PortResult<Vec<Entr
 
 impl WriteTimeline for Table {
     async fn commit(&self, entry: &Entry) -> PortResult<Commit> {
-        let request = self
-            .put_packed(&Key::Entry(&entry.broadcast, &entry.lease, entry.number), entry)
+        let mut request = self.put_packed(&Key::Entry(&entry.broadcast, &entry.lease, entry.number), entry);
+        if entry.is_unrecorded() {
+            let until = (entry.committed_at + UNRECORDED_FOR).unix_seconds();
+            request = request.item(TTL, AttributeValue::N(until.to_string()));
+        }
+        let request = request
             .item(VERSION, AttributeValue::N(version(entry.progress()).to_string()))
             .condition_expression("attribute_not_exists(PK) OR v < :v")
             .expression_attribute_values(":v", AttributeValue::N(version(entry.progress()).to_string()));

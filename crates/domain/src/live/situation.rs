@@ -224,14 +224,6 @@ impl Situation {
         (over <= now).then_some(over)
     }
 
-    /// Whether `broadcast` can be watched when it is over: what its last session's settings say. `None` if it is not the
-    /// current one; then it is for the stream's settings to say.
-    pub fn is_recorded(&self, broadcast: &BroadcastId) -> Option<bool> {
-        self.session()
-            .filter(|session| session.broadcast == *broadcast)
-            .map(|session| session.settings.record)
-    }
-
     /// Whether a task of `broadcast` was heard of lately that has not said goodbye.
     pub fn is_written(&self, broadcast: &BroadcastId, now: Timestamp) -> bool {
         let writes =

@@ -1,6 +1,7 @@
 //! Sample values.
 
 use crate::ids::{BroadcastId, Lease, LeaseNumber, Nonce, Region, SegmentNumber, SessionId, StreamId};
+use crate::objects::Retention;
 use crate::stream::{StreamDocument, StreamSettings};
 use crate::time::{MediaTime, Span, Timestamp};
 use crate::timeline::{EPOCH, Entry, EntryRendition, SourcePosition, TrackKind, media_prefix};
@@ -47,7 +48,8 @@ pub fn lease(number: u32) -> Lease {
 /// A two-second entry with 720p and audio.
 pub fn entry(lease_number: u32, number: u64) -> Entry {
     let (lease, broadcast) = (lease(lease_number), broadcast());
-    let init = |name: &str| format!("{}/{name}/init-1.mp4", media_prefix(&broadcast, &lease));
+    let init =
+        |name: &str| format!("{}/{name}/init-1.mp4", media_prefix(&broadcast, &lease, Retention::Recorded));
     let start = EPOCH.ticks + number * 180_000;
     let samples = |ticks: u64| (ticks * 8 / 15).div_euclid(1024) * 1024;
     let (audio_start, audio_end) = (samples(start), samples(start + 180_000));
@@ -73,6 +75,7 @@ pub fn entry(lease_number: u32, number: u64) -> Entry {
                 init: init("720p"),
                 init_hash: "aa".into(),
                 copied: false,
+                retention: Retention::Recorded,
             },
             EntryRendition {
                 name: "audio".into(),
@@ -83,6 +86,7 @@ pub fn entry(lease_number: u32, number: u64) -> Entry {
                 init: init("audio"),
                 init_hash: "bb".into(),
                 copied: false,
+                retention: Retention::Recorded,
             },
         ],
         parts: Vec::new(),

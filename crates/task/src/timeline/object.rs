@@ -18,7 +18,8 @@ pub struct Object {
 /// What an object is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectKind {
-    /// An initialization section: comes with every segment, is stored once.
+    /// An initialization section: comes with every segment, is stored once and then anew from time to time: lifecycle
+    /// rules go by an object's age, and this one is named for as long as the broadcast runs.
     Init,
     /// A whole segment.
     Segment,

@@ -1,11 +1,15 @@
 //! Going on behind what the other region has written, told without an engine.
 
 use headwater_domain::hooks::Behind;
+use headwater_domain::objects::Retention;
 use headwater_domain::testing::samples;
+use headwater_domain::timeline::ResumePoint;
 use headwater_domain::{SegmentNumber, SessionId};
 
 use super::*;
-use crate::engine::{AudioSpan, GridFrame, Made, MediaTime as Ticks, Part, Segment, VideoSpan};
+use crate::engine::{
+    AudioSpan, GridFrame, Made, MediaTime as Ticks, Part, RenditionKind, RenditionSegment, Segment, VideoSpan,
+};
 use crate::source::RunHead;
 
 const HEAD: RunHead = RunHead { run: 1, started_ms: 1_000, first_cursor: 1, lost: 0 };
@@ -16,6 +20,7 @@ const FRAMES: u64 = 94;
 struct Run {
     writer: TimelineWriter,
     number: u64,
+    renditions: Vec<RenditionSegment>,
 }
 
 fn session() -> SessionId {
@@ -27,7 +32,7 @@ impl Run {
         let mut writer = TimelineWriter::new(samples::broadcast(), samples::lease(3));
         writer.begin(None);
         let number = writer.start(&session(), HEAD).next_segment;
-        Self { writer, number }
+        Self { writer, number, renditions: Vec::new() }
     }
 
     fn told(&mut self, segment: u64, discontinuities: u64) {
@@ -47,6 +52,11 @@ impl Run {
 
     /// Number, whether behind a break, breaks.
     fn segment(&mut self) -> (u64, bool, u64) {
+        let entry = self.written().entry;
+        (entry.number.0, entry.discontinuity, entry.discontinuities)
+    }
+
+    fn written(&mut self) -> Written {
         let (video, audio) = self.stretch();
         let segment = Segment {
             number: self.number,
@@ -54,15 +64,15 @@ impl Run {
             audio: Some(audio),
             offset: Ticks::default(),
             cursor: 10 * (self.number + 1),
-            renditions: Vec::new(),
+            renditions: self.renditions.clone(),
             frames: 60,
             repeated: 0,
             effort: Default::default(),
         };
-        let entry = self.write(Made::Segment(segment)).expect("each segment is written").entry;
+        let written = self.write(Made::Segment(segment)).expect("each segment is written");
         self.number += 1;
-        assert_eq!(entry.video.unwrap().start.ticks as i64, video.start.ticks(), "its media goes on");
-        (entry.number.0, entry.discontinuity, entry.discontinuities)
+        assert_eq!(written.entry.video.unwrap().start.ticks as i64, video.start.ticks(), "its media goes on");
+        written
     }
 
     fn part(&mut self, index: u32) -> u64 {
@@ -75,7 +85,7 @@ impl Run {
             video: Some(video),
             audio: Some(audio),
             offset: Ticks::default(),
-            renditions: Vec::new(),
+            renditions: self.renditions.clone(),
             frames: 15,
             repeated: 0,
             cursor: 0,
@@ -129,4 +139,71 @@ fn an_open_segment_is_closed_where_it_stands() {
     assert_eq!(run.segment(), (1, false, 0));
     assert_eq!(run.part(0), 41);
     assert_eq!(run.segment(), (41, true, 8));
+}
+
+fn picture() -> RenditionSegment {
+    RenditionSegment {
+        name: "720p".into(),
+        kind: RenditionKind::Video { width: 1_280, height: 720, frame_rate: 30.0 },
+        codecs: "avc1.64001f".into(),
+        init: "init".into(),
+        data: "media".into(),
+        declared_bitrate: 3_000_000,
+        copied: false,
+    }
+}
+
+/// What a lease that takes over writes, behind one that has kept its media like this; and what that one has named.
+fn successor(before: Retention, now: Retention) -> (Run, String) {
+    let mut first = Run::new();
+    first.writer.keep(before);
+    first.renditions = vec![picture()];
+    let entry = first.written().entry;
+    let mut writer = TimelineWriter::new(samples::broadcast(), samples::lease(4));
+    writer.begin(Some(ResumePoint::after(&entry)));
+    writer.keep(now);
+    let number = writer.start(&session(), HEAD).next_segment;
+    (Run { writer, number, renditions: vec![picture()] }, entry.renditions[0].init.clone())
+}
+
+/// The initialization section that is named, and whether it is to be stored.
+fn init(written: &Written) -> (String, bool) {
+    let path = written.entry.renditions[0].init.clone();
+    let stored = written.objects.iter().any(|object| object.path == path);
+    (path, stored)
+}
+
+#[test]
+fn the_initialization_section_of_a_lease_that_is_gone_is_left_before_it_is_old() {
+    for kept in [Retention::Recorded, Retention::Unrecorded] {
+        let (mut run, before) = successor(kept, kept);
+        assert_eq!(init(&run.written()), (before, false), "the same to the byte");
+        run.writer.own_inits();
+        let (own, stored) = init(&run.written());
+        assert!(own.contains(&samples::lease(4).to_string()) && stored, "{own}");
+        assert_eq!(init(&run.written()), (own, true), "and that is what is used from now on");
+    }
+}
+
+#[test]
+fn an_open_segment_keeps_its_initialization_section() {
+    let (mut run, before) = successor(Retention::Recorded, Retention::Recorded);
+    run.part(0);
+    run.writer.own_inits();
+    assert_eq!(init(&run.written()).0, before);
+    assert_ne!(init(&run.written()).0, before);
+}
+
+#[test]
+fn nothing_that_is_recorded_names_what_is_not() {
+    for (before, now) in
+        [(Retention::Unrecorded, Retention::Recorded), (Retention::Recorded, Retention::Unrecorded)]
+    {
+        let (mut run, other) = successor(before, now);
+        let written = run.written();
+        assert_ne!(init(&written).0, other);
+        let paths: Vec<_> = written.objects.iter().map(|object| Retention::of(&object.path)).collect();
+        assert_eq!(paths, [Some(now), Some(now)], "{:?}", written.objects);
+        assert_eq!(written.entry.renditions[0].retention, now);
+    }
 }

@@ -1,5 +1,6 @@
 //! Writes entries for what the engine makes: names objects, keeps count of discontinuities.
 
+use headwater_domain::objects::Retention;
 use headwater_domain::timeline::{
     Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
 };
@@ -50,7 +51,7 @@ impl TimelineWriter {
         let (known, is_out) = (out.cloned(), out.is_some());
         let mut objects = Vec::new();
         for (place, one) in part.renditions.iter().enumerate() {
-            let mut rendition = self.rendition(one, number, &mut objects);
+            let mut rendition = self.rendition(one, number, &entry.renditions, &mut objects);
             rendition.bytes +=
                 entry.renditions.get(place).filter(|_| index > 0).map_or(0, |before| before.bytes);
             match entry.renditions.get_mut(place) {
@@ -97,8 +98,9 @@ impl TimelineWriter {
         entry.open = false;
         entry.source.cursor = segment.cursor;
         let mut objects = Vec::with_capacity(segment.renditions.len() * 2);
-        entry.renditions =
-            segment.renditions.iter().map(|one| self.rendition(one, number, &mut objects)).collect();
+        let opened = std::mem::take(&mut entry.renditions);
+        let line = |one| self.rendition(one, number, &opened, &mut objects);
+        entry.renditions = segment.renditions.iter().map(line).collect();
         for one in &segment.renditions {
             let (content_type, path) = (content_type(&one.kind), entry.media_path(&one.name));
             objects.push(Object { path, content_type, body: one.data.clone(), kind: ObjectKind::Segment });
@@ -151,11 +153,12 @@ impl TimelineWriter {
     }
 
     /// One rendition's line in the entry. After a takeover the initialization section that the lease before has stored
-    /// serves on, if it is the same to the byte.
+    /// serves on, if it is the same to the byte; for a while only, see [`TimelineWriter::own_inits`].
     fn rendition(
         &self,
         one: &RenditionSegment,
         number: SegmentNumber,
+        opened: &[EntryRendition],
         objects: &mut Vec<Object>,
     ) -> EntryRendition {
         let kind = match one.kind {
@@ -164,12 +167,19 @@ impl TimelineWriter {
             }
             RenditionKind::Audio { channels, .. } => TrackKind::Audio { channels: channels.into() },
         };
-        let folder = format!("{}/{}", media_prefix(&self.broadcast, &self.lease), one.name);
+        let prefix = media_prefix(&self.broadcast, &self.lease, self.retention);
+        let folder = format!("{prefix}/{}", one.name);
         let init_hash = fingerprint(&one.init);
-        let known = self.point.iter().flat_map(|point| &point.inits);
-        let stored = known.clone().find(|(name, _, hash)| *name == one.name && *hash == init_hash);
-        let init = match stored {
-            Some((_, path, _)) => path.clone(),
+        // A segment that is open keeps what its first part has named.
+        let named = opened.iter().find(|before| before.name == one.name && before.init_hash == init_hash);
+        let mut known = self.point.iter().flat_map(|point| &point.inits);
+        let stored = known.find(|(name, _, hash)| *name == one.name && *hash == init_hash);
+        let serves = |path: &&String| {
+            (path.starts_with(&folder) || !self.owns_inits) && Retention::of(path) == Some(self.retention)
+        };
+        let named = named.map(|before| &before.init);
+        let init = match named.or(stored.map(|(_, path, _)| path).filter(serves)) {
+            Some(path) => path.clone(),
             None => format!("{folder}/init-{}.mp4", number.0),
         };
         if init.starts_with(&folder) {
@@ -190,6 +200,7 @@ impl TimelineWriter {
             init,
             init_hash,
             copied: one.copied,
+            retention: self.retention,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where the timeline stands, and so where the next run starts.
 
 use headwater_domain::hooks::Behind;
+use headwater_domain::objects::Retention;
 use headwater_domain::timeline::{EPOCH, Entry, ResumePoint};
 use headwater_domain::{BroadcastId, Lease, SessionId};
 
@@ -35,6 +36,10 @@ pub struct TimelineWriter {
     pub(super) names: Vec<String>,
     /// By how much numbers are ahead of those that the engine counts in this run.
     pub(super) ahead: u64,
+    /// How long media is kept.
+    pub(super) retention: Retention,
+    /// Whether initialization sections of the leases before serve no more.
+    pub(super) owns_inits: bool,
 }
 
 impl TimelineWriter {
@@ -53,7 +58,20 @@ impl TimelineWriter {
             resume_after: None,
             names: Vec::new(),
             ahead: 0,
+            retention: Retention::default(),
+            owns_inits: false,
         }
+    }
+
+    /// What is written from now on is kept so long.
+    pub fn keep(&mut self, retention: Retention) {
+        self.retention = retention;
+    }
+
+    /// From the next segment on initialization sections are this lease's own: nobody writes those of the leases before anew,
+    /// and rules go by age. Due [`RENEW_EVERY`](headwater_domain::objects::RENEW_EVERY) after the lease has begun.
+    pub fn own_inits(&mut self) {
+        self.owns_inits = true;
     }
 
     /// Takes up the timeline of the leases before, once.

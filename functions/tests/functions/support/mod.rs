@@ -16,10 +16,12 @@ use headwater_domain::hooks::{
 use headwater_domain::key::{KeyRecord, Pepper, StreamKey};
 use headwater_domain::live::State;
 use headwater_domain::metrics::Metrics;
+use headwater_domain::objects::KeptFor;
 use headwater_domain::ports::{ReadLive, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::fakes::{FakeCluster, MemoryBuckets, MemoryTable};
 use headwater_domain::testing::samples;
+use headwater_domain::timeline::Entry;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, Lease, Region, SegmentNumber, SessionId, Timestamp};
 use headwater_functions::api::{ApiFunction, ApiTable, Places};
@@ -89,6 +91,8 @@ pub struct World {
     pub buckets: MemoryBuckets,
     pub region: Region,
     peer: Region,
+    /// For how long recordings can be watched.
+    pub kept_for: KeptFor,
 }
 
 impl World {
@@ -98,7 +102,7 @@ impl World {
         ROLLS.set(0);
         let (region, peer) = (samples::region_a(), samples::region_b());
         let (table, cluster, buckets) = Default::default();
-        Self { table, cluster, buckets, region, peer }
+        Self { table, cluster, buckets, region, peer, kept_for: KeptFor::default() }
     }
 
     /// With the sample stream and its key.
@@ -148,7 +152,7 @@ impl World {
             rtmps: vec!["rtmps://ingest.example.com/live".into()],
             edge: "https://watch.example.com/".into(),
         };
-        ApiFunction { context: self.context(), table, pepper: pepper(), places }
+        ApiFunction { context: self.context(), table, pepper: pepper(), places, kept_for: self.kept_for }
     }
 
     pub fn hooks<T: HookTable, C: StartTasks>(&self, table: T, tasks: C) -> HooksFunction<T, C> {
@@ -177,6 +181,7 @@ impl World {
             table,
             parts: self.buckets.clone(),
             origin_secrets,
+            kept_for: self.kept_for,
             renditions: Default::default(),
         }
     }
@@ -302,7 +307,7 @@ impl World {
 
     /// Commits a two-second entry of `lease`.
     pub async fn commit(&self, lease: &Lease, number: u64) {
-        let entry = headwater_domain::timeline::Entry { lease: lease.clone(), ..samples::entry(1, number) };
+        let entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
         self.table.commit(&entry).await.unwrap();
     }
 }
@@ -314,6 +319,16 @@ pub fn flowing(of: &SessionRef) -> Health {
         session: Some(of.session.clone()),
         segment: Some(SegmentNumber(1)),
         media_until: Some(now()),
+
+    /// The entry as the session's task writes it: by its settings, it is recorded or not.
+    pub async fn as_ordered(&self, mut entry: Entry) -> Entry {
+        let situation = self.table.situation(&samples::stream_id()).await.unwrap();
+        if let Some(session) = situation.session() {
+            let retention = session.settings.transcode().retention;
+            entry.renditions.iter_mut().for_each(|one| one.retention = retention);
+        }
+        entry
+    }
         ..Health::starting()
     }
 }

@@ -16,7 +16,7 @@ impl World {
     /// Commits whole segments made in parts.
     pub async fn put_closed(&self, lease: &Lease, numbers: std::ops::Range<u64>) {
         for number in numbers {
-            self.put(closed_entry(lease, number)).await;
+            self.put(self.as_ordered(closed_entry(lease, number)).await).await;
         }
     }
 

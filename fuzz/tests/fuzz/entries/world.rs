@@ -87,6 +87,7 @@ impl World {
             table: self.table.clone(),
             pepper: self.pepper.clone(),
             places,
+            kept_for: Default::default(),
         }
     }
 
@@ -96,6 +97,7 @@ impl World {
             table: self.table.clone(),
             parts: MemoryBuckets::default(),
             origin_secrets: Vec::new(),
+            kept_for: Default::default(),
             renditions: Default::default(),
         }
     }

@@ -255,3 +255,28 @@ async fn copies_go_to_the_mirror_that_there_is_when_they_are_made() {
     assert_eq!(world.asked(Bucket::Mirror), before);
     assert_eq!(world.health().problem, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_initialization_section_in_use_is_never_old() {
+    let world = world(AT_ONCE, Some(AT_ONCE));
+    let init = || world.uploader.store(object("init", ObjectKind::Init, 10));
+    let asked = || (world.asked(Bucket::Own), world.asked(Bucket::Mirror));
+    init().await.unwrap();
+    sleep(RENEW_EVERY - Duration::from_secs(1)).await;
+    init().await.unwrap();
+    assert_eq!(asked(), (1, 1));
+    sleep(Duration::from_secs(1)).await;
+    let (one, two) = tokio::join!(init(), init());
+    assert!(one.is_ok() && two.is_ok());
+    assert_eq!(asked(), (2, 2), "anew, once, in both buckets");
+    // The one that is there serves on while it cannot be written anew.
+    world.answer(Answers::WithFailure, Answers::WithFailure);
+    sleep(RENEW_EVERY).await;
+    assert!(init().await.is_ok());
+    world.answer(AT_ONCE, AT_ONCE);
+    let before = asked().1;
+    sleep(RENEW_AGAIN).await;
+    init().await.unwrap();
+    init().await.unwrap();
+    assert_eq!(asked().1, before + 1);
+}

@@ -126,13 +126,15 @@ fn accepted_at(situation: &Situation, now: Timestamp) -> Timestamp {
 }
 
 /// The stream's settings, but those that shape the playlists of a broadcast hold for as long as that: a longer window would
-/// bring back what has left it, and players of parts would wait for parts that do not come.
+/// bring back what has left it, and players of parts would wait for parts that do not come. So does whether it is recorded:
+/// a recording is of a whole broadcast, or what was stored before would stay behind, or be missing.
 fn settings(stream: &StreamDocument, open: Option<&SessionSeat>) -> StreamSettings {
     let settings = stream.settings.clone();
     match open.map(|session| &session.settings) {
         Some(began) => StreamSettings {
             latency: began.latency,
             dvr_window_seconds: began.dvr_window_seconds,
+            record: began.record,
             ..settings
         },
         None => settings,
