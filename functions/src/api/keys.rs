@@ -46,6 +46,11 @@ fn future(text: &str, now: Timestamp) -> Result<Timestamp, BadSetting> {
     })
 }
 
+fn parse_place(text: &str) -> Option<(Timestamp, KeyId)> {
+    let (created_at, id) = text.split_once('-')?;
+    Some((input::time(created_at)?, id.parse().ok()?))
+}
+
 impl<T: ApiTable> ApiFunction<T> {
     pub(super) async fn create_key(
         &self,
@@ -85,11 +90,23 @@ impl<T: ApiTable> ApiFunction<T> {
         Ok(json(StatusCode::CREATED, &view::key(&record, Some(&key))))
     }
 
-    pub(super) async fn list_keys(&self, stream: &StreamId) -> Result<Response<Body>, Problem> {
+    /// A page begins behind a place, not a key: one that is revoked meanwhile moves nothing.
+    pub(super) async fn list_keys(
+        &self,
+        stream: &StreamId,
+        request: &Request,
+    ) -> Result<Response<Body>, Problem> {
+        let (limit, after) = input::page(request, *input::PAGE.end(), parse_place)?;
         self.find(stream).await?;
         let ring = self.table.key_ring(stream).await?;
-        let keys: Vec<_> = ring.active().into_iter().map(|record| view::key(record, None)).collect();
-        Ok(json(StatusCode::OK, &json!({ "keys": keys })))
+        let place = |record: &KeyRecord| (record.created_at, record.id.clone());
+        let mut behind = ring.active();
+        behind.retain(|record| after.as_ref().is_none_or(|after| place(record) > *after));
+        let page = &behind[..limit.min(behind.len())];
+        let next = page.last().filter(|_| behind.len() > page.len());
+        let next = next.map(|record| format!("{}-{}", record.created_at.0, record.id));
+        let keys: Vec<_> = page.iter().map(|record| view::key(record, None)).collect();
+        Ok(json(StatusCode::OK, &json!({ "keys": keys, "next": next })))
     }
 
     pub(super) async fn revoke_key(&self, stream: &StreamId, key: &str) -> Result<Response<Body>, Problem> {

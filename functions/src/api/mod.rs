@@ -123,7 +123,7 @@ impl<T: ApiTable> ApiFunction<T> {
                 let stream = stream_id(stream)?;
                 match *method {
                     Method::POST => self.create_key(&stream, request).await,
-                    Method::GET => self.list_keys(&stream).await,
+                    Method::GET => self.list_keys(&stream, request).await,
                     _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS, POST")),
                 }
             }

@@ -2,6 +2,7 @@
 
 use headwater_domain::hooks::{DenyKind, PublishAnswer, SessionOrder};
 use headwater_domain::live::State;
+use headwater_domain::testing::samples;
 use serde_json::{Value, json};
 
 use crate::support::{Event, World, later, publish_answer};
@@ -172,4 +173,35 @@ async fn expired_keys_leave_room_for_others_until_they_are_very_many() {
         world.add_key(number, number, Some(crate::support::now())).await;
     }
     world.ask(&lasting(51)).await.problem(409, "too-many-keys");
+}
+
+#[tokio::test]
+async fn pages_of_keys_show_each_once_whatever_is_revoked_meanwhile() {
+    let world = World::seeded().await;
+    for number in 10..40 {
+        world.add_key(number, number, Some(crate::support::now())).await;
+    }
+    let list =
+        async |query: String| world.ask(&Event::sample("api-list-keys").query(&query)).await.expect(200);
+    let all = list(String::new()).await;
+    let ids = |page: &serde_json::Value| -> Vec<String> {
+        page["keys"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((ids(&all).len(), &all["next"]), (31, &json!(null)));
+    let (mut seen, mut query) = (Vec::new(), "limit=7".to_owned());
+    loop {
+        let page = list(query).await;
+        seen.extend(ids(&page));
+        // The last one that was shown goes, and so does the place that the cursor names.
+        let last = seen.last().unwrap().clone();
+        let path = format!("/v1/streams/{}/keys/{last}", samples::stream_id());
+        world.ask(&Event::sample("api-revoke-key").path(&path)).await.expect(204);
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("limit=7&cursor={next}");
+    }
+    assert_eq!(seen, ids(&all));
+    for bad in ["cursor=x", "cursor=1-x", "cursor=01-00000002", "limit=0", "limit=101"] {
+        let slug = if bad.starts_with('c') { "bad-cursor" } else { "bad-limit" };
+        world.ask(&Event::sample("api-list-keys").query(bad)).await.problem(400, slug);
+    }
 }
