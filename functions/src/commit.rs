@@ -56,13 +56,14 @@ pub(crate) async fn tend(
 ) -> PortResult<bool> {
     let Some(start) = tend_once(live, stream, context, &occasion).await? else { return Ok(false) };
     let Some(task) = start else { return Ok(true) };
-    if let Err(NotStarted { reason, .. }) = start_task(tasks, &task).await {
-        note_not_started(live, task, reason, context).await?;
+    if let Err(not_started) = start_task(tasks, &task).await {
+        note_not_started(live, task, not_started, context).await?;
     }
     Ok(true)
 }
 
-async fn tend_once(
+/// Decides and writes; the task that is to be started, if one is. `None`: nothing is to be done.
+pub(crate) async fn tend_once(
     live: &(impl ReadLive + WriteLive + WriteBroadcasts),
     stream: &StreamId,
     context: &Context,
@@ -84,14 +85,15 @@ pub(crate) struct NotStarted {
     pub(crate) passes: bool,
 }
 
-/// Notes that the task of a lease was not started: the next sweep tries again, so often that it is given up at last.
+/// Notes that the task of a lease was not started: the next sweep tries again; so often that it is given up at last, unless
+/// it only has to wait for its turn.
 pub(crate) async fn note_not_started(
     live: &(impl ReadLive + WriteLive + WriteBroadcasts),
     task: StartTask,
-    reason: String,
+    NotStarted { reason, passes }: NotStarted,
     context: &Context,
 ) -> PortResult<()> {
-    let occasion = Occasion::StartFailed { lease: task.lease, reason };
+    let occasion = Occasion::StartFailed { lease: task.lease, reason, throttled: passes };
     tend_once(live, &task.stream, context, &occasion).await.map(|_| ())
 }
 

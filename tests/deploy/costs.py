@@ -16,7 +16,7 @@ SWEEP_MS = 100
 #: A gateway without encoders asks the hooks so often in a month (IDLE_BEAT_EVERY in gateway/beats.rs); milliseconds each.
 IDLE_BEATS, IDLE_BEAT_MS = HOURS * 12, 5
 #: Custom metrics that programs write without streams (metrics.rs): gateway and sweep.
-IDLE_METRICS = 12
+IDLE_METRICS = 13
 #: Bits a second that a 1080p encoder sends.
 ENCODER_BITS = 6_000_000
 DOCS = ROOT / "docs" / "operations.md"

@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
         tasks: Clusters::from_env(&sdk, signing)?,
         metrics: metrics::from_env()?,
+        sleep: |time| Box::pin(tokio::time::sleep(time)),
     };
     // An error makes EventBridge's asynchronous invocation try again.
     run(service_fn(|event: LambdaEvent<Value>| async {

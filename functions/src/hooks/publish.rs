@@ -8,7 +8,7 @@ use headwater_domain::stream::StreamDocument;
 use headwater_domain::{KeyId, StreamId, Timestamp};
 
 use super::{HookTable, HooksFunction};
-use crate::commit::{NotStarted, note_not_started, start_task, write_seat};
+use crate::commit::{note_not_started, start_task, write_seat};
 
 /// What came of the decision, once written.
 enum Granted {
@@ -64,13 +64,13 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             tracing::info!(stream = %stream.id, %broadcast, session = %request.session, address = request.address, key = ?key, opened, "publish allowed");
         }
         if let Some(task) = start
-            && let Err(NotStarted { reason, passes }) = start_task(&self.tasks, &task).await
+            && let Err(not_started) = start_task(&self.tasks, &task).await
         {
-            if passes {
+            if not_started.passes {
                 // The gateway keeps for three minutes what comes meanwhile, and many an encoder does not come again.
-                note_not_started(&self.table, task, reason, &self.context).await?;
+                note_not_started(&self.table, task, not_started, &self.context).await?;
             } else {
-                self.withdraw(request, &task, &reason).await?;
+                self.withdraw(request, &task, &not_started.reason).await?;
                 // Why is for the operator, in the log and the broadcast's history: it names accounts and roles.
                 let told = "no transcoder can be started now; try again in a moment";
                 return Ok(deny(DenyKind::NoCapacity, told));

@@ -2,17 +2,17 @@
 //!
 //! Two triggers from EventBridge: "ECS Task State Change" with `lastStatus: STOPPED`, and a schedule every minute.
 
-use std::collections::BTreeSet;
+mod sweep;
 
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
-use headwater_domain::live::Situation;
 use headwater_domain::live::decide::Occasion;
 use headwater_domain::metrics::{Metric, Metrics};
 use headwater_domain::ports::{PortResult, ReadLive, StartTasks, WriteBroadcasts, WriteLive};
-use headwater_domain::{BroadcastId, Lease, StreamId};
+use headwater_domain::{BroadcastId, Lease};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::sweep::Sleep;
 use crate::commit::tend;
 use crate::context::Context;
 
@@ -27,6 +27,8 @@ pub struct LifecycleFunction<T, C> {
     pub tasks: C,
     /// Takes the figures of each sweep.
     pub metrics: Option<Metrics>,
+    /// Waits for a start's turn.
+    pub sleep: Sleep,
 }
 
 /// What one invocation did, for its log and for who invokes it by hand.
@@ -38,13 +40,16 @@ pub struct Report {
     pub acted: usize,
     /// Streams that failed and will be looked at again.
     pub failed: usize,
+    /// Streams that there was no time for, or no task yet: they are the next sweep's.
+    pub left: usize,
 }
 
 impl Report {
     /// Of a sweep.
-    fn figures(&self) -> [Metric; 2] {
+    fn figures(&self) -> [Metric; 3] {
         let count = |name, value| Metric::count(name, u64::try_from(value).unwrap_or(u64::MAX));
-        [count("ActiveStreams", self.seen), count("SweepFailures", self.failed)]
+        let active = count("ActiveStreams", self.seen + self.left);
+        [active, count("SweepFailures", self.failed), count("SweepLeft", self.left)]
     }
 }
 
@@ -76,59 +81,8 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
         let occasion = Occasion::TaskStopped { lease: stopped.lease, reason: stopped.reason };
         let stream = stopped.broadcast.stream();
         let acted = tend(&self.table, &self.tasks, &stream, &self.context, occasion).await?;
-        Ok(Report { seen: 1, acted: acted.into(), failed: 0 })
+        Ok(Report { seen: 1, acted: acted.into(), ..Report::default() })
     }
-
-    /// Looks at every stream that either region holds for active. One failing stream does not keep the others waiting.
-    async fn sweep(&self) -> Report {
-        let mut report = Report::default();
-        let mut seen = BTreeSet::new();
-        for region in self.context.regions() {
-            let mut streams = match self.table.active(region).await {
-                Ok(streams) => streams,
-                Err(error) => {
-                    tracing::error!(%region, error = &error as &dyn std::error::Error, "cannot list active streams");
-                    report.failed += 1;
-                    continue;
-                }
-            };
-            streams.retain(|stream| seen.insert(stream.clone()));
-            for stream in streams {
-                match self.sweep_one(&stream).await {
-                    Ok(acted) => report.acted += usize::from(acted),
-                    Err(error) => {
-                        tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot tend to a stream");
-                        report.failed += 1;
-                    }
-                }
-            }
-        }
-        report.seen = seen.len();
-        tracing::info!(?report, "swept");
-        report
-    }
-
-    async fn sweep_one(&self, stream: &StreamId) -> PortResult<bool> {
-        let acted = tend(&self.table, &self.tasks, stream, &self.context, Occasion::Sweep).await?;
-        let situation = self.table.situation(stream).await?;
-        if let Some(end) = situation.end() {
-            // Whoever declared it over may have died before it told the history.
-            self.table.record_end(end, &self.context.region).await?;
-        }
-        if is_idle(&situation) {
-            self.table.clear_active(stream, &self.context.region).await?;
-            // A publish between the two: its mark is gone, its seat is there.
-            if !is_idle(&self.table.situation(stream).await?) {
-                self.table.mark_active(stream, &self.context.region).await?;
-            }
-        }
-        Ok(acted)
-    }
-}
-
-/// Whether nothing can come of the stream before its next publish.
-fn is_idle(situation: &Situation) -> bool {
-    situation.session().is_none() || situation.end().is_some()
 }
 
 /// What we need of an ECS event.

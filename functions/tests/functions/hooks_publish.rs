@@ -179,18 +179,34 @@ async fn a_throttled_start_is_made_up_for_by_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_start_that_stays_throttled_fails_the_broadcast_with_the_reason() {
+async fn a_start_that_stays_throttled_waits_for_its_turn() {
     let world = World::seeded().await;
     world.cluster.throttle("ThrottlingException: Rate exceeded");
     let session = world.allowed(1).await;
+    // Ten thousand encoders that come back at once take ECS a quarter of an hour.
+    for _ in 0..15 {
+        assert_eq!(world.sweep().await.left, 1, "it is counted");
+        later(12);
+    }
+    assert_eq!(world.state().await, Some(State::Starting));
+    assert_eq!(world.order(&session).await, SessionOrder::Continue);
+    world.cluster.fail(None);
+    world.sweep().await;
+    assert_eq!(world.cluster.started().len(), 1);
+    // What ECS refuses for good is another matter, whatever was before.
+    let world = World::seeded().await;
+    world.cluster.throttle("ThrottlingException: Rate exceeded");
+    let session = world.allowed(1).await;
+    world.sweep().await;
+    world.cluster.fail(Some("RESOURCE:FARGATE"));
     let mut sweeps = 0;
     while world.state().await == Some(State::Starting) {
         world.sweep().await;
         sweeps += 1;
     }
-    assert_eq!((world.state().await, sweeps), (Some(State::Failed), 4));
+    assert_eq!((world.state().await, sweeps), (Some(State::Failed), 5));
     let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
-    assert!(reason.ends_with("ThrottlingException: Rate exceeded"), "{reason}");
+    assert!(reason.ends_with("RESOURCE:FARGATE"), "{reason}");
 }
 
 #[tokio::test]

@@ -34,12 +34,16 @@ async fn a_stopped_task_is_replaced_once() {
     world.beat_live(&session).await;
     let first = world.lease().await;
     let once = world.lifecycle_event(sample("lifecycle-task-stopped")).await;
-    assert_eq!(once, Report { seen: 1, acted: 1, failed: 0 });
+    assert_eq!(once, Report { seen: 1, acted: 1, failed: 0, left: 0 });
     let second = world.lease().await;
     assert_eq!(second.number, LeaseNumber(2));
     for _ in 0..2 {
         let again = world.lifecycle_event(sample("lifecycle-task-stopped")).await;
-        assert_eq!(again, Report { seen: 1, acted: 0, failed: 0 }, "EventBridge delivers at least once");
+        assert_eq!(
+            again,
+            Report { seen: 1, acted: 0, failed: 0, left: 0 },
+            "EventBridge delivers at least once"
+        );
     }
     assert_eq!(world.lease().await, second);
     let started: Vec<_> = world.cluster.started().into_iter().map(|task| task.lease).collect();
@@ -59,6 +63,7 @@ async fn a_sweep_writes_its_figures_and_a_stopped_task_does_not() {
         "Deployment": "headwater",
         "ActiveStreams": 1,
         "SweepFailures": 0,
+        "SweepLeft": 0,
         "_aws": {
             "Timestamp": crate::support::T0,
             "CloudWatchMetrics": [{
@@ -67,6 +72,7 @@ async fn a_sweep_writes_its_figures_and_a_stopped_task_does_not() {
                 "Metrics": [
                     { "Name": "ActiveStreams", "Unit": "Count" },
                     { "Name": "SweepFailures", "Unit": "Count" },
+                    { "Name": "SweepLeft", "Unit": "Count" },
                 ],
             }],
         },
@@ -166,10 +172,10 @@ async fn the_sweep_ends_a_broadcast_after_its_window_and_forgets_it() {
     world.unpublish(&session).await;
     world.beat(&session, &world.lease().await, "boot", read_out(&session)).await;
     later(59);
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0 });
+    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
     assert_eq!(active(&world).await.len(), 1);
     later(1);
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 1, failed: 0 });
+    assert_eq!(world.sweep().await, Report { seen: 1, acted: 1, failed: 0, left: 0 });
     let situation = world.table.situation(&samples::stream_id()).await.unwrap();
     assert_eq!(situation.end().unwrap().reason, "the encoder closed the connection");
     assert_eq!(active(&world).await, []);
@@ -200,7 +206,7 @@ async fn a_slow_start_outlives_a_short_reconnect_window() {
     let world = World::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
     let session = world.allowed(1).await;
     later(90); // Fargate takes up to 70 s before the task's first word
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0 });
+    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
     assert_eq!(world.state().await, Some(State::Starting));
     assert!(matches!(world.beat_live(&session).await, TranscoderOrder::Transcode { .. }));
 }
@@ -233,7 +239,7 @@ async fn tasks_that_die_in_a_row_without_media_end_the_broadcast_as_failed() {
     let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!(shown["status"], "failed");
     assert!(shown["broadcast"]["reason"].as_str().unwrap().contains("exit code 137"), "{shown}");
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0 });
+    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
     assert_eq!(active(&world).await, []);
     assert_eq!(world.sweep().await, Report::default());
     let next = world.allowed(2).await;
@@ -286,7 +292,7 @@ async fn one_failing_stream_does_not_stop_the_others() {
     });
     later(16);
     let report = world.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
-    assert_eq!(report, Report { seen: 2, acted: 1, failed: 1 });
+    assert_eq!(report, Report { seen: 2, acted: 1, failed: 1, left: 0 });
     assert_eq!(world.lease().await.number, LeaseNumber(2));
     assert_eq!(active(&world).await.len(), 2, "both will be looked at again");
 }
@@ -301,7 +307,7 @@ async fn a_listing_that_fails_does_not_stop_the_other_region_s() {
         (action == "active" && !failed.swap(true, Ordering::Relaxed)).then_some(FaultKind::Unavailable)
     });
     let report = world.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
-    assert_eq!(report, Report { seen: 1, acted: 0, failed: 1 });
+    assert_eq!(report, Report { seen: 1, acted: 0, failed: 1, left: 0 });
 }
 
 #[tokio::test]

@@ -37,3 +37,4 @@ mod playlist_strangers;
 mod playlist_waits;
 mod revalidation;
 mod secrecy;
+mod sweep;

@@ -59,7 +59,13 @@ pub fn hooks(side: Side) -> HooksFunction<Table, Cluster> {
 /// The lifecycle function; `at_once` if its table answers without delay.
 pub fn lifecycle(side: Side, at_once: bool) -> LifecycleFunction<Table, Cluster> {
     let table = if at_once { Table::at_once(side) } else { Table::of_control_plane(side) };
-    LifecycleFunction { context: context(side), table, tasks: Cluster { from: side }, metrics: None }
+    LifecycleFunction {
+        context: context(side),
+        table,
+        tasks: Cluster { from: side },
+        metrics: None,
+        sleep: |time| Box::pin(sleep(u64::try_from(time.as_millis()).expect("a minute at most"))),
+    }
 }
 
 pub fn api(side: Side) -> ApiFunction<Table> {
@@ -88,13 +94,13 @@ pub fn playlist(side: Side) -> PlaylistFunction<Table, NoParts> {
         table: Table::at_once(side),
         parts: NoParts,
         origin_secrets,
+        kept_for: Default::default(),
         renditions: Default::default(),
     }
 }
 
 /// Runs a function in `to`'s region for somebody in `from`'s, if the way is open there and back.
 pub async fn run<T: 'static>(
-        kept_for: Default::default(),
     from: Side,
     to: Side,
     lossy: u64,

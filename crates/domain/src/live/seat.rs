@@ -166,6 +166,9 @@ pub struct LeaseOver {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
+    /// Whether its task was not started because too many others were being.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub throttled: bool,
 }
 
 /// A session must be closed.

@@ -277,7 +277,7 @@ fn tasks_that_keep_failing_fail_the_broadcast() {
     world.publish(1);
     for failure in 1..=MAX_FAILURES {
         let lease = world.situation.lease().unwrap().lease.clone();
-        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into() };
+        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into(), throttled: false };
         assert_eq!(world.tend_at(&region_a(), &failed).unwrap().start, None, "not again at once");
         assert_eq!(world.later(60).sweep().is_some(), failure < MAX_FAILURES, "but with the next sweep");
     }
@@ -286,11 +286,39 @@ fn tasks_that_keep_failing_fail_the_broadcast() {
 }
 
 #[test]
+fn waiting_for_one_s_turn_is_no_failure() {
+    let mut world = World::new();
+    world.publish(1);
+    let lease = |world: &World| world.situation.lease().unwrap().lease.clone();
+    let throttle = |world: &mut World| {
+        let failed =
+            Occasion::StartFailed { lease: lease(world), reason: "Rate exceeded".into(), throttled: true };
+        assert_eq!(world.tend_at(&region_a(), &failed).unwrap().start, None);
+        assert!(world.later(60).sweep().unwrap().start.is_some(), "its turn comes again");
+    };
+    for _ in 0..3 * MAX_FAILURES {
+        throttle(&mut world);
+    }
+    // Failures in between are not forgotten for it.
+    for failure in 1..=MAX_FAILURES {
+        let failed =
+            Occasion::StartFailed { lease: lease(&world), reason: "RESOURCE:ENI".into(), throttled: false };
+        world.tend_at(&region_a(), &failed).unwrap();
+        if failure < MAX_FAILURES {
+            world.later(60).sweep().unwrap();
+            throttle(&mut world);
+        }
+    }
+    world.later(60).sweep();
+    assert_eq!(world.state(), Some(State::Failed));
+}
+
+#[test]
 fn what_a_publisher_left_behind_gets_its_task() {
     let mut world = World::new();
     world.publish(1);
     let lease = world.situation.lease().unwrap().lease.clone();
-    let failed = Occasion::StartFailed { lease, reason: "ThrottlingException".into() };
+    let failed = Occasion::StartFailed { lease, reason: "ThrottlingException".into(), throttled: true };
     world.tend_at(&region_a(), &failed);
     world.later(20).unpublish(1);
     assert!(world.later(20).sweep().unwrap().start.is_some(), "nobody has read it");

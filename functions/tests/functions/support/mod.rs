@@ -190,7 +190,16 @@ impl World {
         let metrics =
             Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print: keep_line };
         let metrics = Some(metrics);
-        LifecycleFunction { context: self.context(), table, tasks: self.cluster.clone(), metrics }
+        LifecycleFunction {
+            context: self.context(),
+            table,
+            tasks: self.cluster.clone(),
+            metrics,
+            sleep: |time| {
+                NOW.set(NOW.get() + u64::try_from(time.as_millis()).expect("a minute at most"));
+                Box::pin(std::future::ready(()))
+            },
+        }
     }
 
     /// Asks the API.
@@ -310,15 +319,6 @@ impl World {
         let entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
         self.table.commit(&entry).await.unwrap();
     }
-}
-
-/// A transcoder that makes segments.
-pub fn flowing(of: &SessionRef) -> Health {
-    Health {
-        activity: Activity::Transcoding,
-        session: Some(of.session.clone()),
-        segment: Some(SegmentNumber(1)),
-        media_until: Some(now()),
 
     /// The entry as the session's task writes it: by its settings, it is recorded or not.
     pub async fn as_ordered(&self, mut entry: Entry) -> Entry {
@@ -329,6 +329,15 @@ pub fn flowing(of: &SessionRef) -> Health {
         }
         entry
     }
+}
+
+/// A transcoder that makes segments.
+pub fn flowing(of: &SessionRef) -> Health {
+    Health {
+        activity: Activity::Transcoding,
+        session: Some(of.session.clone()),
+        segment: Some(SegmentNumber(1)),
+        media_until: Some(now()),
         ..Health::starting()
     }
 }

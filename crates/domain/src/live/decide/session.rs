@@ -40,7 +40,7 @@ pub fn withdraw(
     now: Timestamp,
 ) -> Option<Seat> {
     let mut seat = unpublish(situation, own, session, reason, now)?;
-    seat.over = Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.into() });
+    seat.over = Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.into(), throttled: false });
     Some(seat)
 }
 

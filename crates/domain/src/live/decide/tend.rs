@@ -33,6 +33,8 @@ pub enum Occasion {
         lease: Lease,
         /// What ECS says of it.
         reason: String,
+        /// Whether too many were being started: that says nothing of this one, and is not held against it.
+        throttled: bool,
     },
 }
 
@@ -74,12 +76,13 @@ pub fn tend(
     let current = situation.lease();
     let over = match occasion {
         Occasion::Sweep => None,
-        Occasion::TaskStopped { lease, reason } | Occasion::StartFailed { lease, reason } => {
+        Occasion::TaskStopped { lease, reason } | Occasion::StartFailed { lease, reason, .. } => {
             // News of a lease that is already history.
             if current.is_none_or(|seat| seat.lease != *lease) || situation.is_over(lease) {
                 return None;
             }
-            Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.clone() })
+            let throttled = matches!(occasion, Occasion::StartFailed { throttled: true, .. });
+            Some(LeaseOver { lease: lease.clone(), at: now, reason: reason.clone(), throttled })
         }
     };
     // After a partition the session that holds and the lease that holds may be of different regions.
@@ -100,7 +103,10 @@ pub fn tend(
     }
     let made_media = situation.beat().is_some_and(|beat| beat.health.segment.is_some());
     let left = situation.beat().is_some_and(|beat| beat.health.activity == Activity::Leaving);
+    let throttled =
+        |lease: &Lease| seat.over.as_ref().is_some_and(|over| over.throttled && over.lease == *lease);
     let failures = match current {
+        Some(current) if throttled(&current.lease) => current.failures,
         Some(current) if serves && !made_media && !left => current.failures + 1,
         _ => 0,
     };

@@ -136,7 +136,7 @@ fn an_encoder_that_our_failure_has_cut_off_connects_again() {
     world.publish(1);
     for _ in 1..=MAX_FAILURES {
         let lease = world.situation.lease().unwrap().lease.clone();
-        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into() };
+        let failed = Occasion::StartFailed { lease, reason: "RESOURCE:ENI".into(), throttled: false };
         world.tend_at(&region_a(), &failed);
         world.later(60).sweep();
     }
