@@ -19,6 +19,7 @@ mod e2e {
     mod hls;
     mod http;
     mod ingest;
+    mod kept;
     mod low_latency;
     mod media;
     mod odd;
@@ -28,6 +29,7 @@ mod e2e {
     mod publishers;
     mod questions;
     mod regions;
+    mod rotation;
     mod sources;
     mod stores;
     mod support;

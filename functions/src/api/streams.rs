@@ -1,12 +1,12 @@
 //! Streams: create, list, show, change, delete, stop.
 
+use headwater_domain::StreamId;
 use headwater_domain::key::{KeyRecord, StreamKey};
 use headwater_domain::live::decide::{self, Lapse};
 use headwater_domain::ports::{FaultKind, PortError, StreamPlace, Write};
 use headwater_domain::stream::{
     ColdStart, Latency, Passthrough, PublishPolicy, Rung, StreamDocument, StreamSettings, check_name,
 };
-use headwater_domain::{StreamId, Timestamp};
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use serde::Deserialize;

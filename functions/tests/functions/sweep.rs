@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use headwater_domain::beat::{Activity, Beat, Health};
 use headwater_domain::hooks::Gateway;
 use headwater_domain::ids::{LeaseNumber, Nonce};
 use headwater_domain::live::decide::StartTask;
@@ -127,8 +128,8 @@ impl WriteBroadcasts for Table {
 }
 
 /// ECS as it is, with a bucket of tokens; `others` take some of each second's.
-#[derive(Clone, Default)]
-struct Ecs(Arc<Mutex<Calls>>);
+#[derive(Clone)]
+struct Ecs(Arc<Mutex<Calls>>, Table);
 
 #[derive(Default)]
 struct Calls {
@@ -137,6 +138,30 @@ struct Calls {
     at: Option<Timestamp>,
     started: Vec<StreamId>,
     refused: usize,
+}
+
+impl Ecs {
+    fn of(table: &Table) -> Self {
+        Self(Arc::default(), table.clone())
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.0.lock().unwrap()
+    }
+}
+
+/// A task that gives signs of life for the next hour.
+fn beating(broadcast: &BroadcastId, lease: &Lease) -> Beat {
+    Beat {
+        stream: broadcast.stream(),
+        region: lease.region.clone(),
+        broadcast: broadcast.clone(),
+        lease: lease.clone(),
+        boot: "boot".into(),
+        at: clock() + Duration::from_secs(3_600),
+        health: Health { activity: Activity::Transcoding, ..Health::starting() },
+        before: Vec::new(),
+    }
 }
 
 /// Of RunTask, by a second and at once.
@@ -156,6 +181,9 @@ impl StartTasks for Ecs {
         }
         calls.tokens -= 1.0;
         calls.started.push(task.stream.clone());
+        let mut live = self.1.live();
+        let situation = live.get_mut(&task.stream).unwrap();
+        situation.beats = vec![beating(&task.broadcast, &task.lease)];
         Ok(TaskStart::Started)
     }
 }
@@ -207,9 +235,14 @@ fn stream(number: u128, accepted_at: Timestamp, granted: Duration) -> (StreamId,
     (stream, Situation { seats: vec![seat], beats: Vec::new() })
 }
 
-/// Streams that are well: their tasks are on their way.
+/// Streams that are well.
 fn well(count: usize) -> impl Iterator<Item = (StreamId, Situation)> {
-    (0..count).map(|number| stream(number as u128, clock(), Duration::ZERO))
+    (0..count).map(|number| {
+        let (stream, mut situation) = stream(number as u128, clock(), Duration::ZERO);
+        let seat = situation.seats[0].lease.as_ref().unwrap();
+        situation.beats = vec![beating(&seat.broadcast, &seat.lease)];
+        (stream, situation)
+    })
 }
 
 /// Streams whose tasks are gone; the one with the lowest number has waited longest.
@@ -222,7 +255,7 @@ fn without_task(count: usize) -> Vec<(StreamId, Situation)> {
 async fn ten_thousand_streams_are_looked_at_in_seconds() {
     for (latency, within) in [(10, 4), (15, 5), (20, 7), (60, 20)] {
         let table = Table::with(Duration::from_millis(latency), well(MANY));
-        let (report, time) = sweep(&table, &Ecs::default()).await;
+        let (report, time) = sweep(&table, &Ecs::of(&table)).await;
         assert_eq!(report, Report { seen: MANY, ..Report::default() }, "at {latency} ms");
         assert!(time <= Duration::from_secs(within), "{time:?} at {latency} ms");
         let read = table.read();
@@ -237,7 +270,7 @@ async fn what_one_sweep_does_not_get_to_the_next_ones_do() {
     let mut seen = BTreeSet::new();
     let mut places = BTreeSet::new();
     for _ in 0..40 {
-        let (report, time) = sweep(&table, &Ecs::default()).await;
+        let (report, time) = sweep(&table, &Ecs::of(&table)).await;
         assert!(time < Duration::from_secs(60), "{time:?}");
         assert!(report.seen > 1_000 && report.left == MANY - report.seen, "{report:?}");
         let read = table.read();
@@ -252,17 +285,18 @@ async fn what_one_sweep_does_not_get_to_the_next_ones_do() {
 async fn a_lost_region_s_streams_get_their_tasks_in_turn() {
     let streams = without_task(2_000);
     let order: Vec<_> = streams.iter().map(|(stream, _)| stream.clone()).collect();
-    let (table, ecs) = (Table::with(Duration::from_millis(15), streams), Ecs::default());
+    let table = Table::with(Duration::from_millis(15), streams);
+    let ecs = Ecs::of(&table);
     let mut sweeps = 0;
-    while ecs.0.lock().unwrap().started.len() < order.len() {
+    while ecs.calls().started.len() < order.len() {
         sweeps += 1;
-        assert!(sweeps <= 4, "{} after {sweeps} minutes", ecs.0.lock().unwrap().started.len());
+        assert!(sweeps <= 4, "{} after {sweeps} minutes", ecs.calls().started.len());
         let (report, time) = sweep(&table, &ecs).await;
         assert!(time < Duration::from_secs(60), "{time:?}");
         assert_eq!((report.failed, report.seen + report.left), (0, order.len()), "{report:?}");
         sleep(Duration::from_secs(60).saturating_sub(time)).await;
     }
-    let calls = ecs.0.lock().unwrap();
+    let calls = ecs.calls();
     assert_eq!((calls.started.len(), calls.refused), (order.len(), 0), "each once, none in vain");
     // Several are under way at once, so neighbours may pass each other.
     let place = |stream: &StreamId| order.iter().position(|one| one == stream).unwrap();
@@ -274,12 +308,13 @@ async fn a_lost_region_s_streams_get_their_tasks_in_turn() {
 #[tokio::test(start_paused = true)]
 async fn streams_that_ecs_has_no_turn_for_wait_and_do_not_fail() {
     let streams = without_task(1_000);
-    let (table, ecs) = (Table::with(Duration::from_millis(15), streams), Ecs::default());
-    ecs.0.lock().unwrap().others = 16.0; // publish hooks: encoders come back by the thousand
+    let table = Table::with(Duration::from_millis(15), streams);
+    let ecs = Ecs::of(&table);
+    ecs.calls().others = 16.0; // publish hooks: encoders come back by the thousand
     let mut sweeps = 0;
-    while ecs.0.lock().unwrap().started.len() < 1_000 {
+    while ecs.calls().started.len() < 1_000 {
         sweeps += 1;
-        assert!(sweeps <= 12, "{} after {sweeps} minutes", ecs.0.lock().unwrap().started.len());
+        assert!(sweeps <= 12, "{} after {sweeps} minutes", ecs.calls().started.len());
         let (report, time) = sweep(&table, &ecs).await;
         assert!(time < Duration::from_secs(60), "{time:?}");
         assert_eq!(report.failed, 0);

@@ -17,7 +17,7 @@ pub use render::RenderError;
 
 use crate::listen::{ListenError, Server};
 use crate::ports::{PortError, Reserved};
-use crate::process::{DeathSignal, Launch, ProcessError, Running, Spawner};
+use crate::process::{DeathSignal, Launch, ProcessError, Running, Signal, Spawner};
 use collapse::Collapse;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -151,6 +151,17 @@ impl Edge {
         let launch = Launch { death_signal: DeathSignal::Term, ..launch };
         let nginx = self.spawner.spawn(launch).await?;
         state.nginx = Some(nginx.clone());
+        self.ready(state.generation, &nginx).await
+    }
+
+    /// Serves from a changed distribution; returns when all nodes do. Requests under way are answered by what was before, as
+    /// those are that CloudFront's locations take while a change is rolled out.
+    pub async fn update(&self, change: impl FnOnce(&mut Distribution)) -> Result<(), EdgeError> {
+        let mut state = self.state.lock().await;
+        change(&mut state.distribution);
+        let Some(nginx) = state.nginx.clone() else { return Ok(()) };
+        self.write(&mut state).await?;
+        nginx.signal(Signal::HUP).await;
         self.ready(state.generation, &nginx).await
     }
 

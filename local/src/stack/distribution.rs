@@ -8,6 +8,8 @@ use super::secrets::Secrets;
 use crate::edge::{Behavior, Distribution, Origin};
 use crate::s3::OAC_HEADER;
 
+/// What the edge proves itself to the APIs with.
+pub(super) const ORIGIN_HEADER: &str = "x-headwater-origin";
 /// A playlist group fails over when a region cannot answer; a 404 of a stream that is not live is an answer.
 const PLAYLIST_FAILOVER: [u16; 4] = [500, 502, 503, 504];
 /// A media group fails over for a missing object as well (403 with origin access control): the mirror may have it.
@@ -47,7 +49,7 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
             for attempt in ["1", "2"] {
                 let origin = Origin::new(api)
                     .header("x-headwater-try", attempt)
-                    .header("x-headwater-origin", secrets.origin_secret.clone())
+                    .header(ORIGIN_HEADER, secrets.origin_secret.clone())
                     .response_timeout(timeout);
                 distribution.origins.insert(format!("api-{label}{kind}-try-{attempt}"), origin);
             }

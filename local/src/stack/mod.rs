@@ -15,6 +15,7 @@ mod gateway;
 mod layout;
 mod place;
 mod region;
+mod rotation;
 mod routes;
 mod secrets;
 mod table;

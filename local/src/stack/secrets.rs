@@ -28,6 +28,9 @@ pub struct Secrets {
     pub aws_secret_key: String,
 }
 
+/// Name of the secret that the edge proves itself to the APIs with.
+pub(super) const ORIGIN_SECRET: &str = "headwater/origin-secret";
+
 /// Where functions of one region read them.
 #[derive(Debug)]
 pub(super) struct Arns {
@@ -67,7 +70,7 @@ impl Secrets {
             admin_token: manager.create("headwater/admin-token", "hwlc01", &self.admin_token),
             key_pepper: manager.create("headwater/key-pepper", "hwlc02", &self.key_pepper),
             signing_key: manager.create("headwater/signing-key", "hwlc03", &self.signing_key),
-            origin_secret: manager.create("headwater/origin-secret", "hwlc04", &self.origin_secret),
+            origin_secret: manager.create(ORIGIN_SECRET, "hwlc04", &self.origin_secret),
         }
     }
 

@@ -173,14 +173,25 @@ impl Platform {
 
     /// A region's table, as our programs reach it.
     pub(crate) fn table(&self, region: usize) -> Table {
-        let addr = self.stack.regions[region].dynamodb.addr();
-        Table::new(&self.sdk(region, addr), "headwater")
+        let (config, name) = self.table_config(region);
+        Table::new(&config, name)
+    }
+
+    /// How to reach a region's table, and its name.
+    pub(crate) fn table_config(&self, region: usize) -> (aws_config::SdkConfig, &'static str) {
+        (self.sdk(region, self.stack.regions[region].dynamodb.addr()), "headwater")
     }
 
     /// A region's media bucket, as our programs reach it.
     pub(crate) fn bucket(&self, region: usize) -> Buckets {
+        let (config, name) = self.bucket_config(region);
+        Buckets::only(&config, name)
+    }
+
+    /// How to reach a region's media bucket, and its name.
+    pub(crate) fn bucket_config(&self, region: usize) -> (aws_config::SdkConfig, String) {
         let config = self.sdk(region, self.stack.regions[region].s3.addr());
-        Buckets::only(&config, format!("headwater-media-{}", REGIONS[region]))
+        (config, format!("headwater-media-{}", REGIONS[region]))
     }
 
     fn sdk(&self, region: usize, addr: std::net::SocketAddr) -> aws_config::SdkConfig {
