@@ -9,7 +9,7 @@ export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
 .PHONY: first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
-  build image push doctor deploy rotate delete validate deploy-local-proof image-test
+  build image push doctor deploy rotate delete drop-peer validate deploy-local-proof image-test
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ rotate: ## Rotate a secret of the deployment (SECRET=admin-token|origin-secret|s
 
 delete: ## End all streams and delete both stacks, the secondary first (PRIMARY, SECONDARY); says what is left
 	@python3 scripts/deployment delete
+
+drop-peer: ## Go back to one region: leave and delete the secondary (PRIMARY, SECONDARY)
+	@python3 scripts/deployment drop-peer
 
 validate: ## Lint template.yaml and hold it against the code: sam validate, cfn-lint, checkov, tests/deploy
 	@scripts/setup.sh deploy

@@ -1,4 +1,4 @@
-"""What a deployment needs on the operator's machine: `python3 scripts/deployment doctor|push|deploy|delete|rotate|check-build|check-engine`.
+"""What a deployment needs on the operator's machine: `python3 scripts/deployment doctor|push|deploy|delete|drop-peer|rotate|check-build|check-engine`.
 
 Only the standard library (Python 3.9 or newer), the AWS CLI and the SAM CLI. `make` calls it; the environment says what is
 wanted (`choices.py`). Every way out is a sentence: a refusal of AWS is never a stack trace.
@@ -10,7 +10,7 @@ import sys
 from choices import Choices
 from cli import AwsError, Refusal
 
-COMMANDS = ("doctor", "push", "deploy", "delete", "rotate", "check-build", "check-engine")
+COMMANDS = ("doctor", "push", "deploy", "delete", "drop-peer", "rotate", "check-build", "check-engine")
 
 
 def main(arguments):
@@ -20,7 +20,7 @@ def main(arguments):
         choices = Choices.read()
         if arguments[0].startswith("check-"):
             return getattr(importlib.import_module("machine"), arguments[0].replace("-", "_"))(choices)
-        return importlib.import_module(arguments[0]).run(choices)
+        return importlib.import_module(arguments[0].replace("-", "_")).run(choices)
     except Refusal as refusal:
         return str(refusal)
     except AwsError as error:

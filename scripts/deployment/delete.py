@@ -23,23 +23,28 @@ def run(choices):
     left = []
     for region, name in reversed(choices.stacks()):
         aws = Aws(region)
-        now = stacks.status(aws, name)
-        left.append((aws, name, stacks.outputs(aws, name) if now else {}))
-        if now is None:
-            say(f"== {region}: no stack '{name}'")
-            continue
-        if now.endswith("_IN_PROGRESS") and now not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"):
-            raise Refusal(f"stack '{name}' in {region} is {now}: another operation is under way; run this again when it is over")
-        say(f"== {region}: {name}")
-        if now != "DELETE_IN_PROGRESS":
-            stop_media(aws, name)
-            remove(aws, name)
-        if stacks.wait(aws, name, "its deletion") is not None:
-            for logical, reason in stacks.failures(aws, name)[:5]:
-                say(f"   {logical}: {reason}")
-            raise Refusal(f"stack '{name}' in {region} is not deleted; see to what its events name, and run this again")
-    for aws, name, outputs in left:
+        left.append((aws, stacks.outputs(aws, name)))
+        take_down(aws, name)
+    for aws, outputs in left:
         tell_what_is_left(choices, aws, outputs)
+
+
+def take_down(aws, name):
+    """One stack, its streams first."""
+    now = stacks.status(aws, name)
+    if now is None:
+        say(f"== {aws.region}: no stack '{name}'")
+        return
+    if now.endswith("_IN_PROGRESS") and now not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+        raise Refusal(f"stack '{name}' in {aws.region} is {now}: another operation is under way; run this again when it is over")
+    say(f"== {aws.region}: {name}")
+    if now != "DELETE_IN_PROGRESS":
+        stop_media(aws, name)
+        remove(aws, name)
+    if stacks.wait(aws, name, "its deletion") is not None:
+        for logical, reason in stacks.failures(aws, name)[:5]:
+            say(f"   {logical}: {reason}")
+        raise Refusal(f"stack '{name}' in {aws.region} is not deleted; see to what its events name, and run this again")
 
 
 def stop_media(aws, name):

@@ -30,6 +30,12 @@ def outputs(aws, name):
     return {one["OutputKey"]: one["OutputValue"] for one in stacks[0].get("Outputs", [])}
 
 
+def parameters(aws, name):
+    """The stack's parameters as they are."""
+    stack = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+
+
 def physical(aws, name, logical):
     """A resource's id in AWS; `None` if the stack does not have it (any more)."""
     try:
@@ -78,17 +84,23 @@ def wait(aws, name, what):
 
 
 def update(aws, name, changes):
-    """Updates a stack with other parameters and nothing else: its own template and code. Whether that went well."""
+    """Updates a stack with other parameters and nothing else: its own template and code. Whether that went well; if they
+    are what they were, that is as good."""
     stack = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
     known = [one["ParameterKey"] for one in stack.get("Parameters", [])]
     parameters = [
         f"ParameterKey={key},ParameterValue={changes[key]}" if key in changes else f"ParameterKey={key},UsePreviousValue=true"
         for key in known
     ]
-    aws(
-        "cloudformation", "update-stack", "--stack-name", name, "--use-previous-template",
-        "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--parameters", *parameters,
-    )  # fmt: skip
+    try:
+        aws(
+            "cloudformation", "update-stack", "--stack-name", name, "--use-previous-template",
+            "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--parameters", *parameters,
+        )  # fmt: skip
+    except AwsError as error:
+        if "No updates are to be performed" in error.message:
+            return True
+        raise
     return wait(aws, name, "the update") == "UPDATE_COMPLETE"
 
 

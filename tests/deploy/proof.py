@@ -453,6 +453,31 @@ def update(proof):
     check(status in (200, 403), "what was there still answers", text)
 
 
+def leave_the_peer(proof, token):
+    """Back to one region: docs/operations.md's command, and what is left serves alone. The emulator makes a new table of one
+    whose replicas change, where AWS updates it; so nothing is said here of what is in it."""
+    bucket = proof.outputs(SECONDARY)["RetainedBucket"]
+    proof.command("make", "--no-print-directory", "drop-peer", CONFIRM="yes")
+    check(proof.status(SECONDARY) in (None, "DELETE_COMPLETE"), "the secondary is deleted", proof.status(SECONDARY))
+    proof.client("s3", SECONDARY).head_bucket(Bucket=bucket)
+    say("ok  its media is kept")
+    outputs = proof.outputs(PRIMARY)
+    check(not outputs["PeerState"].startswith("joined"), "the primary is alone", outputs["PeerState"])
+    for function in ("HooksFunction", "PlaylistFunction", "LifecycleFunction", "ApiFunction"):
+        variables = proof.client("lambda", PRIMARY).get_function_configuration(
+            FunctionName=proof.physical(PRIMARY, function)
+        )["Environment"]["Variables"]
+        peers = {name: value for name, value in variables.items() if name.startswith("PEER_") and value}
+        check(not peers, f"{function} knows no peer any more", peers)
+    status, _, text = proof.call(PRIMARY, "POST", "/v1/streams", {"name": "Alone"}, token)
+    check(status == 201, "and the REST API works alone", text)
+    # The region that was left, or another one, can be joined again.
+    proof.command("make", "--no-print-directory", "deploy")
+    check(proof.outputs(PRIMARY)["PeerState"].startswith("joined with "), "a peer is joined again", proof.outputs(PRIMARY))
+    status, _, text = proof.call(SECONDARY, "GET", "/v1/openapi.json")
+    check(status == 200, "and answers", text[:200])
+
+
 def delete(proof):
     kept = {region: proof.outputs(region) for region in STACKS}
     proof.command("make", "--no-print-directory", "delete", CONFIRM="yes")
@@ -490,6 +515,7 @@ def main():
             schedule(proof)
             logs_are_clean(proof, token, stream)
             update(proof)
+            leave_the_peer(proof, token)
             delete(proof)
         except BaseException:
             say(f"FAILED; logs are in {ARTIFACTS}")

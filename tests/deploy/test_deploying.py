@@ -412,6 +412,71 @@ def test_a_deletion_that_was_stopped_goes_on(project):
     assert result.returncode != 0 and "run this again, it goes on where it was" in result.stdout
 
 
+# ---------------------------------------------------------------------------------------------- back to one region
+
+
+def peered(status="UPDATE_COMPLETE", region=SECONDARY, **values):
+    found = stack(status, {"RetainedBucket": "b"})
+    known = {"Role": "primary", "PeerRegion": region, "PeerJoined": "true", "TableProtection": "true", **values}
+    found["Stacks"][0]["Parameters"] = [{"ParameterKey": key, "ParameterValue": value} for key, value in known.items()]
+    return found
+
+
+DROP = {
+    **DELETE,
+    f"{PRIMARY} cloudformation describe-stacks": peered(),
+    f"{SECONDARY} cloudformation describe-stacks": [*[stack("UPDATE_COMPLETE", {"RetainedBucket": "b"})] * 2, NO_STACK],
+    "cloudformation update-stack": {},
+}
+
+
+def changes(project):
+    keys = ("PeerRegion", "PeerJoined", "TableProtection")
+    told = []
+    for flags in project.programs.called("cloudformation update-stack"):
+        pairs = [one.split(",") for one in flags["parameters"]]
+        told.append({
+            pair[0].split("=")[1]: pair[1].split("=", 1)[1]
+            for pair in pairs
+            if pair[1].startswith("ParameterValue=") and pair[0].split("=")[1] in keys
+        })  # fmt: skip
+    return told
+
+
+def test_a_peer_is_let_go_before_its_stack_and_its_replicas_go_after(project):
+    result = project.run("drop-peer", DROP)
+    assert result.returncode != 0 and "nothing was done" in result.stdout and changes(project) == []
+    result = project.run("drop-peer", DROP, CONFIRM="yes")
+    assert result.returncode == 0, result.stdout
+    assert changes(project) == [
+        {"PeerJoined": "false", "TableProtection": "false"},
+        {"PeerRegion": "", "TableProtection": "true"},
+    ]
+    calls = [(region, call) for region, call, _ in project.programs.calls() if call in ("cloudformation update-stack", "ecs update-service")]
+    assert calls == [(PRIMARY, "cloudformation update-stack"), (SECONDARY, "ecs update-service"), (PRIMARY, "cloudformation update-stack")]
+    assert [line.split()[4] for line in project.programs.log("sam")] == [SECONDARY], "nothing else is deleted"
+    assert "bucket b" in result.stdout and "table" not in result.stdout.split("left there")[1], "the table lives on"
+
+
+def test_leaving_a_peer_can_be_run_again_and_only_of_that_peer(project):
+    # The stack is gone already, and the last update has nothing to do.
+    same = {"error": ["ValidationError", "No updates are to be performed."]}
+    answers = {**DROP, f"{SECONDARY} cloudformation describe-stacks": NO_STACK, "cloudformation update-stack": same}
+    assert project.run("drop-peer", answers, CONFIRM="yes").returncode == 0
+    alone = {**DROP, f"{PRIMARY} cloudformation describe-stacks": peered(region="")}
+    assert project.run("drop-peer", alone, CONFIRM="yes").returncode == 0 and changes(project)[2:] == []
+    for answers, sentence, more in (
+        ({**DROP, f"{PRIMARY} cloudformation describe-stacks": peered(region="ap-south-1")}, "say SECONDARY=ap-south-1", {}),
+        ({**DROP, f"{PRIMARY} cloudformation describe-stacks": peered("UPDATE_IN_PROGRESS")}, "another operation is under way", {}),
+        ({**DROP, f"{PRIMARY} cloudformation describe-stacks": NO_STACK}, "there is no stack", {}),
+        (DROP, "which region is to be left", {"SECONDARY": ""}),
+        ({**DROP, f"{PRIMARY} cloudformation describe-stacks": [peered(), peered(), *[peered("UPDATE_ROLLBACK_COMPLETE")] * 9]}, "not left yet", {}),
+    ):
+        project.programs.log("sam")
+        result = project.run("drop-peer", answers, CONFIRM="yes", **more)
+        assert result.returncode != 0 and sentence in result.stdout, result.stdout
+
+
 # ---------------------------------------------------------------------------------------------- the image
 
 

@@ -216,7 +216,7 @@ def test_every_stored_key_expires_by_the_rule_that_is_meant_for_it(name, days):
                 assert int(effective["ExpirationInDays"]) == (days if kind == "recorded" else 1), key
     assert used == {rule["Id"] for rule in rules}, "a rule that nothing is stored for"
     # Who names recordings knows the rule.
-    for function in ("ApiFunction", "PlaylistFunction"):
+    for function in ("ApiFunction", "PlaylistFunction", "LowLatencyFunction"):
         assert stack[function]["Environment"]["Variables"]["MEDIA_EXPIRATION_DAYS"] == str(days)
 
 

@@ -183,11 +183,7 @@ mod tests {
         {
             entry.renditions[0].retention = retention;
             assert_eq!(KeyKind::of(&entry.media_path("720p")), Some(kind));
-            assert_eq!(
-                KeyKind::of(&entry.media_path("audio")),
-                Some(KeyKind::Recorded),
-                "each by itself"
-            );
+            assert_eq!(KeyKind::of(&entry.media_path("audio")), Some(KeyKind::Recorded), "each by itself");
         }
     }
 
