@@ -66,6 +66,8 @@ def deploy(choices, aws, name, own, revision, exists):
     if not exists and not named & set(RESERVED):
         words += reserve(aws)
     parameters = [one for one in words if one.split("=", 1)[0] not in named] + given
+    # As SAM CLI wants an empty value said.
+    parameters = [f'{one}""' if one.endswith("=") else one for one in parameters]
     say(f"== {aws.region}, {name}: {' '.join(own)}")
     if sam_deploy(aws, name, parameters):
         return

@@ -5,7 +5,6 @@ use std::time::Duration;
 use headwater_domain::timeline::Entry;
 use headwater_local::fault::{Failure, Fault};
 use headwater_local::stack::{Part, RegionId};
-use http::Method;
 use m3u8_rs::MediaPlaylist;
 use rustix::process::Signal;
 use serde_json::{Value, json};
