@@ -16,7 +16,7 @@ from cli import Aws, AwsError, Refusal, say
 
 OK, PROBLEM, NOTE = "ok", "problem", "note"
 #: Oldest versions that these commands were tried with (README).
-OLDEST_SAM = (1, 100, 0)
+OLDEST_SAM = (1, 105, 0)
 OLDEST_AWS = (1, 32, 0)
 #: Service Quotas' codes ("Service endpoints and quotas", AWS General Reference), and what Headwater needs at least.
 LAMBDA_CONCURRENCY, NEEDED_CONCURRENCY = "L-B99A9384", 100

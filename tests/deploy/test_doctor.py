@@ -1,7 +1,10 @@
 """`make doctor`: what it looks at, and what it says."""
 
+import re
+
 import pytest
 from programs import Programs
+from stack import ROOT
 
 ACCOUNT = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ops", "UserId": "AIDA"}
 REGIONS = {"Regions": [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in ("us-east-1", "eu-west-1")]}
@@ -154,4 +157,14 @@ def test_tools_are_looked_for_first(programs):
     assert "install Docker or Podman" in result.stdout and "the rest was not looked at" in result.stdout
     programs.add("sam", 'echo "SAM CLI, version 1.50.0"')
     result = doctor(programs, {})
-    assert "sam is version 1.50.0" in result.stdout and "at least 1.100.0 is needed" in result.stdout
+    assert "sam is version 1.50.0" in result.stdout and "at least 1.105.0 is needed" in result.stdout
+
+
+def test_every_place_names_the_same_oldest_sam_cli():
+    said = re.search(r"OLDEST_SAM = \((\d+), (\d+), 0\)", (ROOT / "scripts/deployment/doctor.py").read_text())
+    oldest = ".".join(said.groups())
+    for name in ("README.md", "docs/operations.md"):
+        assert re.findall(r"SAM CLI (\d+\.\d+) or later", (ROOT / name).read_text()) == [oldest], name
+    # It is the first that builds where the sources are (`build_in_source` in samconfig.toml, tried with 1.103 and 1.105): those
+    # before copy the whole folder, with all that was built in it, for each function.
+    assert tuple(int(part) for part in said.groups()) >= (1, 105)
