@@ -5,6 +5,7 @@ finds a service out of reach, is a finding like any other.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -58,9 +59,11 @@ def tool(name, oldest, where):
 def tools(choices):
     yield tool("aws", OLDEST_AWS, "https://aws.amazon.com/cli/")
     yield tool("sam", OLDEST_SAM, "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html")
-    for name in ("docker", "podman", "buildah"):
+    named = os.environ.get("ENGINE")
+    for name in [named] if named else ("docker", "podman", "buildah"):
         if shutil.which(name):
-            yield (OK, f"{name} can make the image", "")
+            trouble = machine.trouble_of(name)
+            yield (PROBLEM, trouble, machine.remedy_of(name)) if trouble else (OK, f"{name} can make the image", "")
             return
     yield (PROBLEM, "nothing here makes container images", "install Docker or Podman (on Debian 12 also buildah)")
 

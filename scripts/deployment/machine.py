@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -44,8 +45,35 @@ def check_build(choices):
             )
 
 
+#: Seconds that a container engine may take to say how it is.
+ENGINE_PATIENCE = 30
+
+
+def trouble_of(engine):
+    """Why a container engine that is installed is of no use, if so: docker is a client, and what it talks to may be off."""
+    if engine == "buildah":
+        return None
+    try:
+        done = subprocess.run([engine, "info"], capture_output=True, text=True, check=False, timeout=ENGINE_PATIENCE)
+    except subprocess.TimeoutExpired:
+        return f"{engine} does not answer"
+    except OSError as error:
+        return f"{engine} cannot be run: {error.strerror}"
+    if done.returncode == 0:
+        return None
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    return f"{engine} is installed but does not run" + (f": {said[-1].strip()[-200:]}" if said else "")
+
+
+def remedy_of(engine):
+    return f"start it ({'Docker Desktop, or the docker service' if engine == 'docker' else f'{engine} machine start'}), or set ENGINE to another: docker, podman or buildah"
+
+
 def check_engine(choices):
-    """Refuses to make an image for a processor that this machine would have to emulate."""
+    """Refuses to make an image with an engine that does not run, or for a processor that this machine would have to emulate."""
+    engine = os.environ.get("ENGINE")
+    if engine and (trouble := trouble_of(engine)):
+        raise Refusal(f"{trouble}; {remedy_of(engine)}")
     if choices.architecture != machine() and os.environ.get("EMULATE") != "yes":
         raise Refusal(
             f"this machine is {machine()}: an image for {choices.architecture} would be compiled under emulation, for hours. Deploy with "

@@ -26,6 +26,8 @@ class Engine:
             raise Refusal(f"ENGINE is '{self.name}'; it is {', '.join(ENGINES)}" if named else "nothing here makes container images; install Docker or Podman")
         if shutil.which(self.name) is None:
             raise Refusal(f"{self.name} is missing; set ENGINE to what has made the image")
+        if trouble := machine.trouble_of(self.name):
+            raise Refusal(f"{trouble}; {machine.remedy_of(self.name)}")
         self.words = [self.name]
         if self.name == "buildah":
             store = os.environ.get("IMAGE_STORE") or os.path.expanduser("~/.cache/headwater/images")

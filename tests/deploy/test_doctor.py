@@ -160,6 +160,19 @@ def test_tools_are_looked_for_first(programs):
     assert "sam is version 1.50.0" in result.stdout and "at least 1.105.0 is needed" in result.stdout
 
 
+def test_an_engine_that_is_installed_and_does_not_run_makes_no_image(ready):
+    # Docker's client is there, its daemon is not: Docker Desktop that nobody has started.
+    off = "[ \"$1\" = info ] && { echo 'Cannot connect to the Docker daemon. Is it running?' >&2; exit 1; }; exit 0"
+    ready.add("docker", off)
+    result = doctor(ready, {})
+    assert "docker is installed but does not run: Cannot connect" in result.stdout and "start it (Docker Desktop" in result.stdout
+    assert "docker can make the image" not in result.stdout
+    for command in ("check-engine", "push"):
+        result = ready.deployment(command, ENGINE="docker", IMAGE_TAG="1")
+        assert result.returncode != 0 and "docker is installed but does not run" in result.stdout, command
+        assert "there is no image" not in result.stdout
+
+
 def test_every_place_names_the_same_oldest_sam_cli():
     said = re.search(r"OLDEST_SAM = \((\d+), (\d+), 0\)", (ROOT / "scripts/deployment/doctor.py").read_text())
     oldest = ".".join(said.groups())
