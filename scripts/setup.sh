@@ -40,7 +40,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 command -v cargo >/dev/null || { echo "setup: Rust is missing; install it from https://rustup.rs (version 1.95 or newer)" >&2; exit 1; }
-command -v npm >/dev/null || { echo "setup: npm is missing; install Node.js 20 or newer with npm" >&2; exit 1; }
+command -v npm >/dev/null || { echo "setup: npm is missing; install Node.js 18 or newer with npm" >&2; exit 1; }
 
 # The player page: hls.js from npm, served by ourselves.
 node_install() {
