@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headwater_domain::objects::ObjectKind;
+use headwater_domain::objects::KeyKind;
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::hls::renditions;
 use super::support::{Platform, Stream, eventually, small};
 
 /// Keys of a region's bucket, by what they are.
-async fn stored(platform: &Platform, region: usize) -> BTreeMap<ObjectKind, BTreeSet<String>> {
+async fn stored(platform: &Platform, region: usize) -> BTreeMap<KeyKind, BTreeSet<String>> {
     let (config, bucket) = platform.bucket_config(region);
     let client = aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
@@ -23,7 +23,7 @@ async fn stored(platform: &Platform, region: usize) -> BTreeMap<ObjectKind, BTre
     while let Some(page) = pages.next().await {
         for object in page.unwrap().contents() {
             let key = object.key().unwrap();
-            let kind = ObjectKind::of(key);
+            let kind = KeyKind::of(key);
             let kind = kind.unwrap_or_else(|| panic!("no rule is meant for {key}"));
             found.entry(kind).or_default().insert(key.to_owned());
         }
@@ -82,15 +82,15 @@ async fn what_is_not_recorded_lies_where_it_expires_from_its_first_object_on() {
                 assert!(of_kept || key.contains(&format!("/{}-", gone.id)), "{key}");
                 let meant = match (kind, region) {
                     // Parts are for the live edge only: of one region, and never mirrored.
-                    (ObjectKind::Part, 0) => true,
-                    (ObjectKind::Recorded, _) => of_kept,
-                    (ObjectKind::Unrecorded, _) => !of_kept,
+                    (KeyKind::Part, 0) => true,
+                    (KeyKind::Recorded, _) => of_kept,
+                    (KeyKind::Unrecorded, _) => !of_kept,
                     _ => false,
                 };
                 assert!(meant, "{kind} in region {region}: {key}");
             }
         }
-        for kind in [ObjectKind::Recorded, ObjectKind::Unrecorded] {
+        for kind in [KeyKind::Recorded, KeyKind::Unrecorded] {
             let has = |text: &str| stored[&kind].iter().any(|key| key.contains(text));
             assert!(
                 has("/init-") && has("/180p/") && has("/audio/"),
