@@ -20,6 +20,18 @@ impl Bits {
         self
     }
 
+    /// An Exp-Golomb code (H.264 9.1).
+    pub fn ue(self, value: u32) -> Self {
+        let bits = (value + 1).ilog2() as usize;
+        self.put(2 * bits + 1, value + 1)
+    }
+
+    /// Up to the next byte with zeros.
+    pub fn aligned(mut self) -> Self {
+        self.used = self.bytes.len() * 8;
+        self
+    }
+
     /// Filled up with zeros.
     pub fn bytes(self) -> Vec<u8> {
         self.bytes

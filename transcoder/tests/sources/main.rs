@@ -14,6 +14,7 @@ mod clip;
 mod control;
 mod encoder;
 mod families;
+mod fields;
 mod judge;
 mod message;
 mod mp4;

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::fields::Field;
 use super::framing::{Framing, LENGTH_SIZE};
 use super::nal::{Syntax, Unit};
 use super::parameters::ParameterSets;
@@ -34,6 +35,8 @@ pub(super) struct Seen<'a> {
     pub(super) begins_picture: bool,
     /// Whether a decoder can start here.
     pub(super) entry: Option<Entry>,
+    /// Pictures, or fields, that begin.
+    pub(super) begun: usize,
     /// Something is not as readers expect it: empty units, parameter sets, padding.
     pub(super) is_odd: bool,
 }
@@ -55,6 +58,7 @@ impl Bitstream {
                         (seen.first_slice, seen.begins_picture) = (Some(unit), first);
                     }
                     seen.entry = seen.entry.or(entry);
+                    seen.begun += usize::from(first);
                 }
                 Unit::Set(kind) => {
                     seen.is_odd = true;
@@ -65,6 +69,12 @@ impl Bitstream {
         }
         seen.is_odd |= bytes != data.len();
         seen
+    }
+
+    /// The field that a message is, if it is one alone.
+    pub(super) fn field(&self, seen: &Seen<'_>) -> Option<Field> {
+        let slice = seen.first_slice.filter(|_| self.syntax == Syntax::Avc && seen.begun == 1)?;
+        Field::of(slice, &self.newest)
     }
 
     /// Writes NAL units behind their lengths, without empty ones and without parameter sets that the header has.

@@ -5,9 +5,10 @@
 //! the tag calls a key frame is one. Audio: raw AAC behind an AudioSpecificConfig. [`Clock`] does the same for timestamps.
 //!
 //! Pure: knows neither session nor store. A message that is in this form already passes as it came, without a copy.
-//! Only three kinds of message wait for another one: the first picture behind a sequence header, and all pictures of an
-//! encoder that sends slices as messages of their own, until the next tells that no more slices of theirs come; and what
-//! holds no picture (parameter sets, SEI), which belongs to the picture behind it.
+//! Only four kinds of message wait for another one: the first picture behind a sequence header, and all pictures of an
+//! encoder that sends slices as messages of their own, until the next tells that no more slices of theirs come; a field,
+//! until the other one of its picture comes; and what holds no picture (parameter sets, SEI), which belongs to the picture
+//! behind it.
 //!
 //! A frame of AAC that comes with the header of a file's (ADTS) and without a sequence header:
 //!
@@ -36,6 +37,7 @@ mod audio;
 mod bits;
 mod bitstream;
 mod clock;
+mod fields;
 mod framing;
 mod nal;
 mod parameters;

@@ -119,6 +119,11 @@ impl ParameterSets {
         }
     }
 
+    /// A parameter set by its id.
+    pub(super) fn get(&self, kind: SetKind, id: u32) -> Option<&Bytes> {
+        self.sets.get(&(kind, id))
+    }
+
     fn bytes(&self) -> usize {
         self.sets.values().map(Bytes::len).sum()
     }
@@ -196,7 +201,7 @@ fn put_counted(out: &mut BytesMut, unit: &Bytes) {
 }
 
 /// Profiles whose SPS says more than 4:2:0 in 8 bits (H.264 §7.3.2.1.1).
-fn has_chroma(profile: u8) -> bool {
+pub(super) fn has_chroma(profile: u8) -> bool {
     matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 

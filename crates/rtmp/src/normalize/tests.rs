@@ -149,6 +149,33 @@ fn slices_that_come_one_by_one_are_one_picture() {
 }
 
 #[test]
+fn fields_that_come_one_by_one_are_one_picture() {
+    /// Main profile, eight bits of frame_num, frames and fields.
+    const SPS: &[u8] = b"\x67\x4d\0\x28\x96\x35\x06\x10\x90";
+    const PPS: &[u8] = b"\x68\xce\x3c\x80";
+    let top = |number: u8| [0x61, 0x88, 0x80 | number >> 1, 0x4a | number << 7, 0xaa, 0xa0];
+    let bottom = |number: u8| [0x61, 0x88, 0x80 | number >> 1, 0x6a | number << 7, 0xaa, 0xa0];
+    let idr = [0x65, 0x88, 0x80, 0x4a, 0xaa, 0xa0];
+    let mut rig = Rig::default();
+    let record =
+        [&[1, 77, 0, 40, 0xFF, 0xE1, 0, SPS.len() as u8][..], SPS, &[1, 0, PPS.len() as u8], PPS].concat();
+    assert_eq!(rig.video(0, HEADER, &record), Ok(vec![header(record)]));
+    // In messages of their own; with a delimiter between them; both in one; the second one is lost.
+    assert_eq!(rig.video(0, KEY, &lengths(4, &[&idr])), Ok(vec![]));
+    let whole = rig.video(20, INTER, &lengths(4, &[&bottom(0)]));
+    assert_eq!(whole, Ok(vec![key(0, &[&idr, &bottom(0)])]), "as soon as it is whole");
+    assert_eq!(rig.video(40, INTER, &lengths(4, &[&top(1)])), Ok(vec![]));
+    assert_eq!(rig.video(60, INTER, &lengths(4, &[AUD])), Err(Useless::NoPicture));
+    let whole = rig.video(60, INTER, &lengths(4, &[&bottom(1)]));
+    assert_eq!(whole, Ok(vec![inter(40, &[&top(1), AUD, &bottom(1)])]));
+    let both = rig.video(80, INTER, &lengths(4, &[&top(2), &bottom(2)]));
+    assert_eq!(both, Ok(vec![inter(80, &[&top(2), &bottom(2)])]), "it waits for nothing");
+    assert_eq!(rig.video(120, INTER, &lengths(4, &[&top(3)])), Ok(vec![]));
+    assert_eq!(rig.video(160, INTER, &lengths(4, &[&top(4)])), Ok(vec![inter(120, &[&top(3)])]));
+    assert_eq!(rig.end(), [inter(160, &[&top(4)])]);
+}
+
+#[test]
 fn sound_of_any_time_waits_within_bounds() {
     let mut rig = Rig::default();
     rig.video(0, HEADER, &avcc(4, SPS)).unwrap();

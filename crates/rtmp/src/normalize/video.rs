@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::bitstream::{Bitstream, put_unit};
+use super::fields::Field;
 use super::framing::{Framing, LENGTH_SIZE};
 use super::nal::{Syntax, Unit};
 use super::parameters::{ParameterSets, with_long_lengths};
@@ -49,10 +50,12 @@ pub(super) struct VideoTrack {
     last: Option<u32>,
 }
 
-/// A picture that waits for its other slices.
+/// A picture that waits for its other slices, or for its other field.
 #[derive(Debug)]
 struct Held {
     frame: Frame,
+    /// The field that it is until now.
+    field: Option<Field>,
     /// Slices that came, each behind its length.
     more: BytesMut,
 }
@@ -119,7 +122,7 @@ impl VideoTrack {
 
     /// No more slices of the last picture are waited for.
     pub(super) fn release(&mut self, out: &mut Vec<Normal>) {
-        let Some(Held { mut frame, more }) = self.held.take() else { return };
+        let Some(Held { mut frame, more, .. }) = self.held.take() else { return };
         if !more.is_empty() {
             let mut body = BytesMut::with_capacity(frame.body.len() + more.len());
             body.put_slice(&frame.body);
@@ -191,6 +194,12 @@ impl VideoTrack {
         if !seen.begins_picture && self.last == Some(message.timestamp) {
             return self.join(framing, tag.data, seen.entry);
         }
+        let field = nal.field(&seen);
+        if let Some(field) = field
+            && self.held.as_ref().and_then(|held| held.field).is_some_and(|first| field.is_second_of(first))
+        {
+            return self.pair(message, framing, tag.data, out);
+        }
         self.release(out);
         let is_entry = seen.entry.is_some() || tag.frame_type == FrameType::Key;
         self.renew(tag, is_entry, out);
@@ -221,8 +230,8 @@ impl VideoTrack {
         };
         let frame = frame(message.timestamp, seen.entry, body);
         self.last = Some(message.timestamp);
-        if std::mem::take(&mut self.holds_next) || self.sliced {
-            self.held = Some(Held { frame, more: BytesMut::new() });
+        if std::mem::take(&mut self.holds_next) || self.sliced || field.is_some() {
+            self.held = Some(Held { frame, field, more: BytesMut::new() });
         } else {
             out.push(Normal::Frame(frame));
         }
@@ -237,6 +246,30 @@ impl VideoTrack {
                 put_unit(&mut self.waiting, unit);
             }
         }
+    }
+
+    /// Adds the second field to the picture that waits for it.
+    fn pair(
+        &mut self,
+        message: &MediaMessage,
+        framing: Framing,
+        data: &[u8],
+        out: &mut Vec<Normal>,
+    ) -> Result<(), Useless> {
+        let before = self.waiting.split();
+        let (Some(held), Some(nal)) = (&mut self.held, &self.nal) else { return Err(Useless::LateSlice) };
+        if held.frame.body.len() + held.more.len() + before.len() + data.len() > MAX_JOINED_BYTES {
+            return Err(Useless::LateSlice);
+        }
+        nal.put(&mut held.more, Framing::Lengths(LENGTH_SIZE), &before);
+        nal.put(&mut held.more, framing, data);
+        held.field = None;
+        // More slices of it come with its time.
+        self.last = Some(message.timestamp);
+        if !self.sliced {
+            self.release(out);
+        }
+        Ok(())
     }
 
     /// Adds slices to the picture that waits for them.

@@ -2,7 +2,8 @@
 
 use super::super::case::{Case, case, hold};
 use super::super::clip::clip;
-use super::super::message::Message;
+use super::super::fields::{Coding, film};
+use super::super::message::{AUDIO, Message, merged, only, timed};
 
 fn sized(width: usize, height: usize) -> impl Fn() -> Vec<Message> {
     move || clip().size(width, height).flv()
@@ -104,6 +105,73 @@ pub fn pixels() -> Vec<Case> {
         )
         .says("interlaced"),
     ]
+}
+
+/// A film of frames and fields, with sound.
+fn fielded(coding: impl Fn(usize) -> Coding) -> Vec<Message> {
+    // Without B-frames, so that FFmpeg delays nothing.
+    let sound = only(clip().x264("-g 25 -bf 0").flv(), |one| one.kind == AUDIO);
+    merged([film(75, coding), sound])
+}
+
+/// One source after the other on one clock.
+fn joined(one: Vec<Message>, other: Vec<Message>, at: u32) -> Vec<Message> {
+    let after = timed(other, |one| one.time + at);
+    one.into_iter().chain(only(after, |one| one.is_header() || one.is_picture() || one.is_sound())).collect()
+}
+
+pub fn fields() -> Vec<Case> {
+    let (plain, interlaced) = ("-g 25", "-g 25 -flags +ildct+ilme -x264-params tff=1");
+    let change = |first: &'static str, second: &'static str| {
+        move || {
+            let of = |first, options| clip().rate("25", 50).numbered_from(first).x264(options).flv();
+            joined(of(0, first), of(50, second), 2_000)
+        }
+    };
+    vec![
+        case("pairs of fields", "H.264 7.3.3: field_pic_flag", 75, 3.0, || fielded(|_| Coding::Pair))
+            .says("interlaced"),
+        case("fields in messages of their own", "RFC 6184: an access unit is a field", 75, 3.0, || {
+            fielded(|_| Coding::Apart(20))
+        })
+        .says("interlaced"),
+        case("fields in messages of their own at one time", "FLV: times of whole pictures", 75, 3.0, || {
+            fielded(|_| Coding::Apart(0))
+        })
+        .says("interlaced"),
+        case(
+            "frames and pairs of fields by turns (PAFF)",
+            "H.264 7.4.2.1.1: frame_mbs_only_flag 0",
+            75,
+            3.0,
+            || fielded(|number| if number / 10 % 2 == 0 { Coding::Frame } else { Coding::Pair }),
+        )
+        .says("interlaced"),
+        case("frames that become fields", "capture cards: film, then a live studio", 75, 3.0, || {
+            fielded(|number| if number < 40 { Coding::Frame } else { Coding::Pair })
+        })
+        .says("interlaced"),
+        case("fields that become frames", "capture cards: a live studio, then film", 75, 3.0, || {
+            fielded(|number| if number < 40 { Coding::Apart(20) } else { Coding::Frame })
+        })
+        .says("interlaced"),
+        case("frames alone where fields may be", "H.264 7.4.2.1.1: frame_mbs_only_flag 0", 75, 3.0, || {
+            fielded(|_| Coding::Frame)
+        }),
+        case("a progressive source that becomes interlaced", "H.264 7.4.1.2.1: another SPS", 100, 4.0, {
+            change(plain, interlaced)
+        })
+        .says("interlaced"),
+        case("an interlaced source that becomes progressive", "H.264 7.4.1.2.1: another SPS", 100, 4.0, {
+            change(interlaced, plain)
+        })
+        .says("interlaced"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_and_fields() {
+    hold("frames and fields", fields()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
