@@ -1,5 +1,6 @@
 //! Packets in, frames out. Counts what a decoder refuses and goes on; never fails for damaged media.
 
+use ff::codec::discard::Discard;
 use ff::codec::{self, threading};
 use ff::{decoder, frame};
 use ffmpeg_next as ff;
@@ -35,16 +36,47 @@ fn context(parameters: codec::Parameters, track: &'static str) -> Result<codec::
     codec::Context::from_parameters(parameters).map_err(MediaError::av("cannot set up a decoder"))
 }
 
-/// Packets since the last key frame that are kept, to decode them once more: of pictures that are rare.
-const MAX_GROUP: usize = 16;
+/// Packets since the last key frame that are kept, to decode them once more when a source pauses: GOPs of 20 s at 30
+/// pictures a second. More would take seconds to decode (3 s at 200 pictures a second), while the source goes on.
+const MAX_GROUP: usize = 600;
+/// Bytes of them: 20 s at 6 Mbit/s.
+const MAX_GROUP_BYTES: usize = 16 << 20;
+/// Packets that may be decoded once more for each second of media: what a source of 60 pictures a second costs anyway,
+/// however often it pauses. What is not used is kept for one GOP of [`MAX_GROUP`].
+const AGAIN_PER_SECOND: i64 = 60;
 
 /// Decodes one video track.
 pub(super) struct VideoDecoder {
     decoder: decoder::Video,
-    /// Since the last key frame, if they are few.
-    group: Option<Vec<ff::Packet>>,
-    /// What the decoder was made to forget, and the next picture may refer to.
-    again: Vec<ff::Packet>,
+    group: Group,
+    /// The decoder was made to forget the group, and the next picture may refer to it.
+    has_forgotten: bool,
+    /// Packets that may be decoded once more, as of so many milliseconds of media.
+    allowance: (i64, Option<i64>),
+}
+
+/// Packets since the last key frame.
+#[derive(Default)]
+struct Group {
+    packets: Vec<ff::Packet>,
+    bytes: usize,
+    /// It began with a key frame, and all of it is there.
+    is_whole: bool,
+}
+
+impl Group {
+    fn push(&mut self, packet: &ff::Packet) {
+        if packet.is_key() {
+            *self = Self { is_whole: true, ..Self::default() };
+        }
+        self.bytes += packet.size();
+        self.is_whole &= self.packets.len() < MAX_GROUP && self.bytes <= MAX_GROUP_BYTES;
+        if self.is_whole {
+            self.packets.push(packet.clone());
+        } else {
+            *self = Self::default();
+        }
+    }
 }
 
 impl VideoDecoder {
@@ -64,7 +96,12 @@ impl VideoDecoder {
             context.compliance(codec::Compliance::Strict);
         }
         let decoder = context.decoder().video().map_err(MediaError::av("cannot open the video decoder"))?;
-        Ok(Self { decoder, group: None, again: Vec::new() })
+        Ok(Self {
+            decoder,
+            group: Group::default(),
+            has_forgotten: false,
+            allowance: (MAX_GROUP as i64, None),
+        })
     }
 
     /// Rate from the bitstream, 0 if it says none.
@@ -78,35 +115,42 @@ impl VideoDecoder {
     }
 
     /// Hands out what the decoder holds because it cannot know that no other picture comes before it: some hold as many as
-    /// the level allows, which of slides is a minute. `None` if it could not go on behind them.
-    pub(super) fn release(&mut self, out: &mut Vec<frame::Video>) -> Option<u64> {
-        let group = self.group.as_ref()?;
+    /// the level allows, which of slides is a minute. `None` if it could not go on behind them. `millis` is where the
+    /// source's media is.
+    pub(super) fn release(&mut self, millis: i64, out: &mut Vec<frame::Video>) -> Option<u64> {
+        let (left, since) = self.allowance;
+        let earned =
+            since.map_or(0, |since| (millis - since).max(0).saturating_mul(AGAIN_PER_SECOND) / 1_000);
+        let left = left.saturating_add(earned).min(MAX_GROUP as i64);
+        let cost = self.group.packets.len() as i64;
+        if !self.group.is_whole || cost > left {
+            return None;
+        }
+        self.allowance = (left - cost, Some(millis));
         let errors = pump(&mut self.decoder, None, |opened| receive(opened, out));
         self.decoder.flush();
-        self.again = group.clone();
+        self.has_forgotten = true;
         Some(errors)
     }
 
     /// Decodes a packet, or drains at `None`; returns how many errors there were.
     pub(super) fn decode(&mut self, packet: Option<&ff::Packet>, out: &mut Vec<frame::Video>) -> u64 {
         if let Some(packet) = packet {
-            let again = std::mem::take(&mut self.again);
-            if packet.is_key() {
-                self.group = Some(Vec::new());
-            } else {
-                // What it refers to was forgotten; it is not shown twice.
-                for before in &again {
-                    pump(&mut self.decoder, Some(before), |opened| {
-                        opened.receive_frame(&mut frame::Video::empty())
-                    });
-                }
+            if std::mem::take(&mut self.has_forgotten) && !packet.is_key() {
+                self.remember();
             }
-            match &mut self.group {
-                Some(group) if group.len() < MAX_GROUP => group.push(packet.clone()),
-                group => *group = None,
-            }
+            self.group.push(packet);
         }
         pump(&mut self.decoder, packet, |opened| receive(opened, out))
+    }
+
+    /// Decodes the group once more: the next picture refers to it. It is not shown twice.
+    fn remember(&mut self) {
+        self.decoder.skip_frame(Discard::NonReference);
+        for before in &self.group.packets {
+            pump(&mut self.decoder, Some(before), |opened| opened.receive_frame(&mut frame::Video::empty()));
+        }
+        self.decoder.skip_frame(Discard::Default);
     }
 }
 

@@ -17,6 +17,8 @@ const HALVES: i64 = 2;
 #[derive(Default)]
 pub(super) struct Deinterlacer {
     graph: Option<(Graph, (ff::format::Pixel, u32, u32))>,
+    /// An interlaced picture has come.
+    is_needed: bool,
 }
 
 impl Deinterlacer {
@@ -37,6 +39,7 @@ impl Deinterlacer {
                 out.push(picture);
                 return Ok(());
             }
+            self.is_needed = true;
             self.graph = Some((graph(&picture).map_err(&failed)?, shape));
         }
         if let Some((graph, _)) = &mut self.graph {
@@ -51,8 +54,8 @@ impl Deinterlacer {
     }
 
     /// Whether an interlaced picture has come.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.graph.is_some()
+    pub(super) fn is_needed(&self) -> bool {
+        self.is_needed
     }
 
     fn drain(&mut self, out: &mut Vec<frame::Video>) -> Result<(), MediaError> {

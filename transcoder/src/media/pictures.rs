@@ -44,6 +44,8 @@ pub(super) struct Pictures<'a> {
     is_new: bool,
     /// The newest picture is shown on, because no other comes.
     holding: bool,
+    /// The last picture before it was shown on: those that follow it come late, if a decoder has held them meanwhile.
+    paused_at: Option<MediaTime>,
     /// No segment may be longer.
     longest: MediaTime,
     boundaries: Boundaries,
@@ -77,6 +79,7 @@ impl<'a> Pictures<'a> {
             from: start.video_from,
             is_new: start.placement == Placement::AlignFirst,
             holding: false,
+            paused_at: None,
             longest: MediaTime::from_ticks(settings.segment_duration.ticks() * 49 / 40),
             overrun: cutter.overrun(),
             boundaries: Boundaries::Grid(cutter),

@@ -95,7 +95,8 @@ impl Driver<'_, '_> {
         self.decode_video(Some(&unit))
     }
 
-    /// Has the decoder hand out what it holds, once sound has gone on for a while without another packet of pictures.
+    /// Has the decoder, and the deinterlacer behind it, hand out what they hold, once sound has gone on for a while without
+    /// another packet of pictures.
     pub(super) fn release(&mut self) -> Flow {
         let (Some(video), Some(audio)) = (self.video_millis, self.audio_millis) else { return Ok(None) };
         if audio - video <= MAX_OWED_MILLIS || !self.composition.is_owed() {
@@ -103,9 +104,12 @@ impl Driver<'_, '_> {
         }
         let Some(decoder) = &mut self.decoder else { return Ok(None) };
         let mut frames = Vec::new();
-        let Some(errors) = decoder.release(&mut frames) else { return Ok(None) };
-        let stop = self.take_frames(frames, errors, false)?;
-        self.composition.forget();
+        let released = self.decoding.measure(|| decoder.release(audio, &mut frames));
+        let stop = self.take_frames(frames, released.unwrap_or(0), true)?;
+        // Else they come with the packets that follow, and are shown then.
+        if released.is_some() {
+            self.composition.forget();
+        }
         Ok(stop)
     }
 
@@ -221,7 +225,7 @@ impl Driver<'_, '_> {
         };
         let Plan { mut encoded, copy } = ladder::plan(picture, self.settings.ladder.as_deref())?;
         // An interlaced one is not flagged so any more.
-        let plain = frame.format() == ff::format::Pixel::YUV420P && !self.deinterlacer.is_at_work();
+        let plain = frame.format() == ff::format::Pixel::YUV420P && !self.deinterlacer.is_needed();
         let mut first = 0;
         match (&mut self.copy, copy.filter(|_| plain), &self.decoder) {
             (Some(copied), Some(plan), Some(decoder)) => {

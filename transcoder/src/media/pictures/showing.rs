@@ -58,6 +58,7 @@ impl Pictures<'_> {
         };
         if at == showing.at {
             self.late = 0;
+            self.paused_at = None;
         } else {
             add(&self.counters.retimed, 1);
             self.late += 1;
@@ -88,7 +89,8 @@ impl Pictures<'_> {
         let Some(earliest) = earliest.filter(|earliest| at < *earliest) else {
             return newest.is_none_or(|newest| at.minus(newest) <= MAX_STEP).then_some(at);
         };
-        (earliest.minus(at) <= MAX_LATE).then_some(earliest)
+        let is_owed = self.paused_at.is_some_and(|paused| at > paused);
+        (is_owed || earliest.minus(at) <= MAX_LATE).then_some(earliest)
     }
 
     /// Shows the newest picture on until `to`, for no other comes; says if that cannot be.
@@ -96,7 +98,9 @@ impl Pictures<'_> {
         if self.follows_source() {
             return Some(Outcome::Unfit);
         }
-        self.holding = true;
+        if !std::mem::replace(&mut self.holding, true) {
+            self.paused_at = self.newest();
+        }
         if self.newest().is_none()
             && let Some(before) = self.before.take()
             && let failed @ (Outcome::Gone | Outcome::Unfit) = self.repeat(before, self.from)

@@ -2,7 +2,7 @@
 
 use super::super::case::{Case, case, hold};
 use super::super::clip::clip;
-use super::super::message::{Message, VIDEO, each, only, pictures, timed};
+use super::super::message::{AUDIO, Message, VIDEO, each, merged, only, pictures, timed};
 
 /// Without B-frames, as phones and drones send: pictures are shown in the order in which they come.
 fn in_order() -> Vec<Message> {
@@ -120,7 +120,51 @@ pub fn how_they_step() -> Vec<Case> {
             only(clip().rate("25", 250).flv(), |one| !one.is_picture() || !(2_000..7_000).contains(&one.time))
         })
         .may_say("is shown")
-        .known_limit("what the decoder holds of a GOP of more than 16 pictures when they stop is not shown")
+        .shows((0..50).chain(175..250)),
+        case(
+            "pictures that pause within a long GOP and go on in it",
+            "phones: a call comes in",
+            0,
+            10.0,
+            || {
+                let pictures =
+                    clip().rate("25", 125).x264("-g 200 -x264-params b-pyramid=normal").silent_film();
+                let sound = only(clip().rate("25", 250).flv(), |one| one.kind == AUDIO);
+                merged([
+                    timed(pictures.flv(), |one| one.time + if one.time < 2_000 { 0 } else { 5_000 }),
+                    sound,
+                ])
+            },
+        )
+        .may_say("is shown")
+        .shows(0..125),
+        case(
+            "pictures that pause in a GOP too long to be decoded twice",
+            "browsers' recorders",
+            0,
+            8.0,
+            || {
+                let film = || clip().x264("-g 9999").silent_film();
+                let after = film().rate("240", 240).numbered_from(1_680).flv();
+                let after = timed(only(after, Message::is_picture), |one| one.time + 7_000);
+                let sound = only(clip().rate("25", 200).flv(), |one| one.kind == AUDIO);
+                merged([film().rate("240", 720).flv(), after, sound])
+            },
+        )
+        .rate(240.0)
+        .may_say("is shown")
+        .shows((0..720).chain(1_680..1_920)),
+        case(
+            "interlaced pictures that pause for five seconds",
+            "cameras behind capture cards",
+            0,
+            10.0,
+            || {
+                let all = clip().rate("25", 250).x264("-g 25 -flags +ildct+ilme -x264-params tff=1").flv();
+                only(all, |one| !one.is_picture() || !(2_000..7_000).contains(&one.time))
+            },
+        )
+        .says("interlaced")
         .shows((0..50).chain(175..250)),
         case("sound that pauses for two seconds", "HaishinKit#755", 150, 4.0, || {
             only(clip().rate("25", 150).flv(), |one| !one.is_sound() || !(2_000..4_000).contains(&one.time))
