@@ -20,7 +20,7 @@ use super::Ports;
 use super::beats::Beats;
 use super::notes::About;
 use super::source::{Opened, SourceClient};
-use super::transcode::BrokenRun;
+use super::transcode::{Barren, BrokenRun};
 use super::upload::Uploader;
 use super::vitals::Vitals;
 use crate::metrics::write_until;
@@ -147,6 +147,7 @@ where
             drain_until: None,
             since: Instant::now(),
             failures: 0,
+            barren: Barren::default(),
             misses: 0,
             task: self,
         };
@@ -184,6 +185,7 @@ pub(super) struct Worker<H, T, M> {
     pub(super) broken: Option<BrokenRun>,
     /// Runs in a row that came to nothing.
     pub(super) failures: u32,
+    pub(super) barren: Barren,
     /// Requests and runs in a row that broke off and brought nothing.
     pub(super) misses: u32,
 }
@@ -383,7 +385,10 @@ where
                 tracing::info!(session = %source.session, "the session has ended");
                 self.broken = None;
                 self.reading.finish(&source.session);
-                self.vitals.source_lost(&source.session, None);
+                match self.barren.take(&source.session) {
+                    Some(why) => self.vitals.give_up(&source.session, why),
+                    None => self.vitals.source_lost(&source.session, None),
+                }
                 Ok(Worked::Done)
             }
             Err(error) => {

@@ -53,6 +53,37 @@ pub(super) struct BrokenRun {
     kept: Kept,
 }
 
+/// Why nothing came of the runs of a session, in case nothing comes of the others either.
+#[derive(Debug, Default)]
+pub(super) struct Barren {
+    why: Option<(SessionId, GivenUp)>,
+    /// The last session of which something was made.
+    fruitful: Option<SessionId>,
+}
+
+impl Barren {
+    fn note(&mut self, session: &SessionId, error: &MediaError) {
+        self.why = Some((session.clone(), given_up(error)));
+    }
+
+    fn bore(&mut self, session: &SessionId) {
+        self.fruitful = Some(session.clone());
+    }
+
+    /// Why nothing was made of a session that is over, if a run of it was barren and none was not.
+    pub(super) fn take(&mut self, session: &SessionId) -> Option<GivenUp> {
+        let (of, why) = self.why.take()?;
+        (of == *session && self.fruitful.as_ref() != Some(session)).then_some(why)
+    }
+}
+
+/// What is told of a source of which nothing can be made.
+fn given_up(error: &MediaError) -> GivenUp {
+    let retry = !error.is_lasting();
+    let advice = if retry { "connect again" } else { "change the encoder's settings" };
+    GivenUp { reason: format!("{error}; {advice}"), retry }
+}
+
 impl<H, T, M> Worker<H, T, M>
 where
     H: Hooks + 'static,
@@ -237,6 +268,7 @@ where
         }
         if made_media {
             self.failures = 0;
+            self.barren.bore(&source.session);
         }
         if left_behind && self.reading.is_replaced() {
             self.give_up(&source.session);
@@ -308,6 +340,8 @@ where
             EndReason::TimestampJump => self.writer.break_here(false),
             EndReason::Ended => over = true,
             EndReason::Barren(error) => {
+                self.vitals.note(About::Failure, Some(error.to_string()));
+                self.barren.note(session, &error);
                 (over, problem) = (true, Some(error));
             }
         }
@@ -328,9 +362,7 @@ where
         if error.kind() == ErrorKind::Source || self.failures >= MAX_FAILURES {
             // Asking for the same bytes again would bring the same; a new session may be better.
             self.reading.finish(session);
-            let retry = !error.is_lasting();
-            let advice = if retry { "connect again" } else { "change the encoder's settings" };
-            self.vitals.give_up(session, GivenUp { reason: format!("{error}; {advice}"), retry });
+            self.vitals.give_up(session, given_up(error));
             return Worked::Done;
         }
         Worked::Later

@@ -53,21 +53,47 @@ async fn a_codec_without_decoder_is_told() {
     rig.read_out(running, &session(2)).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_barren_run_is_passed_over() {
-    let rig = rig(Say::Transcode(session(1))).await;
+/// A stretch between two IDRs: nothing in it can be decoded.
+fn barren() -> Run {
     let mut barren = Run::of(source());
-    // A stretch between two IDRs: nothing in it can be decoded.
     barren.flv =
         barren.flv.filter(|tag| tag.header || (tag.video && !tag.key && (100..400).contains(&tag.millis)));
     for tag in barren.flv.tags.iter_mut().filter(|tag| !tag.header) {
         let end = tag.bytes.len() - 4;
         tag.bytes[16..end].fill(0);
     }
+    barren
+}
+
+#[tokio::test]
+async fn a_short_source_of_which_nothing_is_decoded_is_told_of() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    rig.source.put(&session(1), vec![barren()], true);
+    let running = rig.start(1);
+    let beat = rig.hooks.until(|beat| beat.health.given_up.is_some()).await;
+    let reason = beat.health.given_up.unwrap().reason;
+    assert!(reason.contains("cannot be decoded") && reason.contains("connect again"), "{reason}");
+    assert_eq!(beat.health.problem, Some(reason));
+    rig.source.put(&session(2), vec![Run::of(source())], true);
+    rig.hooks.say(Say::Transcode(session(2)));
+    rig.read_out(running, &session(2)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+    let last = rig.hooks.beats().last().unwrap().health.clone();
+    assert_eq!((last.problem, last.given_up), (None, None), "it is over");
+}
+
+#[tokio::test]
+async fn a_barren_run_is_passed_over_and_told_of() {
+    let rig = rig(Say::Transcode(session(1))).await;
+    let barren = barren();
     let good = Run::of(source()).behind(&barren);
     rig.source.put(&session(1), vec![barren, good], true);
     rig.read_out(rig.start(1), &session(1)).await.unwrap();
     rig.shows(&rig.line().await, &[FRAMES]);
+    let beats = rig.hooks.beats();
+    let told = |told: &str| told.contains("cannot be decoded");
+    assert!(beats.iter().any(|beat| beat.health.problem.as_deref().is_some_and(told)));
+    assert!(beats.iter().all(|beat| beat.health.given_up.is_none()), "the rest is of use");
 }
 
 #[tokio::test]

@@ -75,7 +75,8 @@ impl Situation {
         self.session().is_some_and(|session| self.gone_note(&session.id).is_some())
     }
 
-    /// Why the publisher is lost: what the gateway said, else what the task has found, else what silence tells.
+    /// Why the publisher is lost: that its media was of no use, else what the gateway said, else what the task has found,
+    /// else what silence tells.
     fn lost_reason(&self, now: Timestamp) -> &str {
         let Some(session) = self.session() else { return LOST };
         let said = self.gone_note(&session.id).map(|gone| &gone.reason);
@@ -88,7 +89,7 @@ impl Situation {
                 .and_then(|health| health.problem.as_ref())
         };
         let silence = if self.is_presumed_lost(now) { SILENT } else { LOST };
-        said.or_else(given_up).or_else(found).map_or(silence, String::as_str)
+        given_up().or(said).or_else(found).map_or(silence, String::as_str)
     }
 
     fn gone_note(&self, session: &SessionId) -> Option<&Gone> {

@@ -96,6 +96,21 @@ fn an_encoder_whose_source_is_given_up_is_told_and_so_is_the_history() {
     }
 }
 
+/// A broadcast of seconds is over before its task has started.
+#[test]
+fn what_is_found_after_the_encoder_has_left_is_the_reason_in_the_history() {
+    let mut world = World::new();
+    world.publish(1);
+    world.later(2).unpublish(1);
+    let reason = "the source cannot be decoded: 9 packets failed; connect again";
+    let (lost, given_up) = (Some(world.now), Some(GivenUp { reason: reason.to_owned(), retry: true }));
+    world
+        .later(30)
+        .beat_with("boot", |health| (health.source_lost_since, health.given_up) = (lost, given_up));
+    let next = world.later(35).sweep().unwrap();
+    assert_eq!(next.seat.end.unwrap().reason, reason);
+}
+
 #[test]
 fn the_next_connection_begins_anew() {
     let mut world = World::new();
