@@ -9,7 +9,7 @@
 //! | playlist | the edge: 2 s ([`VIEWERS`] leave room to say so), low latency 6 s of which 4 s are held | table | 0.8 s | 1.5 s | 503; the edge asks the other region |
 //! | playlist | the edge: 6 s | a part from the bucket | 0.8 s | 1.5 s, its body included | 503; the edge asks the bucket |
 //! | hooks | gateway and task: 4 s an API | table | 1 s | 2.5 s | 503; the peer's API is asked |
-//! | hooks, lifecycle | the same; sweep: a minute | RunTask | 1 s | 1.5 s | [`TaskStart::Unanswered`]: it may have been heard, heartbeats will tell. Before the gateway asks the peer as well |
+//! | hooks, lifecycle | the same; sweep: a minute | RunTask, which takes a second | 1.25 s | 1.5 s | [`TaskStart::Unanswered`]: it may have been heard, heartbeats will tell. Before the gateway asks the peer as well |
 //! | api | API Gateway: 30 s, Lambda: 15 s | table | 3 s | 8 s | 503 |
 //! | lifecycle, deployment | Lambda: 60 s, 120 s | table, tags, page | 3 s | 8 s | EventBridge or CloudFormation asks again |
 //! | every function | Lambda's init phase: 10 s | secrets, side by side | 2 s | 6 s | the start fails with variable and reason |
@@ -71,9 +71,10 @@ pub const PATIENT: Deadlines = Deadlines {
 };
 
 /// RunTask. Twenty a second are taken (Fargate throttling quotas), and whoever comes with a crowd waits a moment: 0.4 s on
-/// average, [`Deadlines::pauses`] at most. What all attempts are refused is told as that, so there must be time for them.
+/// average, [`Deadlines::pauses`] at most. What all attempts are refused is told as that, so there must be time for them. An
+/// answer takes about a second, and a function that starts cold makes a handshake before it: one attempt has time for both.
 pub(crate) const RUN_TASK: Deadlines = Deadlines {
-    attempt: Duration::from_secs(1),
+    attempt: Duration::from_millis(1_250),
     operation: Duration::from_millis(1_500),
     attempts: 4,
     backoff: Duration::from_millis(100),

@@ -55,17 +55,28 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             Granted::Denied(answer) => return Ok(answer),
             Granted::Allowed { answer, opened, start } => (answer, opened, start),
         };
-        // And after it: a sweep may have cleared the mark of an earlier broadcast between the two.
-        self.table.mark_active(&stream.id, &self.context.region).await?;
-        if let PublishAnswer::Allow { broadcast, .. } = &answer {
-            if opened {
+        // The seat is written: all that follows from it is done side by side, for ECS alone takes a second.
+        let noted = async {
+            // And after it: a sweep may have cleared the mark of an earlier broadcast between the two.
+            self.table.mark_active(&stream.id, &self.context.region).await?;
+            if let (PublishAnswer::Allow { broadcast, .. }, true) = (&answer, opened) {
                 self.table.record_start(broadcast, &self.context.region, self.context.now()).await?;
             }
+            PortResult::Ok(())
+        };
+        let started = async {
+            match &start {
+                Some(task) => start_task(&self.tasks, task).await,
+                None => Ok(()),
+            }
+        };
+        // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
+        let (noted, started, admitted) = tokio::join!(noted, started, self.admit(key));
+        noted?;
+        if let PublishAnswer::Allow { broadcast, .. } = &answer {
             tracing::info!(stream = %stream.id, %broadcast, session = %request.session, address = request.address, key = ?key, opened, "publish allowed");
         }
-        if let Some(task) = start
-            && let Err(not_started) = start_task(&self.tasks, &task).await
-        {
+        if let (Some(task), Err(not_started)) = (start, started) {
             if not_started.passes {
                 // The gateway keeps for three minutes what comes meanwhile, and many an encoder does not come again.
                 note_not_started(&self.table, task, not_started, &self.context).await?;
@@ -76,8 +87,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                 return Ok(deny(DenyKind::NoCapacity, told));
             }
         }
-        // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
-        let Err(denied) = self.admit(key).await? else { return Ok(answer) };
+        let Err(denied) = admitted? else { return Ok(answer) };
         let PublishAnswer::Deny { kind, reason } = &denied else { return Ok(denied) };
         let end = *kind == DenyKind::StreamDeleted || !self.can_be_resumed(&stream.id).await?;
         self.kick(&stream.id, key.id(), reason, end).await?;

@@ -244,15 +244,25 @@ async fn an_unreachable_cluster_is_a_refusal_without_its_details() {
     assert!(!reason.contains("arn:"), "{reason}");
 }
 
+/// A cluster that hears nothing.
+#[derive(Debug, Clone)]
+struct Deaf;
+
+impl StartTasks for Deaf {
+    async fn start(&self, _: &StartTask) -> PortResult<TaskStart> {
+        std::future::pending().await
+    }
+}
+
 #[tokio::test]
 async fn a_task_that_was_granted_and_never_asked_for_is_started_by_the_repetition() {
     let world = World::seeded().await;
     // The invocation dies between the seat and RunTask.
     let shim =
         Shim::new(&world.table, |action, _| (action == "record_start").then_some(FaultKind::Unavailable));
-    let function = world.hooks(shim, world.cluster.clone());
-    Answer::of(function.handle(world.publish_event(1).request()).await).problem(503, "unavailable");
-    assert!(world.cluster.started().is_empty());
+    let function = world.hooks(shim, Deaf);
+    let dies = function.handle(world.publish_event(1).request()).now_or_never();
+    assert!(dies.is_none() && world.cluster.started().is_empty());
     world.allowed(1).await;
     assert_eq!(world.cluster.started().len(), 1);
     let history = world.ask(&Event::sample("api-list-broadcasts")).await.expect(200);

@@ -17,6 +17,7 @@ mod deployment_peer;
 mod deployment_site;
 mod events;
 mod hooks_claims;
+mod hooks_cold;
 mod hooks_hostile;
 mod hooks_late;
 mod hooks_orders;

@@ -72,6 +72,14 @@ impl Lambda {
         account.forget_permits(reserved.saturating_sub(before));
     }
 
+    /// Makes a function unknown; its warm slots have ended when this returns.
+    pub async fn unregister(&self, name: &str) {
+        let function = self.inner.functions.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(function) = function {
+            function.reap(Duration::ZERO).await;
+        }
+    }
+
     /// Invokes a function synchronously. If the caller goes away the function runs on, as in Lambda.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
         let function = self.function(name).ok_or_else(|| InvokeError::NotFound(name.to_owned()))?;

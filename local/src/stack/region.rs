@@ -251,6 +251,11 @@ impl Region {
         (self.links.edge_api.addr(), self.links.edge_s3.addr())
     }
 
+    /// How one of its functions is configured.
+    pub fn function(&self, name: &str) -> Option<FunctionConfig> {
+        self.functions.iter().find(|function| function.name == name).cloned()
+    }
+
     /// Ends all warm functions, as a deploy does: the next invocation of each is a cold start.
     pub fn restart_functions(&self) {
         for function in &self.functions {

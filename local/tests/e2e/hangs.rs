@@ -1,8 +1,11 @@
 //! What hangs, is slow, or drips: a dependency that fails says so, one that does not answer must be found out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use headwater_aws::tasks::ENV_BROADCAST;
+use headwater_domain::live::SessionSeat;
+use headwater_domain::ports::ReadLive as _;
 use headwater_local::ecs::RunningTask;
 use headwater_local::fault::Fault;
 use headwater_local::stack::{Part, RegionId};
@@ -34,6 +37,26 @@ impl Platform {
         let now = self.media(path).await.segments.len();
         let playlist = self.media_until(path, |playlist| playlist.segments.len() >= now + more).await;
         self.object(&playlist.segments.last().unwrap().uri).await;
+    }
+
+    /// The session that both regions say holds.
+    async fn one_session(&self, stream: &Stream) -> SessionSeat {
+        self.stack.replication.settled().await;
+        let id = stream.id.parse().unwrap();
+        let mut seen = Vec::new();
+        for region in 0..2 {
+            let situation = self.table(region).situation(&id).await.unwrap();
+            let sessions: BTreeSet<_> = situation
+                .seats
+                .iter()
+                .filter_map(|seat| seat.session.as_ref())
+                .map(|one| one.id.clone())
+                .collect();
+            assert_eq!(sessions.len(), 1, "{sessions:?}");
+            seen.push(situation.session().unwrap().clone());
+        }
+        assert_eq!(seen[0].id, seen[1].id);
+        seen.remove(0)
     }
 
     /// Waits until a broadcast that began in a time of trouble is live.
@@ -161,6 +184,21 @@ async fn a_control_plane_that_does_not_answer_starts_one_task_and_refuses_nobody
         assert_eq!(tasks(&stream), 1, "{fault}: {:?}", ecs.running());
         encoder.kill().await;
     }
+
+    // All is decided, and said when the gateway has given it up and asked the other region as well: that decides the same.
+    let stream = platform.create(small()).await;
+    platform.stack.replication.settled().await;
+    platform.stack.apply(RegionId::A, Part::Api, Fault::Slow(Duration::from_secs(5))).await.unwrap();
+    let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
+    platform.becomes_live(&stream).await;
+    platform.stack.clear(RegionId::A, Part::Api).await.unwrap();
+    let calls = platform.stack.regions[0].calls.calls();
+    let starts = calls.iter().filter(|call| call.action == "ecs:RunTask");
+    let deciders: BTreeSet<_> = starts.map(|call| call.app.as_str()).collect();
+    assert_eq!(deciders, ["hooks.eu-west-1", "hooks.us-east-1"].into(), "both have asked for the task");
+    assert_eq!(tasks(&stream), 1, "{:?}", ecs.running());
+    assert_eq!(platform.one_session(&stream).await.order, 1, "it was granted once");
+    encoder.kill().await;
     platform.stop().await;
 }
 

@@ -2,6 +2,7 @@
 //! something happen just before it, as a second invocation would.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_domain::beat::Beat;
 use headwater_domain::key::{KeyRecord, KeyRing};
@@ -21,6 +22,7 @@ pub struct Shim {
     inner: MemoryTable,
     step: Arc<Step>,
     limit: Arc<Limit>,
+    latency: Duration,
 }
 
 impl Shim {
@@ -29,7 +31,12 @@ impl Shim {
         inner: &MemoryTable,
         step: impl Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync + 'static,
     ) -> Self {
-        Self { inner: inner.clone(), step: Arc::new(step), limit: Arc::new(|_| ()) }
+        Self { inner: inner.clone(), step: Arc::new(step), limit: Arc::new(|_| ()), latency: Duration::ZERO }
+    }
+
+    /// Every operation takes so long; in simulated time, if the test has that.
+    pub fn slow(inner: &MemoryTable, latency: Duration) -> Self {
+        Self { latency, ..Self::new(inner, |_, _| None) }
     }
 
     /// `seen` is called with the limit of every query for a timeline's newest entries.
@@ -42,7 +49,10 @@ impl Shim {
         Self { limit: Arc::new(seen), ..self }
     }
 
-    fn step(&self, action: &'static str, stream: Option<&StreamId>) -> PortResult<()> {
+    async fn step(&self, action: &'static str, stream: Option<&StreamId>) -> PortResult<()> {
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
         match (self.step)(action, stream) {
             None => Ok(()),
             Some(kind) => Err(PortError { kind, action, source: "as the test wanted".into() }),
@@ -54,7 +64,7 @@ macro_rules! pass {
     ($($port:ident { $($name:ident($($arg:ident: $type:ty),*) -> $out:ty, $stream:expr;)+ })+) => {
         $(impl $port for Shim {
             $(async fn $name(&self, $($arg: $type),*) -> PortResult<$out> {
-                self.step(stringify!($name), $stream)?;
+                self.step(stringify!($name), $stream).await?;
                 self.inner.$name($($arg),*).await
             })+
         })+
@@ -101,19 +111,19 @@ pass! {
 
 impl ReadTimeline for Shim {
     async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
-        self.step("newest", None)?;
+        self.step("newest", None).await?;
         (self.limit)(limit);
         self.inner.newest(broadcast, limit).await
     }
 
     async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
-        self.step("oldest", None)?;
+        self.step("oldest", None).await?;
         (self.limit)(limit);
         self.inner.oldest(broadcast, limit).await
     }
 
     async fn all(&self, broadcast: &BroadcastId) -> PortResult<Vec<Entry>> {
-        self.step("all", None)?;
+        self.step("all", None).await?;
         self.inner.all(broadcast).await
     }
 }

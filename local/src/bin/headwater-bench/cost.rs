@@ -1,6 +1,7 @@
 //! What a stream and a viewer cost in an hour, computed from what the other parts measured and the price table.
 
 use super::Bench;
+use super::cold::memory_of;
 use super::prices::Prices;
 use super::report::{Report, Row, Section};
 
@@ -14,12 +15,14 @@ const WRITE_UNITS: f64 = 1.0;
 const READ_UNITS: [f64; 2] = [9.0, 14.0];
 /// Four renditions of pictures, one of sound: all are watched.
 const RENDITIONS: f64 = 5.0;
-/// Memory of the functions `playlist` and `hooks`, GB, as in template.yaml.
-const PLAYLIST_MEMORY: f64 = 0.5;
-const HOOKS_MEMORY: f64 = 0.25;
 /// How long an answer takes that need not wait, seconds; generous.
 const ANSWER: f64 = 0.02;
 const BUDGETS: [f64; 2] = [0.25, 0.50];
+
+/// Memory of a function, GB.
+fn memory_gb(function: &str) -> anyhow::Result<f64> {
+    Ok(f64::from(memory_of(function)?) / 1_024.0)
+}
 
 /// One kind of stream.
 struct Kind<'a> {
@@ -91,7 +94,7 @@ impl Sums<'_> {
             (3_600.0 * RENDITIONS, ANSWER)
         };
         let units = READ_UNITS[usize::from(*low)];
-        let playlists = asked * (call(PLAYLIST_MEMORY, held)? + units * price("dynamodb_read")?);
+        let playlists = asked * (call(memory_gb("playlist")?, held)? + units * price("dynamodb_read")?);
         let writes = of_mode("writes")? * WRITE_UNITS * 2.0 * price("dynamodb_replicated_write")?;
         let items = [
             (
@@ -105,7 +108,7 @@ impl Sums<'_> {
             (format!("{crossing:.1} GB to the other region"), crossing * price("inter_region_gb")?),
             ("a day in the buckets".to_owned(), gigabytes * buckets * price("s3_gb_month")? / 30.0),
             ("table writes, both regions".to_owned(), writes),
-            ("hooks".to_owned(), of_mode("hooks")? * call(HOOKS_MEMORY, ANSWER)?),
+            ("hooks".to_owned(), of_mode("hooks")? * call(memory_gb("hooks")?, ANSWER)?),
             (format!("{asked:.0} playlists, all renditions watched"), playlists),
         ];
         let total: f64 = items.iter().map(|(_, dollars)| dollars).sum();

@@ -138,7 +138,7 @@ async fn playable(edge: &str, playback: &str) -> bool {
     get(&format!("{edge}{media}")).await.is_some()
 }
 
-fn uri(path: &str, playlist: &[u8]) -> Option<String> {
+pub(crate) fn uri(path: &str, playlist: &[u8]) -> Option<String> {
     let text = resolve_references(path, &String::from_utf8_lossy(playlist));
     text.lines().find(|line| line.starts_with('/')).map(str::to_owned)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Parser;
 
+mod cold;
 mod cost;
 mod edge_log;
 mod engine;
@@ -43,6 +44,9 @@ struct Arguments {
     /// Seconds for which the gateway is measured under load.
     #[arg(long, default_value_t = 60)]
     load_seconds: u32,
+    /// The folder of the functions whose cold starts are measured; else beside this program.
+    #[arg(long)]
+    functions: Option<PathBuf>,
     /// Transcode this file and say nothing: how the bench measures the engine as a process of its own.
     #[arg(long, hide = true)]
     engine: Option<PathBuf>,
@@ -57,6 +61,8 @@ struct Bench {
     sources: sources::Sources,
     report: Report,
     load_seconds: u32,
+    /// Where the functions are that are measured alone.
+    functions: PathBuf,
 }
 
 impl Bench {
@@ -76,6 +82,7 @@ impl Bench {
             "requests" => requests::measure(self).await,
             "gateway" => gateway::measure(self).await,
             "functions" => functions::measure(self).await,
+            "cold" => cold::measure(self).await,
             "cost" => cost::measure(self),
             _ => anyhow::bail!("no such part: {id}"),
         }
@@ -88,13 +95,20 @@ fn main() -> anyhow::Result<()> {
         return engine::Job { source, ..arguments.job }.work();
     }
     let me = std::env::current_exe()?;
+    let beside = me.parent().context("a program in a folder")?.to_owned();
     let target = me.parent().and_then(Path::parent).context("a program in a target folder")?.join("bench");
     std::fs::create_dir_all(&target)?;
     let json = target.join("report.json");
     let folder = tempfile::tempdir()?;
     let sources = sources::Sources::new(folder.path());
-    let mut bench =
-        Bench { me, folder, sources, report: Report::load(&json), load_seconds: arguments.load_seconds };
+    let mut bench = Bench {
+        me,
+        folder,
+        sources,
+        report: Report::load(&json),
+        load_seconds: arguments.load_seconds,
+        functions: arguments.functions.unwrap_or(beside),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut failed = Vec::new();
     for (id, _) in methods::PARTS.into_iter().filter(|(id, _)| id.starts_with(&arguments.only)) {
