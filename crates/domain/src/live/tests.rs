@@ -2,6 +2,7 @@
 
 mod flowing;
 mod healing;
+mod limits;
 mod remembered;
 
 use super::decide::{self, BeatOutcome, Dice, MAX_FAILURES, Next, Occasion, Publish, Publisher};
