@@ -17,7 +17,6 @@ pub mod part;
 pub mod peer;
 pub mod ports;
 pub mod ration;
-pub mod reading;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

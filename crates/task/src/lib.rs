@@ -1,9 +1,46 @@
-//! What one transcoder task decides: how what its engine makes becomes the timeline of its broadcast.
+//! What one transcoder task decides: which source it reads and how long it waits for it, what becomes of what its engine
+//! makes, when it is fenced, and when it leaves.
 //!
-//! Pure: what happens is handed in, what is to be done comes out. No tokio, AWS, ffmpeg, environment or clock here, so the
-//! same code runs in the product (`transcoder/src/run`: sockets, threads, buckets) and in the simulation of both regions
-//! (`functions/tests/simulation`), where every way to fail is tried.
+//! Pure and sans-IO: what happens is handed in, what is to be done comes out. No tokio, AWS, ffmpeg, environment or clock
+//! here, so the same code runs in the product (`transcoder/src/run`: sockets, threads, buckets) and in the simulation of
+//! both regions (`functions/tests/simulation`), where every way to fail is tried. A shell around it must
+//!
+//! - call [`Task::poll`] until there is nothing more, and do what each [`Output`] says, in order;
+//! - then wait for whatever happens first, and [`Task::handle`] it;
+//! - hand in [`Input::Timeout`] when [`Task::deadline`] is reached.
+//!
+//! Bytes of sources do not pass through it (a shell keeps them in a [`ReplayBuffer`]), what the engine makes does. A shell has no decision to take: if it seems to have
+//! one, an input or an output is missing.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use headwater_domain::hooks::TranscoderOrder;
+//! use headwater_domain::{BroadcastId, Lease, Timestamp};
+//! use headwater_task::{Exit, Input, Now, Output, Task};
+//!
+//! # fn granted() -> (BroadcastId, Lease) {
+//! #     use headwater_domain::testing::samples;
+//! #     (samples::broadcast(), samples::lease(1))
+//! # }
+//! let (broadcast, lease) = granted();
+//! let mut task = Task::new(broadcast, lease);
+//! assert!(task.poll().is_none() && task.deadline().is_none(), "it waits for an order");
+//!
+//! let now = Now { monotonic: Duration::from_secs(3), wall: Timestamp(1_700_000_000_000) };
+//! task.handle(now, Input::Ordered(TranscoderOrder::Stop { reason: "the broadcast is over".into() }));
+//! let outputs: Vec<Output> = std::iter::from_fn(|| task.poll()).collect();
+//! assert!(matches!(outputs.last(), Some(Output::Exit(Ok(Exit::Over)))), "nothing is left to be read");
+//! ```
 
 pub mod engine;
+mod reading;
+mod replay;
 pub mod source;
+mod task;
+mod time;
 pub mod timeline;
+
+pub use replay::{Replay, ReplayBuffer};
+pub use task::{Exit, Feed, Input, Output, Report, Run, Stopped, Task, TimelineLost};
+pub use time::Now;

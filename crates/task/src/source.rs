@@ -12,3 +12,26 @@ pub struct RunHead {
     /// Messages that were asked for and are not kept any more.
     pub lost: u64,
 }
+
+/// The gateway's answer to a request for media.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// A run; its media follows.
+    Run {
+        /// What the gateway says of it.
+        head: RunHead,
+        /// What of the session cannot be used, for people.
+        problem: Option<String>,
+    },
+    /// The session has ended, and everything of it was read.
+    Gone,
+}
+
+/// The source cannot be read now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Why, for people.
+    pub why: String,
+    /// Whether asking again is of no use: the gateway has never heard of the session, or no longer.
+    pub is_final: bool,
+}

@@ -13,6 +13,7 @@ mod encoder;
 mod executor;
 mod gateway;
 mod media;
+mod pinned;
 mod run;
 mod script;
 mod store;

@@ -106,6 +106,14 @@ fn set_up(script: &Script, tells: bool) {
     check::state::watch();
 }
 
+/// What is told while a script is played; panics if what must always hold does not.
+pub fn told(seed: u64, script: &Script) -> Vec<String> {
+    if play(seed, script, true).is_some() {
+        panic!("{}", story(seed, script.clone()));
+    }
+    world::with(|world| world.trace.take().unwrap_or_default())
+}
+
 /// Runs one seed; panics with its story if it fails.
 pub fn check_seed(seed: u64) {
     let script = script::draw(seed);

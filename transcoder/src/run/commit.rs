@@ -9,6 +9,7 @@ use headwater_domain::SegmentNumber;
 use headwater_domain::hooks::Source;
 use headwater_domain::ports::{Commit, FaultKind, PortError, PortResult, PutMedia, WriteTimeline};
 use headwater_domain::timeline::Entry;
+use headwater_task::Stopped;
 use headwater_task::engine::Effort;
 use headwater_task::timeline::Written;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::source::{Hunger, SourceClient};
+use super::source::{ReadStall, SourceClient};
 use super::upload::Uploader;
 use super::vitals::{Vitals, wall_clock};
 
@@ -35,17 +36,6 @@ const TRIES: u32 = 8;
 /// Pause before the next try; doubles up to a few seconds.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why committing has stopped for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stopped {
-    /// Everything that was handed over is committed.
-    Drained,
-    /// Another process writes with this lease.
-    Fenced,
-    /// The timeline cannot be written.
-    Failed,
-}
-
 /// Commits segments in order.
 pub(super) struct Committer<T, M> {
     pub(super) timeline: Arc<T>,
@@ -54,7 +44,7 @@ pub(super) struct Committer<T, M> {
     /// Parts of the open segment that could not be stored.
     pub(super) lost_parts: BTreeSet<(SegmentNumber, usize)>,
     /// Whether the source is read as fast as it comes.
-    pub(super) hunger: Option<Hunger>,
+    pub(super) stall: Option<ReadStall>,
     /// Whom to tell that its media is safe; with the newest token, for a run may outlive many.
     pub(super) source: watch::Receiver<Source>,
 }
@@ -159,7 +149,7 @@ impl<T: WriteTimeline, M: PutMedia + 'static> Committer<T, M> {
             if is_news {
                 self.vitals.announce();
             }
-            if self.hunger.as_ref().is_some_and(Hunger::was_at_the_end) {
+            if self.stall.as_ref().is_some_and(ReadStall::was_at_the_end) {
                 self.vitals.source_is_late(entry.committed_at.since(until));
             }
             let age_ms = entry.committed_at.since(until).as_millis();

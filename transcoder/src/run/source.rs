@@ -1,7 +1,8 @@
 //! The source link's client: one response is one run; its body is read by the media engine.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -15,12 +16,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{mpsc, watch};
 
-use super::kept::Kept;
 use super::key_frames::KeyFrames;
 use super::notes::About;
+use super::replay::SharedReplay;
 use super::vitals::Vitals;
 
 /// Chunks on their way to the engine: some tenths of a second. Full means that the gateway waits, and keeps.
@@ -160,42 +160,42 @@ pub(super) struct BodyReader {
     current: Bytes,
     ended: bool,
     runtime: Handle,
-    hunger: Hunger,
+    stall: ReadStall,
 }
 
-/// Since when the engine has waited for bytes in vain. What has not been read yet is no silence of the gateway.
+/// Whether the engine waits for bytes in vain. What has not been read yet is no silence of the gateway.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hunger(Arc<Mutex<Waiting>>);
+pub(super) struct ReadStall(Arc<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    since: Option<Instant>,
+    now: watch::Sender<bool>,
     /// It did, since somebody last asked.
-    has_waited: bool,
+    since: AtomicBool,
 }
 
-impl Hunger {
-    pub(super) fn since(&self) -> Option<Instant> {
-        self.lock().since
+impl ReadStall {
+    /// Follows whether it waits.
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.0.now.subscribe()
     }
 
     /// Whether everything that the gateway had was read, at some time since this was last asked.
     pub(super) fn was_at_the_end(&self) -> bool {
-        std::mem::take(&mut self.lock().has_waited)
+        self.0.since.swap(false, Ordering::Relaxed)
     }
 
     fn waits(&self) {
-        let mut waiting = self.lock();
-        waiting.since.get_or_insert_with(Instant::now);
-        waiting.has_waited = true;
+        self.0.since.store(true, Ordering::Relaxed);
+        self.tell(true);
     }
 
     fn is_fed(&self) {
-        self.lock().since = None;
+        self.tell(false);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell(&self, waits: bool) {
+        self.0.now.send_if_modified(|now| std::mem::replace(now, waits) != waits);
     }
 }
 
@@ -204,16 +204,16 @@ const NO_KEY_FRAME: &str = "no key frame has come for more than 30 s: viewers wh
     transcoder be replaced the encoder is asked to connect again; set the encoder's key frame interval to 2 s";
 
 /// Pumps `body` into a reader, past `kept`; looks for key frames on the way. The pump ends with the body or with the reader.
-pub(super) fn reader(body: Incoming, kept: Kept, hunger: Hunger, vitals: Vitals) -> BodyReader {
+pub(super) fn reader(body: Incoming, kept: SharedReplay, stall: ReadStall, vitals: Vitals) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
     vitals.note(About::KeyFrames, None);
     tokio::spawn(pump(body, kept, vitals, sender, SILENT_AFTER));
-    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), hunger }
+    BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), stall }
 }
 
 async fn pump(
     mut body: Incoming,
-    kept: Kept,
+    kept: SharedReplay,
     vitals: Vitals,
     chunks: mpsc::Sender<Chunk>,
     silent_after: Duration,
@@ -250,13 +250,13 @@ impl Read for BodyReader {
                 self.runtime.block_on(async { tokio::time::timeout(POLL, self.chunks.recv()).await });
             match waited {
                 Ok(Some(Some(chunk))) => {
-                    self.hunger.is_fed();
+                    self.stall.is_fed();
                     self.current = chunk?;
                 }
                 Ok(Some(None)) => self.ended = true,
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(_elapsed) => {
-                    self.hunger.waits();
+                    self.stall.waits();
                     return Err(io::ErrorKind::Interrupted.into());
                 }
             }

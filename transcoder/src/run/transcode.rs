@@ -1,370 +1,232 @@
-//! One run: the engine works on it, the committer stores what it makes, and orders are watched meanwhile.
+//! One run under way: the engine works on it in threads of its own, the committer stores what is written of it.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::sync::Arc;
 
-use headwater_domain::beat::GivenUp;
-use headwater_domain::hooks::{Source, TranscoderOrder};
-use headwater_domain::objects::RENEW_EVERY;
-use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
-use headwater_domain::stream::{Passthrough, TranscodeSettings};
-use headwater_domain::{SessionId, Timestamp};
-use headwater_task::source::RunHead;
+use headwater_domain::hooks::Source;
+use headwater_domain::ports::{PutMedia, WriteTimeline};
+use headwater_task::engine::{Ending, Made, RunEnded, RunFailed};
 use headwater_task::timeline::Written;
+use headwater_task::{Input, Replay, Run, Stopped};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::commit::{Committer, MAX_PENDING, Stopped};
+use super::commit::{Committer, MAX_PENDING};
 use super::engine;
-use super::kept::Kept;
-use super::notes::About;
-use super::source::{Hunger, reader};
-use super::task::{DRAIN, Exit, LAST_WORDS, TaskError, Worked, Worker, reached};
-use super::vitals::wall_clock;
-use crate::media::{self, Cancel, EndReason, ErrorKind, Made, MediaError, RunEnd, RunInput};
+use super::replay::SharedReplay;
+use super::source::{ReadStall, reader};
+use super::upload::Uploader;
+use super::vitals::Vitals;
+use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, RunEnd, RunInput};
 
-/// Runs in a row that failed, or ended where they began, before the source counts as unusable.
-const MAX_FAILURES: u32 = 5;
+/// Pieces that the engine has made and nobody has written yet: it waits, as it does for the committer.
+const MAX_MADE: usize = 1;
 
-/// How often it is looked whether a source that another one has replaced has anything to say.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// When another source took the place of the one that is read.
-#[derive(Debug, Clone, Copy)]
-struct Replaced {
-    at: Instant,
-    wall: Timestamp,
+/// Where a run's bytes come from, and where what was read of it is kept.
+pub(super) enum Media {
+    Link(Incoming, SharedReplay),
+    Replay(Replay, SharedReplay),
 }
 
-impl Replaced {
-    fn now() -> Self {
-        Self { at: Instant::now(), wall: wall_clock() }
-    }
+/// A run that the engine works on.
+pub(super) struct RunUnderWay {
+    kept: SharedReplay,
+    cancel: Cancel,
+    abort: CancellationToken,
+    /// The source with its newest token.
+    access: watch::Sender<Source>,
+    engine: JoinHandle<Result<RunEnd, MediaError>>,
+    /// What the engine makes, until it has ended.
+    made: Option<mpsc::Receiver<Made>>,
+    /// What is written waits for the committer.
+    outbox: Option<Written>,
+    queue: Option<mpsc::Sender<Written>>,
+    committing: Option<JoinHandle<Stopped>>,
+    /// Whether the engine waits for the source; nobody waits for what is in memory.
+    stall: Option<watch::Receiver<bool>>,
+    has_ended: bool,
 }
 
-/// A run that broke off, and what was read of it.
-pub(super) struct BrokenRun {
-    pub(super) source: Source,
-    settings: TranscodeSettings,
-    head: RunHead,
-    kept: Kept,
-}
-
-/// Why nothing came of the runs of a session, in case nothing comes of the others either.
-#[derive(Debug, Default)]
-pub(super) struct Barren {
-    why: Option<(SessionId, GivenUp)>,
-    /// The last session of which something was made.
-    fruitful: Option<SessionId>,
-}
-
-impl Barren {
-    fn note(&mut self, session: &SessionId, error: &MediaError) {
-        self.why = Some((session.clone(), given_up(error)));
-    }
-
-    fn bore(&mut self, session: &SessionId) {
-        self.fruitful = Some(session.clone());
-    }
-
-    /// Why nothing was made of a session that is over, if a run of it was barren and none was not.
-    pub(super) fn take(&mut self, session: &SessionId) -> Option<GivenUp> {
-        let (of, why) = self.why.take()?;
-        (of == *session && self.fruitful.as_ref() != Some(session)).then_some(why)
-    }
-}
-
-/// What is told of a source of which nothing can be made.
-fn given_up(error: &MediaError) -> GivenUp {
-    let retry = !error.is_lasting();
-    let advice = if retry { "connect again" } else { "change the encoder's settings" };
-    GivenUp { reason: format!("{error}; {advice}"), retry }
-}
-
-impl<H, T, M> Worker<H, T, M>
-where
-    H: Hooks + 'static,
-    T: WriteTimeline + 'static,
-    M: PutMedia + 'static,
-{
-    /// Reads one run, as the gateway sends it.
-    pub(super) async fn read_run(
-        &mut self,
-        source: &Source,
-        settings: &TranscodeSettings,
-        head: RunHead,
-        body: Incoming,
-    ) -> Result<Worked, TaskError> {
-        let before = self.writer.after(&source.session);
-        let (kept, hunger) = (Kept::new(head.first_cursor, before), Hunger::default());
-        let input = RunInput {
-            reader: Box::new(reader(body, kept.clone(), hunger.clone(), self.vitals.clone())),
-            first_cursor: head.first_cursor,
-            pace: Some(Box::new(engine::WallPace::new(head))),
+impl RunUnderWay {
+    pub(super) fn start<T, M>(
+        run: Run,
+        media: Media,
+        timeline: Arc<T>,
+        uploader: Uploader<M>,
+        vitals: Vitals,
+    ) -> Self
+    where
+        T: WriteTimeline + 'static,
+        M: PutMedia + 'static,
+    {
+        let first_cursor = run.head.first_cursor;
+        let (input, kept, stall) = match media {
+            Media::Link(body, kept) => {
+                let stall = ReadStall::default();
+                let reader = Box::new(reader(body, kept.clone(), stall.clone(), vitals.clone()));
+                let pace = Some(Box::new(engine::WallPace::new(run.head)) as Box<dyn media::Pace>);
+                (RunInput { reader, first_cursor, pace }, kept, Some(stall))
+            }
+            Media::Replay(rest, kept) => {
+                (RunInput { reader: Box::new(rest), first_cursor, pace: None }, kept, None)
+            }
         };
-        Ok(match self.transcode(source, settings, head, input, &kept, Some(hunger)).await? {
-            ControlFlow::Break(exit) => Worked::Exit(exit),
-            ControlFlow::Continue(ended) => {
-                if matches!(ended, Ok(RunEnd { reason: EndReason::Abrupt(_), .. })) {
-                    self.broken =
-                        Some(BrokenRun { source: source.clone(), settings: settings.clone(), head, kept });
-                }
-                self.after_run(&source.session, head, before, ended)
-            }
-        })
-    }
-
-    /// The gateway that has the rest of a run is gone: the end is what was read of it.
-    pub(super) async fn finish(&mut self, run: BrokenRun) -> Result<Worked, TaskError> {
-        let BrokenRun { source, settings, head, kept } = run;
-        let Some((first_cursor, rest)) = kept.rest() else { return Ok(Worked::Again) };
-        tracing::info!(session = %source.session, "its gateway is gone; what was read of it is finished");
-        let head = RunHead { first_cursor, lost: 0, ..head };
-        let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
-        let mut transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
-        if let ControlFlow::Continue(Ok(RunEnd { reason: EndReason::NotCopyable { why }, .. })) = &transcoded
-            && let Some((first_cursor, rest)) = kept.rest()
-        {
-            tracing::info!(why, "it is encoded anew");
-            self.writer.do_not_copy(&source.session, head.run);
-            let head = RunHead { first_cursor, ..head };
-            let input = RunInput { reader: Box::new(rest), first_cursor, pace: None };
-            transcoded = self.transcode(&source, &settings, head, input, &kept, None).await?;
-        }
-        // If the gateway turns up again, its media does not continue what ends anywhere in a GOP.
-        self.writer.do_not_copy(&source.session, head.run);
-        self.writer.break_here(true);
-        Ok(match transcoded {
-            ControlFlow::Break(exit) => Worked::Exit(exit),
-            ControlFlow::Continue(Ok(end)) => {
-                tracing::info!(reason = ?end.reason, stats = ?end.stats, "it is finished");
-                Worked::Again
-            }
-            ControlFlow::Continue(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "it cannot be finished");
-                Worked::Again
-            }
-        })
-    }
-
-    /// Has the engine work on one run, commits what it makes; breaks if the task is to leave. Without `hunger` the run is
-    /// in memory: nobody else has it, so it is finished whatever is ordered.
-    async fn transcode(
-        &mut self,
-        source: &Source,
-        settings: &TranscodeSettings,
-        head: RunHead,
-        input: RunInput,
-        kept: &Kept,
-        hunger: Option<Hunger>,
-    ) -> Result<ControlFlow<Exit, Result<RunEnd, MediaError>>, TaskError> {
-        let (queue, pending) = mpsc::channel::<Written>(MAX_PENDING);
-        let abort = CancellationToken::new();
-        let (access, newest) = watch::channel(source.clone());
+        // Before the engine begins: what it tells at once is heard.
+        let stalls = stall.as_ref().map(ReadStall::watch);
+        let (queue, pending) = mpsc::channel(MAX_PENDING);
+        let (abort, cancel) = (CancellationToken::new(), Cancel::new());
+        let (access, newest) = watch::channel(run.source);
+        let settings = engine::settings(&run.settings, run.copy, run.names, vitals.problems());
         let committer = Committer {
-            timeline: self.task.ports.timeline.clone(),
-            uploader: self.uploader.mirroring(settings.mirror),
-            vitals: self.vitals.clone(),
+            timeline,
+            uploader,
+            vitals,
             lost_parts: BTreeSet::new(),
-            hunger: hunger.clone(),
+            stall: stall.clone(),
             source: newest,
         };
-        let mut committing = tokio::spawn(committer.run(pending, abort.clone()));
-        let cancel = Cancel::new();
-        let mut engine = {
-            let (session, cancel) = (source.session.clone(), cancel.clone());
-            self.hear_resume_after();
-            let copy = match settings.passthrough {
-                Passthrough::Auto => self.writer.may_copy(&session, head),
-                Passthrough::AlwaysEncode => media::Passthrough::NONE,
+        let committing = tokio::spawn(committer.run(pending, abort.clone()));
+        let (make, made) = mpsc::channel(MAX_MADE);
+        let asked = cancel.clone();
+        let engine = tokio::task::spawn_blocking(move || {
+            let sink = |piece| match make.blocking_send(piece) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             };
-            self.writer.keep(settings.retention);
-            let start = self.writer.start(&session, head);
-            let engine_settings =
-                engine::settings(settings, copy, self.writer.names().to_vec(), self.vitals.problems());
-            let (mut writer, mut told) = (self.writer.clone(), self.resume_after.subscribe());
-            let (kept, since) = (kept.clone(), self.since);
-            tokio::task::spawn_blocking(move || {
-                let sink = |made| {
-                    if since.elapsed() >= RENEW_EVERY {
-                        writer.own_inits();
-                    }
-                    if let Some(behind) = *told.borrow_and_update() {
-                        writer.resume_after(behind);
-                    }
-                    let Some(written) = writer.write(&made, &session, head) else {
-                        return ControlFlow::Continue(());
-                    };
-                    if let Made::Segment(segment) = &made {
-                        kept.written(segment.cursor);
-                    }
-                    match queue.blocking_send(written) {
-                        Ok(()) => ControlFlow::Continue(()),
-                        Err(_) => ControlFlow::Break(()),
-                    }
-                };
-                let ended = media::run(input, &engine_settings, start, sink, &cancel);
-                (ended, writer)
-            })
-        };
-        let mut exit = None;
-        let (mut finished, mut stopped) = (None, None);
-        let mut replaced = self.reading.is_replaced().then(Replaced::now);
-        let mut left_behind = false;
-        // Both, for what the engine has made may still be on its way when the fence comes.
-        let (ended, writer, stopped) = loop {
-            (finished, stopped) = match (finished, stopped) {
-                (Some((ended, writer)), Some(stopped)) => break (ended, writer, stopped),
-                unfinished => unfinished,
-            };
-            let look_again = hunger.as_ref().and_then(|_| self.look_again(replaced));
+            media::run(input, &settings, run.start, sink, &asked)
+        });
+        Self {
+            kept,
+            cancel,
+            abort,
+            access,
+            engine,
+            made: Some(made),
+            outbox: None,
+            queue: Some(queue),
+            committing: Some(committing),
+            stall: stalls,
+            has_ended: false,
+        }
+    }
+
+    /// What happens next; nothing once the run is over.
+    pub(super) async fn next(&mut self) -> Result<Input, JoinError> {
+        loop {
             tokio::select! {
-                made = &mut engine, if finished.is_none() => finished = Some(made?),
-                outcome = &mut committing, if stopped.is_none() => {
-                    stopped = Some(outcome?);
-                    cancel.abort();
-                }
-                () = self.task.leave.cancelled(), if exit.is_none() && hunger.is_some() => {
-                    exit = Some(Exit::Left);
-                    cancel.finish();
-                }
-                changed = self.orders.changed(), if exit != Some(Exit::Fenced) => match self.newest_order() {
-                    Some(TranscoderOrder::Transcode { .. }) if changed.is_ok() => {
-                        if let Some(renewed) = self.reading.next().filter(|next| next.session == source.session) {
-                            access.send_replace(renewed.clone());
-                        }
-                        // Orders come with every heartbeat: the time runs from the first that says so.
-                        replaced = self.reading.is_replaced().then(|| replaced.unwrap_or_else(Replaced::now));
-                    }
-                    // The gateway closes the session: what it has of it is read to its end, within limits.
-                    Some(TranscoderOrder::Stop { .. } | TranscoderOrder::Wait) if changed.is_ok() => {}
-                    // Or nobody is there any more who could say so.
-                    _ => {
-                        exit = Some(Exit::Fenced);
-                        abort.cancel();
-                        cancel.abort();
-                    }
+                made = made(&mut self.made), if self.outbox.is_none() => match made {
+                    Some(made) => return Ok(Input::Made(made)),
+                    // Everything that was written is handed over.
+                    None => (self.made, self.queue) = (None, None),
                 },
-                () = reached(look_again), if finished.is_none() && exit.is_none() && !left_behind => {
-                    left_behind = hunger.as_ref().is_some_and(|hunger| self.is_overdue(replaced, hunger));
-                    if left_behind {
-                        cancel.finish();
-                    }
+                permit = room(&self.queue), if self.outbox.is_some() => match (permit, self.outbox.take()) {
+                    (Ok(permit), Some(written)) => drop(permit.send(written)),
+                    // Nothing more is committed.
+                    _ => (self.made, self.queue) = (None, None),
+                },
+                ended = &mut self.engine, if self.made.is_none() && !self.has_ended => {
+                    self.has_ended = true;
+                    return Ok(Input::Ended(told(ended?)));
+                }
+                stopped = stopped(&mut self.committing) => {
+                    self.committing = None;
+                    return Ok(Input::Stopped(stopped?));
+                }
+                is_stalled = stalled(&mut self.stall) => {
+                    return Ok(if is_stalled { Input::Starved } else { Input::Fed });
                 }
             }
-        };
-        let made_media = writer.position() != self.writer.position();
-        self.writer = writer;
-        match stopped {
-            Stopped::Failed => return Err(TaskError::Timeline),
-            Stopped::Fenced => return Ok(ControlFlow::Break(Exit::Fenced)),
-            Stopped::Drained => {}
-        }
-        if let Some(exit) = exit {
-            return Ok(ControlFlow::Break(exit));
-        }
-        if made_media {
-            self.failures = 0;
-            self.barren.bore(&source.session);
-        }
-        if left_behind && self.reading.is_replaced() {
-            self.give_up(&source.session);
-        }
-        Ok(ControlFlow::Continue(ended))
-    }
-
-    /// What the newest order has said that the next segment must come behind.
-    fn hear_resume_after(&mut self) {
-        if let Some(behind) = *self.resume_after.borrow() {
-            self.writer.resume_after(behind);
         }
     }
 
-    /// When it is to be seen whether a source that does not end [`is_overdue`](Self::is_overdue).
-    fn look_again(&self, replaced: Option<Replaced>) -> Option<Instant> {
-        let soon = replaced.map(|_| Instant::now() + LOOK_EVERY);
-        self.drain_until.into_iter().chain(soon).min()
+    pub(super) fn write(&mut self, written: Written) {
+        if !written.entry.open {
+            self.kept.written(written.entry.source.cursor);
+        }
+        self.outbox = Some(written);
     }
 
-    /// Whether a source that does not end is not to be read on: the task has had its time to stop, or another source waits
-    /// and this one is silent, or endless. Media of before, however long it takes to read, is what is there to be read.
-    fn is_overdue(&self, replaced: Option<Replaced>, hunger: &Hunger) -> bool {
-        let now = Instant::now();
-        let drained = self.drain_until.is_some_and(|until| until <= now);
-        drained
-            || replaced.is_some_and(|replaced| {
-                let silent = hunger.since().map(|since| since.max(replaced.at) + LAST_WORDS);
-                let endless = self.vitals.read().media_until.map(|until| until > replaced.wall + DRAIN);
-                silent.is_some_and(|until| until <= now) || endless == Some(true)
-            })
+    pub(super) fn renew(&mut self, source: Source) {
+        self.access.send_replace(source);
     }
 
-    /// What follows from how a run has ended; before it, the session had been read up to `before`.
-    fn after_run(
-        &mut self,
-        session: &SessionId,
-        head: RunHead,
-        before: u64,
-        ended: Result<RunEnd, MediaError>,
-    ) -> Worked {
-        let end = match ended {
-            Ok(end) => end,
-            Err(error) => return self.failed(session, &error),
-        };
-        let errors = end.stats.video_errors + end.stats.audio_errors;
-        self.vitals.update(|health| health.decode_errors += errors);
-        tracing::info!(reason = ?end.reason, stats = ?end.stats, "a run has ended");
-        let mut over = end.position.cursor != head.first_cursor;
-        let mut problem = None;
-        match end.reason {
-            EndReason::Abrupt(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
-                if self.writer.after(session) > before {
-                    self.misses = 0;
-                }
-                return Worked::Later;
-            }
-            EndReason::Finished | EndReason::Aborted => return Worked::Again,
-            EndReason::NotCopyable { why } => {
-                tracing::info!(why, "the source is encoded anew");
-                self.writer.do_not_copy(session, head.run);
-                return Worked::Again;
-            }
-            EndReason::TracksChanged | EndReason::ParametersChanged => {
-                self.writer.break_here(true);
-                self.writer.goes_on_by(end.position.offset);
-            }
-            EndReason::TimestampJump => self.writer.break_here(false),
-            EndReason::Ended => over = true,
-            EndReason::Barren(error) => {
-                self.vitals.note(About::Failure, Some(error.to_string()));
-                self.barren.note(session, &error);
-                (over, problem) = (true, Some(error));
-            }
-        }
-        if over {
-            self.writer.ran_out(session, end.position.cursor);
-        }
-        if self.writer.after(session) > before {
-            return Worked::Again;
-        }
-        // The same would be asked for, and come, again.
-        self.failed(session, &problem.unwrap_or(MediaError::NoMedia))
+    pub(super) fn finish(&mut self) {
+        self.cancel.finish();
     }
 
-    fn failed(&mut self, session: &SessionId, error: &MediaError) -> Worked {
-        tracing::error!(error = error as &dyn std::error::Error, "the source cannot be transcoded");
-        self.vitals.note(About::Failure, Some(error.to_string()));
-        self.failures += 1;
-        if error.kind() == ErrorKind::Source || self.failures >= MAX_FAILURES {
-            // Asking for the same bytes again would bring the same; a new session may be better.
-            self.reading.finish(session);
-            self.vitals.give_up(session, given_up(error));
-            return Worked::Done;
+    pub(super) fn abort(&mut self) {
+        self.abort.cancel();
+        self.cancel.abort();
+    }
+}
+
+async fn made(made: &mut Option<mpsc::Receiver<Made>>) -> Option<Made> {
+    match made {
+        Some(made) => made.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn room(
+    queue: &Option<mpsc::Sender<Written>>,
+) -> Result<mpsc::OwnedPermit<Written>, mpsc::error::SendError<()>> {
+    match queue {
+        Some(queue) => queue.clone().reserve_owned().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn stopped(committing: &mut Option<JoinHandle<Stopped>>) -> Result<Stopped, JoinError> {
+    match committing {
+        Some(committing) => committing.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the engine waits for the source, when that has changed.
+async fn stalled(stall: &mut Option<watch::Receiver<bool>>) -> bool {
+    if let Some(is_stalled) = stall
+        && is_stalled.changed().await.is_ok()
+    {
+        return *is_stalled.borrow_and_update();
+    }
+    *stall = None;
+    std::future::pending().await
+}
+
+/// How the run has ended, as far as it is decided by.
+fn told(ended: Result<RunEnd, MediaError>) -> Result<RunEnded, RunFailed> {
+    let end = match ended {
+        Ok(end) => end,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the source cannot be transcoded");
+            return Err(failed(&error));
         }
-        Worked::Later
+    };
+    tracing::info!(reason = ?end.reason, stats = ?end.stats, "a run has ended");
+    let ending = match end.reason {
+        EndReason::Ended => Ending::Whole,
+        EndReason::Barren(error) => Ending::Barren(failed(&error)),
+        EndReason::Abrupt(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the source broke off");
+            Ending::BrokeOff
+        }
+        EndReason::Finished | EndReason::Aborted => Ending::Cancelled,
+        EndReason::TracksChanged | EndReason::ParametersChanged => Ending::Changed,
+        EndReason::NotCopyable { why } => Ending::NotCopyable { why },
+        EndReason::TimestampJump => Ending::TimestampJump,
+    };
+    let decode_errors = end.stats.video_errors + end.stats.audio_errors;
+    Ok(RunEnded { cursor: end.position.cursor, offset: end.position.offset, ending, decode_errors })
+}
+
+fn failed(error: &MediaError) -> RunFailed {
+    RunFailed {
+        reason: error.to_string(),
+        is_source: error.kind() == ErrorKind::Source,
+        is_lasting: error.is_lasting(),
     }
 }

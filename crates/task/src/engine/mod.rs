@@ -2,10 +2,12 @@
 //!
 //! Plain values. The engine itself (`transcoder/src/media`) decodes and encodes; the simulation has one without pictures.
 
+mod ended;
 mod made;
 mod start;
 mod time;
 
+pub use ended::{Ending, RunEnded, RunFailed};
 pub use made::{Effort, Made, Part, RenditionKind, RenditionSegment, Segment};
 pub use start::{Passthrough, Placement, StartPoint};
 pub use time::{AudioSpan, FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE, VideoSpan};

@@ -10,6 +10,8 @@ use crate::calls;
 use crate::executor::{self, sleep};
 use crate::world;
 
+/// How often orders are asked for while there is no media to work on.
+const WAITING_EVERY: u64 = 500;
 /// Without an answer for so long a task gives up.
 const ABANDONED_AFTER: u64 = 300_000;
 /// How often it looks whether something is to be told at once.
@@ -20,7 +22,7 @@ pub(super) async fn run(task: Rc<Task>) {
     loop {
         let every = match task.state.borrow().health.activity {
             Activity::Transcoding => 2_000,
-            _ => 1_000,
+            Activity::Waiting | Activity::Leaving => WAITING_EVERY,
         };
         match say(&task).await {
             Some(order) => {

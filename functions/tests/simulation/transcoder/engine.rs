@@ -43,6 +43,16 @@ impl Engine {
         Self { offset, number: start.next_segment, at: first.max(resumed), parts: 0, known }
     }
 
+    pub(super) fn offset(&self) -> MediaTime {
+        self.offset
+    }
+
+    /// Up to where parts were made.
+    pub(super) fn made(&self) -> u64 {
+        self.at + PART * self.parts
+    }
+
+    /// Up to where segments were made.
     pub(super) fn at(&self) -> u64 {
         self.at
     }

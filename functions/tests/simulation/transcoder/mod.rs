@@ -1,20 +1,23 @@
 //! A transcoder task: claims its lease with the first heartbeat, reads its session, stores objects, commits entries.
 //!
-//! A small actor in place of `transcoder/src/run`, which needs ffmpeg, sockets and threads; it takes its orders from
-//! the real hooks, goes on from the real resume point, and writes its entries with the real [`TimelineWriter`].
-//!
-//! [`TimelineWriter`]: headwater_task::timeline::TimelineWriter
+//! What it decides is the product's own [`headwater_task::Task`], in a small shell in place of `transcoder/src/run`, which
+//! needs ffmpeg, sockets and threads. It takes its orders from the real hooks.
 
 mod beats;
+mod commit;
 mod engine;
+mod run;
 mod work;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use headwater_domain::beat::{Activity, Health};
+use headwater_domain::beat::{Activity, GivenUp, Health};
 use headwater_domain::hooks::{Secret, TranscoderOrder};
+use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, Lease, SessionId, Timestamp};
+use headwater_task::Exit;
 
 use super::dice;
 use super::table::Table;
@@ -27,6 +30,8 @@ pub(crate) struct Task {
     side: Side,
     boot: Secret,
     table: Table,
+    /// Initialization sections that need not be stored again.
+    stored: RefCell<BTreeSet<String>>,
     state: RefCell<State>,
 }
 
@@ -55,7 +60,7 @@ impl Task {
         let (now, mut state) = (self.now(), self.state.borrow_mut());
         let health = &mut state.health;
         if health.session.as_ref() != Some(session) {
-            health.source_lost_since = None;
+            (health.source_lost_since, health.given_up) = (None, None);
         }
         health.session = Some(session.clone());
         let is_news = health.source_lost_since.is_none();
@@ -64,10 +69,33 @@ impl Task {
         state.rung |= is_news;
     }
 
+    fn waits(&self) {
+        self.update(|health| health.activity = Activity::Waiting);
+    }
+
+    fn gave_up(&self, session: &SessionId, why: GivenUp) {
+        self.source_lost(session);
+        self.update(|health| health.given_up = Some(why));
+        self.state.borrow_mut().rung = true;
+    }
+
+    /// An entry is in the timeline.
+    fn committed(&self, entry: &Entry) {
+        let mut state = self.state.borrow_mut();
+        state.rung |= state.health.media_until.is_none();
+        state.health.media_until = Some(entry.until());
+        state.health.committed_at = Some(entry.committed_at);
+        if !entry.open {
+            state.rung |= state.health.committed(entry.number, entry.discontinuities);
+        }
+    }
+
     fn source_found(&self, session: &SessionId) {
         self.update(|health| {
             health.session = Some(session.clone());
-            health.source_lost_since = None;
+            if health.source_lost_since.take().is_some() {
+                health.given_up = None;
+            }
             health.activity = Activity::Transcoding;
         });
     }
@@ -80,18 +108,20 @@ pub async fn run(broadcast: BroadcastId, lease: Lease) -> String {
     let task = Rc::new(Task {
         boot: Secret::new(format!("{:032x}", dice::random())),
         table: Table { side, writer: format!("task {lease}"), at_once: false },
+        stored: RefCell::default(),
         state: RefCell::new(State { health: Health::starting(), order: None, rung: false, done: false }),
         broadcast,
         lease,
         side,
     });
     super::executor::spawn(process, beats::run(task.clone()));
-    let exit = work::Worker::new(task.clone()).work().await;
-    if exit == work::Exit::Over {
+    let exit = work::Shell::new(task.clone()).work().await;
+    let says_goodbye = matches!(exit, Ok(Exit::Over | Exit::Left));
+    if says_goodbye {
         task.update(|health| health.activity = Activity::Leaving);
     }
     task.state.borrow_mut().done = true;
-    if exit == work::Exit::Over {
+    if says_goodbye {
         beats::say(&task).await;
     }
     format!("{exit:?}")

@@ -56,7 +56,7 @@ async fn write(slow: Slow, segments: u64) -> (Vec<(u64, usize)>, Duration) {
         uploader: Uploader::new(slow.clone(), vitals.clone()),
         vitals,
         lost_parts: BTreeSet::new(),
-        hunger: None,
+        stall: None,
         source,
     };
     let (queue, pending) = mpsc::channel(MAX_PENDING);

@@ -43,7 +43,7 @@ async fn a_gateway_that_falls_silent_breaks_off_behind_what_it_said() {
         panic!("it answers")
     };
     let (sender, mut chunks) = mpsc::channel(MAX_CHUNKS);
-    let kept = Kept::new(head.first_cursor, 0);
+    let kept = SharedReplay::new(head.first_cursor, 0);
     tokio::spawn(pump(body, kept, Vitals::new(), sender, SOON));
     assert_eq!(chunks.recv().await.unwrap().unwrap().unwrap(), "FLV");
     let broken = chunks.recv().await.unwrap().unwrap().unwrap_err();

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use headwater_rtmp::MediaKind;
@@ -17,44 +16,11 @@ const MAX_KEPT: usize = 64 << 20;
 /// A tag's stream id has so many bits of its message's cursor.
 const CURSOR_BITS: u64 = 0xff_ffff;
 
-/// Filled by whoever reads, trimmed by whoever writes the timeline.
-#[derive(Debug, Clone)]
-pub(super) struct Kept(Arc<Mutex<Store>>);
-
-impl Kept {
-    /// Of a run whose first message has the cursor `first`; up to `written` the timeline has everything.
-    pub(super) fn new(first: u64, written: u64) -> Self {
-        Self(Arc::new(Mutex::new(Store { first, written, ..Store::default() })))
-    }
-
-    /// The next bytes, as they came.
-    pub(super) fn push(&self, bytes: &[u8]) {
-        self.lock().push(bytes);
-    }
-
-    /// The timeline has everything up to `cursor`.
-    pub(super) fn written(&self, cursor: u64) {
-        self.lock().written(cursor);
-    }
-
-    /// What the timeline does not have, with what must be decoded before it, and the cursor of the first message.
-    pub(super) fn rest(&self) -> Option<(u64, Rest)> {
-        let store = self.lock();
-        let first = store.tags.front()?.cursor;
-        let pieces = store.head.iter().chain(store.tags.iter().map(|tag| &tag.bytes)).cloned().collect();
-        (store.last? > store.written).then_some((first, Rest(pieces)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Store> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A run as the gateway would send it, to its clean end.
+/// What is read again of a run, as the gateway would send it, to its clean end.
 #[derive(Debug)]
-pub(super) struct Rest(VecDeque<Bytes>);
+pub struct Replay(VecDeque<Bytes>);
 
-impl Read for Rest {
+impl Read for Replay {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(piece) = self.0.front_mut() else { return Ok(0) };
         let read = piece.split_to(piece.len().min(buffer.len()));
@@ -73,8 +39,10 @@ struct Tag {
     bytes: Bytes,
 }
 
+/// What was read of one run and may not be in the timeline yet: filled by whoever reads, trimmed by whoever writes the
+/// timeline.
 #[derive(Debug, Default)]
-struct Store {
+pub struct ReplayBuffer {
     /// Cursor of the run's first message.
     first: u64,
     /// That of the newest.
@@ -92,8 +60,14 @@ struct Store {
     given_up: bool,
 }
 
-impl Store {
-    fn push(&mut self, bytes: &[u8]) {
+impl ReplayBuffer {
+    /// Of a run whose first message has the cursor `first`; up to `written` the timeline has everything.
+    pub fn new(first: u64, written: u64) -> Self {
+        Self { first, written, ..Self::default() }
+    }
+
+    /// The next bytes, as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
         if self.given_up {
             return;
         }
@@ -106,6 +80,13 @@ impl Store {
         if self.size > MAX_KEPT {
             self.give_up();
         }
+    }
+
+    /// What the timeline does not have, with what must be decoded before it, and the cursor of the first message.
+    pub fn rest(&self) -> Option<(u64, Replay)> {
+        let first = self.tags.front()?.cursor;
+        let pieces = self.head.iter().chain(self.tags.iter().map(|tag| &tag.bytes)).cloned().collect();
+        (self.last? > self.written).then_some((first, Replay(pieces)))
     }
 
     /// Length of what comes next, if it is there.
@@ -146,7 +127,8 @@ impl Store {
         self.tags.push_back(Tag { cursor, entry, bytes });
     }
 
-    fn written(&mut self, cursor: u64) {
+    /// The timeline has everything up to `cursor`.
+    pub fn written(&mut self, cursor: u64) {
         self.written = self.written.max(cursor);
         for _ in 0..self.needless() {
             if let Some(tag) = self.tags.pop_front() {

@@ -32,18 +32,18 @@ fn media(bodies: &[&[u8]]) -> Vec<BytesMut> {
     (FIRST..).zip(bodies).map(|(cursor, body)| tag(kind(body), cursor, body)).collect()
 }
 
-fn push(kept: &Kept, bytes: &[u8]) {
+fn push(kept: &mut ReplayBuffer, bytes: &[u8]) {
     bytes.chunks(7).for_each(|chunk| kept.push(chunk));
 }
 
-fn filled(has_video: bool, media: &[BytesMut]) -> Kept {
-    let kept = Kept::new(FIRST, FIRST - 1);
-    push(&kept, &head(has_video));
-    media.iter().for_each(|tag| push(&kept, tag));
+fn filled(has_video: bool, media: &[BytesMut]) -> ReplayBuffer {
+    let mut kept = ReplayBuffer::new(FIRST, FIRST - 1);
+    push(&mut kept, &head(has_video));
+    media.iter().for_each(|tag| push(&mut kept, tag));
     kept
 }
 
-fn read(kept: &Kept) -> Option<(u64, Vec<u8>)> {
+fn read(kept: &ReplayBuffer) -> Option<(u64, Vec<u8>)> {
     let (first, mut rest) = kept.rest()?;
     let mut bytes = Vec::new();
     rest.read_to_end(&mut bytes).unwrap();
@@ -63,8 +63,8 @@ fn joined(head: BytesMut, media: &[BytesMut]) -> Vec<u8> {
 #[test]
 fn all_that_came_whole_is_there_and_what_is_written_goes_up_to_the_last_idr() {
     let media = media(&[IDR, SOUND, OTHER, IDR, SOUND, OTHER, IDR]);
-    let kept = filled(true, &media);
-    push(&kept, &tag(MediaKind::Video, FIRST + 7, OTHER)[..20]);
+    let mut kept = filled(true, &media);
+    push(&mut kept, &tag(MediaKind::Video, FIRST + 7, OTHER)[..20]);
     assert_eq!(read(&kept).unwrap(), (FIRST, joined(head(true), &media)));
     kept.written(FIRST + 2);
     assert_eq!(read(&kept).unwrap(), (FIRST, joined(head(true), &media)), "the second IDR is not written");
@@ -72,31 +72,31 @@ fn all_that_came_whole_is_there_and_what_is_written_goes_up_to_the_last_idr() {
     assert_eq!(read(&kept).unwrap(), (FIRST + 3, joined(head(true), &media[3..])));
     kept.written(FIRST + 6);
     assert!(read(&kept).is_none(), "nothing that is not written");
-    push(&kept, &tag(MediaKind::Video, FIRST + 7, OTHER)[20..]);
-    push(&kept, &tag(MediaKind::Video, FIRST + 7, OTHER));
+    push(&mut kept, &tag(MediaKind::Video, FIRST + 7, OTHER)[20..]);
+    push(&mut kept, &tag(MediaKind::Video, FIRST + 7, OTHER));
     assert_eq!(read(&kept).unwrap().0, FIRST + 6);
 }
 
 #[test]
 fn sound_alone_begins_with_any_message() {
     let media = media(&[SOUND; 4]);
-    let kept = filled(false, &media);
+    let mut kept = filled(false, &media);
     kept.written(FIRST + 1);
     assert_eq!(read(&kept).unwrap(), (FIRST + 2, joined(head(false), &media[2..])));
     kept.written(FIRST + 3);
     assert!(read(&kept).is_none());
-    push(&kept, &tag(MediaKind::Audio, FIRST + 9, SOUND));
+    push(&mut kept, &tag(MediaKind::Audio, FIRST + 9, SOUND));
     assert_eq!(read(&kept).unwrap().0, FIRST + 9);
 }
 
 #[test]
 fn too_much_and_what_is_no_flv_is_given_up() {
-    let kept = filled(true, &media(&[IDR]));
+    let mut kept = filled(true, &media(&[IDR]));
     let mut no_tag = [0; 15];
     no_tag[0] = 0xff;
-    push(&kept, &no_tag);
+    push(&mut kept, &no_tag);
     assert!(read(&kept).is_none());
-    let kept = filled(true, &media(&[IDR]));
+    let mut kept = filled(true, &media(&[IDR]));
     let mut large = OTHER.to_vec();
     large.resize(8 << 20, 0);
     for cursor in FIRST + 1..=FIRST + 8 {

@@ -5,15 +5,15 @@
 
 use std::collections::VecDeque;
 
-use crate::hooks::Source;
-use crate::ids::SessionId;
+use headwater_domain::SessionId;
+use headwater_domain::hooks::Source;
 
 /// Begun sessions that are remembered: more than an order that comes late can name.
 const MAX_BEGUN: usize = 16;
 
-/// See the module.
+/// The sources that a task was ordered to read, in order.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// Oldest first; the first may be under way.
     queue: VecDeque<Source>,
     /// So that an order of before does not have a session read twice.
@@ -24,7 +24,7 @@ pub struct Reading {
 
 impl Reading {
     /// What the newest order says: `source`, and those `earlier` first. The one that is under way stays the first.
-    pub fn order(&mut self, earlier: &[Source], source: &Source) {
+    pub(crate) fn order(&mut self, earlier: &[Source], source: &Source) {
         // What was left behind for another that does not hold any more is taken up again.
         if let Some(at) = self.left.iter().position(|left| *left == source.session) {
             self.left.remove(at);
@@ -44,12 +44,12 @@ impl Reading {
     }
 
     /// What is to be read now.
-    pub fn next(&self) -> Option<&Source> {
+    pub(crate) fn next(&self) -> Option<&Source> {
         self.queue.front()
     }
 
     /// Whether another session waits for the end of this one.
-    pub fn is_replaced(&self) -> bool {
+    pub(crate) fn is_replaced(&self) -> bool {
         self.queue.len() > 1
     }
 
@@ -58,7 +58,7 @@ impl Reading {
     }
 
     /// `session` is asked for; whether that is the first time.
-    pub fn begin(&mut self, session: &SessionId) -> bool {
+    pub(crate) fn begin(&mut self, session: &SessionId) -> bool {
         if self.has_begun(session) {
             return false;
         }
@@ -67,13 +67,13 @@ impl Reading {
     }
 
     /// `session` was read to its end, or has nothing that can be read.
-    pub fn finish(&mut self, session: &SessionId) {
+    pub(crate) fn finish(&mut self, session: &SessionId) {
         self.begin(session);
         self.queue.retain(|source| source.session != *session);
     }
 
     /// `session` is given up for those that wait.
-    pub fn leave(&mut self, session: &SessionId) {
+    pub(crate) fn leave(&mut self, session: &SessionId) {
         self.finish(session);
         remember(&mut self.left, session);
     }
@@ -89,7 +89,7 @@ fn remember(sessions: &mut VecDeque<SessionId>, session: &SessionId) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hooks::Secret;
+    use headwater_domain::hooks::Secret;
 
     fn id(number: u128) -> SessionId {
         SessionId::from_random(number)

@@ -1,0 +1,196 @@
+//! What happens to a task, and what it wants to be done.
+
+use headwater_domain::SessionId;
+use headwater_domain::beat::GivenUp;
+use headwater_domain::hooks::{Source, TranscoderOrder};
+use headwater_domain::stream::TranscodeSettings;
+
+use crate::engine::{Made, Passthrough, RunEnded, RunFailed, StartPoint};
+use crate::source::{Opened, RunHead, Unreadable};
+use crate::timeline::Written;
+
+/// Something has happened.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to hand it in")]
+pub enum Input {
+    /// A heartbeat was answered with this. An order that is the same as before may be left out.
+    Ordered(TranscoderOrder),
+    /// The process is asked to leave (SIGTERM).
+    Leave,
+    /// The answer to [`Output::Open`].
+    Opened(Result<Opened, Unreadable>),
+    /// The answer to [`Output::Recall`]: the cursor of the first message that is to be read again, if any is.
+    Recalled(Option<u64>),
+    /// The engine has made this of the run.
+    Made(Made),
+    /// Everything that the gateway has sent is read, and the engine waits for more.
+    Starved,
+    /// It waits no longer.
+    Fed,
+    /// The run has ended: nothing more is made of it.
+    Ended(Result<RunEnded, RunFailed>),
+    /// Nothing more is committed of the run.
+    Stopped(Stopped),
+    /// [`Task::deadline`](super::Task::deadline) is reached.
+    Timeout,
+}
+
+/// Why committing has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// The run has ended, and everything that was written of it is committed.
+    Drained,
+    /// Another process writes with this lease, or it was asked for by [`Output::Abort`].
+    Fenced,
+    /// The timeline cannot be written.
+    Failed,
+}
+
+/// Something is to be done.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to do it")]
+pub enum Output {
+    /// Ask the gateway for the media of `source` after the cursor `after`; if `live`, only from the newest key frame on.
+    Open {
+        /// Where it is.
+        source: Source,
+        /// What was read before.
+        after: u64,
+        /// Whether what lies before the live edge is passed over.
+        live: bool,
+    },
+    /// The request is not waited for any more.
+    Close,
+    /// Say what was read of the run that broke off last and is not written.
+    Recall,
+    /// What was read of the last run is not asked for any more.
+    Forget,
+    /// Have the engine work on a run, and commit what is written of it, in order.
+    Start(Box<Run>),
+    /// Commits are told to the gateway with this source's token from now on.
+    Renew(Source),
+    /// Store the objects, then commit the entry.
+    Write(Written),
+    /// The engine is to hand out the open segment as a short one, and end.
+    Finish,
+    /// Drop everything at once: another lease has taken over.
+    Abort,
+    /// Something that people are to know.
+    Report(Report),
+    /// The task is over. Nothing follows.
+    Exit(Result<Exit, TimelineLost>),
+}
+
+/// One run for the engine.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Whose media it is.
+    pub source: Source,
+    /// How it is transcoded.
+    pub settings: TranscodeSettings,
+    /// What the gateway said of it.
+    pub head: RunHead,
+    /// Where its bytes come from.
+    pub feed: Feed,
+    /// Up to this cursor the session is in the timeline.
+    pub after: u64,
+    /// Where on the timeline it starts.
+    pub start: StartPoint,
+    /// Which of its packets may be a rendition.
+    pub copy: Passthrough,
+    /// Names under which pictures go on.
+    pub names: Vec<String>,
+}
+
+/// Where a run's bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// The gateway's answer to the last [`Output::Open`].
+    Link,
+    /// What was read before: see [`Output::Recall`]. Nobody else has it, so it is finished whatever is ordered.
+    Replay,
+}
+
+/// What people are to know, and heartbeats tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// There is no publisher.
+    Waiting,
+    /// Told to stop: what the gateway has is finished.
+    ToldToStop {
+        /// Why.
+        reason: String,
+    },
+    /// Another lease has taken over.
+    Fenced,
+    /// The source answers.
+    SourceFound {
+        /// Whose.
+        session: SessionId,
+        /// What of it cannot be used.
+        problem: Option<String>,
+        /// Messages that the gateway no longer has.
+        lost: u64,
+    },
+    /// The session has ended, and was read to its end.
+    SourceEnded {
+        /// Which.
+        session: SessionId,
+    },
+    /// The source cannot be read now.
+    SourceLost {
+        /// Whose.
+        session: SessionId,
+        /// Why.
+        why: String,
+    },
+    /// The source is left, for another one waits.
+    LeftBehind {
+        /// Whose.
+        session: SessionId,
+    },
+    /// Its gateway is gone; what was read of it is finished.
+    Finishing {
+        /// Whose.
+        session: SessionId,
+    },
+    /// So many frames and packets of a run could not be decoded.
+    DecodeErrors(u64),
+    /// The source's packets are not copied but encoded.
+    NotCopied {
+        /// Why.
+        why: &'static str,
+    },
+    /// What was read of a run whose gateway is gone came to nothing.
+    NotFinished {
+        /// Why.
+        why: String,
+    },
+    /// A run came to nothing.
+    RunFailed {
+        /// Why.
+        why: String,
+    },
+    /// The source is of no use, though it may still come.
+    GaveUp {
+        /// Whose.
+        session: SessionId,
+        /// What its encoder is told.
+        why: GivenUp,
+    },
+}
+
+/// How a task left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It was told that the broadcast is over.
+    Over,
+    /// It was asked to leave (SIGTERM) and has finished what it had.
+    Left,
+    /// Another lease has taken over.
+    Fenced,
+}
+
+/// The timeline cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimelineLost;

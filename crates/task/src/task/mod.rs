@@ -1,0 +1,259 @@
+//! The life of a task: wait for an order, read the source run by run, leave when told.
+//!
+//! ```text
+//!            ┌───────────── an order ─────────────┐
+//!            ▼                                    │
+//! Idle ──► decide ──► Asking ──► Running ──► (what follows) ──► Pausing
+//!            │          │  the gateway answers with a run         │
+//!            ▼          ▼                                         ▼
+//!          Over       Recalling ──► Running (replay)            decide
+//! ```
+
+mod asking;
+mod barren;
+mod io;
+mod orders;
+mod running;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use headwater_domain::{BroadcastId, Lease, SessionId};
+
+use self::asking::{Asking, Broken, Recalling, Then};
+use self::barren::Barren;
+pub use self::io::{Exit, Feed, Input, Output, Report, Run, Stopped, TimelineLost};
+use self::orders::{Ordered, Terms, Wanted};
+use self::running::Running;
+use crate::reading::Reading;
+use crate::time::Now;
+use crate::timeline::TimelineWriter;
+
+/// A task that is told to stop, or to read another source, reads what the gateway still has, for so long: a cold start's
+/// backlog fits.
+const DRAIN: Duration = Duration::from_secs(60);
+/// Pause after the source could not be read.
+const RETRY: Duration = Duration::from_millis(500);
+/// Failures in a row after which a task that is told to stop does not try its source again.
+const MAX_MISSES: u32 = 4;
+/// And one that another source waits for.
+const MAX_MISSES_REPLACED: u32 = 2;
+
+/// One task: which source it reads, how long it waits for it, what it writes, and when it leaves.
+///
+/// Sans-IO: [`handle`](Self::handle) takes what has happened, [`poll`](Self::poll) says what is to be done (until there is
+/// nothing more), [`deadline`](Self::deadline) when [`Input::Timeout`] is due. It starts nothing by itself and reads no clock.
+#[derive(Debug)]
+pub struct Task {
+    writer: TimelineWriter,
+    /// The sources that were ordered,
+    reading: Reading,
+    /// what else was,
+    terms: Option<Terms>,
+    /// and what holds now.
+    ordered: Option<Ordered>,
+    /// When the lease began to work.
+    began: Option<Duration>,
+    /// Asked to leave.
+    leaves: bool,
+    /// Told to stop: until then what the gateway still has is read.
+    drain_until: Option<Duration>,
+    /// A run that broke off and was not taken up again.
+    broken: Option<Broken>,
+    /// Runs in a row that came to nothing.
+    failures: u32,
+    barren: Barren,
+    /// Requests and runs in a row that broke off and brought nothing.
+    misses: u32,
+    phase: Phase,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Until there is another order.
+    Idle,
+    /// Until then, whatever is ordered: orders come with every heartbeat.
+    Pausing(Duration),
+    /// The gateway was asked for media.
+    Asking(Asking),
+    /// What was read of a run that broke off is looked for.
+    Recalling(Recalling),
+    /// The engine works on a run.
+    Running(Box<Running>),
+    /// The task is over.
+    Over,
+}
+
+/// How work on a source ended, if the task stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worked {
+    /// Ask again at once.
+    Again,
+    /// Wait for another order; this session has no more media.
+    Done,
+    /// The source could not be read; try again in a moment.
+    Later,
+}
+
+impl Task {
+    /// Of a process that has just started.
+    pub fn new(broadcast: BroadcastId, lease: Lease) -> Self {
+        Self {
+            writer: TimelineWriter::new(broadcast, lease),
+            reading: Reading::default(),
+            terms: None,
+            ordered: None,
+            began: None,
+            leaves: false,
+            drain_until: None,
+            broken: None,
+            failures: 0,
+            barren: Barren::default(),
+            misses: 0,
+            phase: Phase::Idle,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Something has happened. What answers nothing that is asked for now is ignored.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.began.get_or_insert(now.monotonic);
+        match input {
+            Input::Ordered(order) => {
+                self.hear(now, order);
+                self.obey(now);
+            }
+            Input::Leave => {
+                self.leaves = true;
+                self.leave(now);
+            }
+            Input::Opened(opened) => self.opened(now, opened),
+            Input::Recalled(first) => self.recalled(now, first),
+            Input::Made(made) => self.made(now, &made),
+            Input::Starved => self.starved(now, true),
+            Input::Fed => self.starved(now, false),
+            Input::Ended(ended) => self.run_ended(now, ended),
+            Input::Stopped(stopped) => self.commits_stopped(now, stopped),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// What is to be done next, if anything is.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due, by [`Now::monotonic`]; it may have passed.
+    pub fn deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Pausing(until) => Some(*until),
+            Phase::Asking(asking) => asking.deadline().into_iter().chain(self.drain_until).min(),
+            Phase::Running(running) => running.deadline(self.drain_until),
+            Phase::Idle | Phase::Recalling(_) | Phase::Over => None,
+        }
+    }
+
+    fn obey(&mut self, now: Now) {
+        match &self.phase {
+            Phase::Idle => self.decide(now),
+            Phase::Asking(_) => self.obey_asking(now),
+            Phase::Running(_) => self.obey_running(now),
+            Phase::Pausing(_) | Phase::Recalling(_) | Phase::Over => {}
+        }
+    }
+
+    fn leave(&mut self, now: Now) {
+        match &mut self.phase {
+            Phase::Idle | Phase::Pausing(_) => self.decide(now),
+            Phase::Asking(_) => {
+                self.outputs.push_back(Output::Close);
+                self.exit(Exit::Left);
+            }
+            Phase::Running(running) => self.outputs.extend(running.leave()),
+            Phase::Recalling(_) | Phase::Over => {}
+        }
+    }
+
+    fn timeout(&mut self, now: Now) {
+        if self.deadline().is_none_or(|deadline| now.monotonic < deadline) {
+            return;
+        }
+        match &self.phase {
+            Phase::Pausing(_) => self.decide(now),
+            Phase::Asking(_) => self.waited_in_vain(now),
+            Phase::Running(_) => self.leave_overdue(now),
+            Phase::Idle | Phase::Recalling(_) | Phase::Over => {}
+        }
+    }
+
+    /// Begins whatever is to be done by the newest order.
+    fn decide(&mut self, now: Now) {
+        self.phase = Phase::Idle;
+        if self.leaves {
+            return self.exit(Exit::Left);
+        }
+        let wanted = self.wanted(now);
+        if self.turns_away(&wanted) {
+            return self.finish_broken(now, Then::Again);
+        }
+        match wanted {
+            Wanted::Exit(exit) => self.exit(exit),
+            Wanted::Read(rest) => {
+                let (source, terms) = *rest;
+                self.ask(now, source, terms);
+            }
+            Wanted::Nothing => self.worked(now, Worked::Done),
+        }
+    }
+
+    /// What follows from how work on a source ended.
+    fn worked(&mut self, now: Now, worked: Worked) {
+        self.misses = if worked == Worked::Later { self.misses + 1 } else { 0 };
+        match worked {
+            Worked::Again => self.decide(now),
+            Worked::Done if self.reading.next().is_some() => self.decide(now),
+            // Nothing more to wait for.
+            Worked::Done if self.drain_until.is_some() => self.exit(Exit::Over),
+            Worked::Later if self.reading.is_replaced() && self.misses >= MAX_MISSES_REPLACED => {
+                if let Some(session) = self.reading.next().map(|next| next.session.clone()) {
+                    self.give_up(&session);
+                }
+                self.decide(now);
+            }
+            Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => self.exit(Exit::Over),
+            // It was asked for in the meantime.
+            Worked::Done | Worked::Later if self.leaves => self.exit(Exit::Left),
+            Worked::Done => self.phase = Phase::Idle,
+            Worked::Later => self.phase = Phase::Pausing(now.monotonic + RETRY),
+        }
+    }
+
+    /// `session` is left behind: another one waits.
+    fn give_up(&mut self, session: &SessionId) {
+        self.report(Report::LeftBehind { session: session.clone() });
+        self.reading.leave(session);
+        self.misses = 0;
+    }
+
+    /// The task leaves; before that, what was read of a run whose gateway is gone is finished: nobody else has it.
+    fn exit(&mut self, exit: Exit) {
+        match exit {
+            Exit::Over | Exit::Left if self.broken.is_some() => self.recall(Then::Exit(exit)),
+            Exit::Over | Exit::Left => self.over(Ok(exit)),
+            Exit::Fenced => {
+                self.report(Report::Fenced);
+                self.over(Ok(exit));
+            }
+        }
+    }
+
+    fn over(&mut self, exit: Result<Exit, TimelineLost>) {
+        self.phase = Phase::Over;
+        self.outputs.push_back(Output::Exit(exit));
+    }
+
+    fn report(&mut self, report: Report) {
+        self.outputs.push_back(Output::Report(report));
+    }
+}

@@ -1,0 +1,7 @@
+//! A task driven by hand: what is handed in, at what time, and what comes out.
+#![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
+
+mod deadlines;
+mod ends;
+mod fencing;
+mod hand;
