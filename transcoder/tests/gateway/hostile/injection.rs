@@ -63,7 +63,7 @@ async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
         let names: Vec<_> = one.headers.keys().map(|name| name.as_str()).collect();
         assert!(names.iter().all(|name| !name.contains("injected")), "{names:?}");
         let fields: Vec<_> = one.body.as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["address", "app", "gateway", "key", "query", "session"]);
+        assert_eq!(fields, ["address", "app", "asked_at", "gateway", "key", "query", "session"]);
         assert_eq!(one.body["app"], "live");
     }
     for line in house.log() {
