@@ -179,8 +179,8 @@ impl House {
     /// Waits for a line of the log.
     pub(crate) async fn says(&self, text: &str) {
         let said = async {
-            while !self.log().iter().any(|line| line.contains(text)) {
-                tokio::task::yield_now().await;
+            while !self.log.lock().unwrap().iter().any(|line| line.contains(text)) {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("{text} is not in {:#?}", self.log()));
