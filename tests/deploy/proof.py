@@ -217,7 +217,7 @@ def publish(proof, stack, stream):
     signing = proof.client("secretsmanager", PRIMARY, role=proof.role(PRIMARY, "GatewayExecutionRole"))
     # The emulator does not give back which secrets a container has: from the template.
     secret, peer = Stack.scenario("joined")["GatewayTask"]["ContainerDefinitions"][0]["Secrets"]
-    # The emulator judges this call by no parameter's name, so no role with less than all may make it: test_template.py has the right.
+    # The emulator judges this call by no parameter's name, so no role with less than all may make it: test_programs.py has the right.
     parameters = proof.client("ssm", PRIMARY)
     told = parameters.get_parameters(Names=[peer["ValueFrom"].split(":parameter")[1]])["Parameters"][0]["Value"]
     check(json.loads(told)["region"] == SECONDARY, "a gateway that starts is told of its peer", told)
