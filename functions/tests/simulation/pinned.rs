@@ -1,4 +1,5 @@
-//! Stories that show a rule of the task's that no invariant needs: pinned, so that it stays true in the whole.
+//! Stories that show a rule of the task's that no invariant needs, so that it stays true in the whole. What is drawn changes
+//! with every new draw in the product, so they are looked for among many seeds.
 
 use headwater_domain::stream::{Latency, PublishPolicy};
 
@@ -6,8 +7,9 @@ use crate::run;
 use crate::script::{Event, Script, Setting};
 use crate::world::Side;
 
-/// A seed whose gateway does not hear for a while that its silent session was replaced.
-const HEARS_LATE: u64 = 88;
+/// Seeds that are tried: about one in seven has a gateway that does not hear for a while that its silent session was
+/// replaced.
+const SEEDS: std::ops::Range<u64> = 0..100;
 
 /// An encoder that is gone without a word comes back, and heartbeats are lost: the task hears of the new session before
 /// the gateway hears that the old one is to be closed.
@@ -32,6 +34,6 @@ fn comes_back() -> Script {
 /// The simulation's copy of the task waited for sixty seconds, the product for five of silence.
 #[test]
 fn a_silent_source_is_left_for_the_one_that_has_replaced_it() {
-    let told = run::told(HEARS_LATE, &comes_back());
-    assert!(told.iter().any(|line| line.contains("leaves")), "{}", told.join("\n"));
+    let leaves = |seed| run::told(seed, &comes_back()).iter().any(|line| line.contains("leaves"));
+    assert!(SEEDS.into_iter().any(leaves), "no silent source was left before its gateway had heard");
 }
