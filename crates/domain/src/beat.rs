@@ -205,11 +205,22 @@ impl Beat {
     pub fn kept_for(&self, broadcast: &BroadcastId, next: &Lease) -> Vec<Earlier> {
         let mut before = self.before.clone();
         before.retain(|earlier| self.broadcast == *broadcast || self.broadcast == earlier.broadcast);
-        if (broadcast, next) != (&self.broadcast, &self.lease)
-            && let Some(own) = self.own()
-        {
-            before.retain(|one| (&one.broadcast, &one.region) != (&own.broadcast, &own.region));
+        if (broadcast, next) == (&self.broadcast, &self.lease) {
+            return before;
+        }
+        let is_of_here =
+            |one: &Earlier| (&one.broadcast, &one.region) == (&self.broadcast, &self.lease.region);
+        if let Some(own) = self.own() {
+            before.retain(|one| !is_of_here(one));
             before.push(own);
+        } else if self.health.flowed_at().is_some() && !before.iter().any(is_of_here) {
+            // Viewers have seen parts of a segment that was never closed: it has flowed, and has not come far.
+            let reach = Reach { segment: SegmentNumber(0), breaks: Vec::new() };
+            before.push(Earlier {
+                broadcast: self.broadcast.clone(),
+                region: self.lease.region.clone(),
+                reach,
+            });
         }
         before
     }
@@ -240,6 +251,33 @@ mod tests {
         assert_eq!(news.iter().filter(|is_news| **is_news).count(), 10);
         let told: Vec<_> = health.breaks.iter().map(|one| one.segment.0).collect();
         assert_eq!(told, [12, 14, 16, 18]);
+    }
+
+    #[test]
+    fn a_beat_keeps_that_parts_were_shown_before_it() {
+        let mut beat = Beat {
+            stream: samples::stream_id(),
+            region: samples::region_a(),
+            broadcast: samples::broadcast(),
+            lease: samples::lease(1),
+            boot: "boot".into(),
+            at: Timestamp(1),
+            health: Health::starting(),
+            before: Vec::new(),
+        };
+        let kept = |beat: &Beat| {
+            let kept = beat.kept_for(&beat.broadcast, &samples::lease(2));
+            kept.into_iter().map(|earlier| earlier.reach.segment.0).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&beat), [0; 0], "it has made nothing");
+        beat.health.committed_at = Some(Timestamp(1));
+        assert_eq!(kept(&beat), [0]);
+        beat.health.committed(SegmentNumber(7), 0);
+        assert_eq!(kept(&beat), [7]);
+        // A successor that has only shown parts takes nothing away.
+        beat.before = beat.kept_for(&beat.broadcast, &samples::lease(2));
+        (beat.lease, beat.health.segment) = (samples::lease(2), None);
+        assert_eq!(beat.kept_for(&beat.broadcast, &samples::lease(3)), beat.before);
     }
 
     #[test]

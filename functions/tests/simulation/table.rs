@@ -258,7 +258,12 @@ impl WriteBeats for Table {
             };
             free.then(|| Item::Beat(Box::new(beat.clone())))
         };
-        self.write("write a heartbeat", Key::Beat(&beat.stream, &beat.region), put).await.map(outcome)
+        let written =
+            self.write("write a heartbeat", Key::Beat(&beat.stream, &beat.region), put).await.map(outcome);
+        if matches!(written, Ok(Write::Stored)) {
+            crate::check::state::heard(&beat.broadcast);
+        }
+        written
     }
 }
 

@@ -11,8 +11,8 @@ use crate::executor::{self, NETWORK, sleep};
 use crate::table::situation;
 use crate::world::{self, SIDES, Side, violated};
 
-/// After its last writer's death a broadcast is live for 15 s at most; clocks of regions differ by a second, the last
-/// heartbeat may have been on its way for a third of one, and this looks twice a second.
+/// After its last writer's death, or what was heard of it last, a broadcast is live for 15 s at most; clocks of regions differ
+/// by a second, the last heartbeat may have been on its way for a third of one, and this looks twice a second.
 const LIVE_WITHOUT_WRITER: u64 = 15_000 + 1_000 + 300 + 500;
 /// Playlists change with time, too.
 const LOOK_AT_PLAYLISTS_EVERY: u64 = 10_000;
@@ -26,6 +26,12 @@ thread_local! {
 pub fn reset() {
     LAST_WRITER.take();
     SEEN_LIVE.take();
+}
+
+/// A heartbeat of `broadcast` was taken. One that an API has held while it hung counts from then on (docs/failures.md, known
+/// limits).
+pub fn heard(broadcast: &BroadcastId) {
+    LAST_WRITER.with_borrow_mut(|last| last.insert(broadcast.clone(), executor::now()));
 }
 
 /// Looks at the state twice a second, for as long as the world stands.

@@ -63,6 +63,24 @@ fn what_was_live_is_never_starting_again() {
 }
 
 #[test]
+fn what_was_live_by_parts_alone_is_not_starting_again_either() {
+    let mut world = World::new();
+    world.publish(1);
+    let now = world.later(30).now;
+    // Half a second of its first segment.
+    world.beat_with("boot", |health| {
+        (health.segment, health.media_until, health.committed_at) = (None, Some(now), Some(now));
+    });
+    assert_eq!(world.state(), Some(State::Live));
+    world.later(16);
+    assert!(world.sweep().unwrap().start.is_some());
+    for boot in ["next", "next"] {
+        world.later(2).beat_with(boot, |health| *health = Health::starting());
+        assert_eq!(world.state(), Some(State::Reconnecting));
+    }
+}
+
+#[test]
 fn an_encoder_whose_task_is_replaced_keeps_its_stream() {
     let mut world = World::new();
     world.policy = PublishPolicy::Reject;
