@@ -1,6 +1,7 @@
 //! Builds the events functions get: payload format 2.0 (developer guide, "Create AWS Lambda proxy integrations for
 //! HTTP APIs"). Pure but for the clock; must not know what becomes of them.
 
+use super::routes::decoded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -78,6 +79,8 @@ impl Inbound {
 
     fn common(&self, route: &Matched<'_>) -> Map<String, Value> {
         let host = self.header("host").unwrap_or_default();
+        // HTTP APIs hand paths on decoded, so that each path has many spellings which are one to a function.
+        let path = decoded(&self.path);
         let context = json!({
             "accountId": ACCOUNT,
             "apiId": route.api_id,
@@ -85,7 +88,7 @@ impl Inbound {
             "domainPrefix": host.split('.').next(),
             "http": {
                 "method": self.method.as_str(),
-                "path": self.path,
+                "path": path,
                 "protocol": format!("{:?}", self.version),
                 "sourceIp": self.source,
                 "userAgent": self.header("user-agent").unwrap_or_default(),
@@ -98,7 +101,7 @@ impl Inbound {
         });
         let mut event = Map::new();
         event.insert("routeKey".to_owned(), json!(route.key));
-        event.insert("rawPath".to_owned(), json!(self.path));
+        event.insert("rawPath".to_owned(), json!(path));
         event.insert("rawQueryString".to_owned(), json!(self.query));
         event.insert("headers".to_owned(), self.joined_headers());
         event.insert("requestContext".to_owned(), context);

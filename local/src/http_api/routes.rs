@@ -136,9 +136,10 @@ impl Segment {
     }
 }
 
-fn decoded(text: &str) -> String {
-    // A form decoder would turn '+' into a space, which a path does not.
-    let text = text.replace('+', "%2B");
+/// A path without percent-encoding.
+pub(super) fn decoded(text: &str) -> String {
+    // A form decoder gives these a meaning that they do not have in a path.
+    let text = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
@@ -166,6 +167,7 @@ mod tests {
         assert_eq!(taken("POST", "/v1/streams"), Some(("ANY /v1/streams", String::new())));
         assert_eq!(taken("GET", "/v1/other"), Some(("GET /v1/{name}", "other".to_owned())));
         assert_eq!(taken("PUT", "/v1/a/b%20c+d"), Some(("ANY /v1/{proxy+}", "a/b c+d".to_owned())));
+        assert_eq!(taken("PUT", "/v1/a/b=c&d"), Some(("ANY /v1/{proxy+}", "a/b=c&d".to_owned())));
         assert_eq!(
             taken("GET", "/live/s1/index.m3u8"),
             Some(("GET /live/{stream}/index.m3u8", "s1".to_owned()))
