@@ -72,10 +72,11 @@ impl Lambda {
         account.forget_permits(reserved.saturating_sub(before));
     }
 
-    /// Makes a function unknown; its warm slots have ended when this returns.
+    /// Makes a function unknown; its warm slots have ended when this returns. The others have what it reserved.
     pub async fn unregister(&self, name: &str) {
         let function = self.inner.functions.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(function) = function {
+            self.inner.account.add_permits(function.reserved());
             function.reap(Duration::ZERO).await;
         }
     }

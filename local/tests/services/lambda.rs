@@ -133,6 +133,21 @@ async fn what_one_function_reserves_the_others_neither_take_nor_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_function_reserved_that_is_gone_the_others_have() {
+    let logs = tempfile::tempdir().unwrap();
+    let lambda = host(logs.path(), 1);
+    let event = Bytes::from(json!({ "do": "echo" }).to_string());
+    lambda.register(echo());
+    for round in 0..3 {
+        let kept = FunctionConfig { name: format!("kept-{round}"), reserved_concurrency: Some(1), ..echo() };
+        lambda.register(kept);
+        assert_eq!(lambda.invoke("echo", event.clone()).await.unwrap_err().status(), 429, "{round}");
+        lambda.unregister(&format!("kept-{round}")).await;
+        lambda.invoke("echo", event.clone()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_short_requests_needs_few_slots() {
     let logs = tempfile::tempdir().unwrap();
     let lambda = host(logs.path(), 200);

@@ -157,6 +157,7 @@ async fn cold_start(
         binary,
         memory_mib: memory,
         timeout,
+        reserved_concurrency: None,
         ..config
     });
     let payload = Bytes::from(serde_json::to_vec(&event)?);
