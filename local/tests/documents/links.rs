@@ -111,12 +111,12 @@ fn every_link_between_documents_leads_somewhere() {
 /// Nothing outside may be needed to understand what is inside.
 #[test]
 fn documents_name_no_place_of_the_machine_that_they_were_written_on() {
+    let places = ["root", "home", "work"].map(|folder| format!("/{folder}/"));
     let mut wrong = Vec::new();
     for document in documents() {
         let text = text(&document).unwrap();
         for (number, line) in (1..).zip(text.lines()) {
-            let foreign = ["/root/", "/home/", "/work/"].iter().any(|place| line.contains(place));
-            if foreign {
+            if places.iter().any(|place| line.contains(place)) {
                 wrong.push(format!("{document}:{number}: {line}"));
             }
         }

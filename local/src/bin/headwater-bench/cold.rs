@@ -60,7 +60,14 @@ const QUESTIONS: [Question; 6] = [
 
 pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
     let stack = stack(bench.folder(), Duration::ZERO).await?;
-    let (stream, media) = broadcast(&stack).await?;
+    let measured = measure_on(&stack, bench).await;
+    stack.stop().await;
+    share::clear();
+    measured
+}
+
+async fn measure_on(stack: &Stack, bench: &Bench) -> anyhow::Result<Section> {
+    let (stream, media) = broadcast(stack).await?;
     let region = &stack.regions[0];
     region.ecs.set_start_delay(NO_TASKS);
     region.dynamodb.faults().apply(Fault::Slow(NEAR)).await;
@@ -75,11 +82,11 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
             let mut cpu = Vec::new();
             for round in 0..ROUNDS {
                 let event = match question.what {
-                    "publish" => publish(region.name(), &create(&stack).await?)?,
-                    "multivariant playlist" => playlist(&stack, &format!("/live/{}/index.m3u8", stream.id))?,
-                    "media playlist" => playlist(&stack, &media)?,
+                    "publish" => publish(region.name(), &create(stack).await?)?,
+                    "multivariant playlist" => playlist(stack, &format!("/live/{}/index.m3u8", stream.id))?,
+                    "media playlist" => playlist(stack, &media)?,
                     "showing a stream" => with_path("api-get-stream", &format!("/v1/streams/{}", stream.id))?,
-                    "checking the admin token" => authorization(&stack)?,
+                    "checking the admin token" => authorization(stack)?,
                     _ => sample("lifecycle-sweep")?,
                 };
                 let name = format!("{}-{memory}-{round}", question.what.replace(' ', "-"));
@@ -99,8 +106,6 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
             record.note(question.what, question.function, memory, Cold { seconds, cpu_seconds });
         }
     }
-    stack.stop().await;
-    share::clear();
     record.write(&bench.functions)?;
     Ok(section)
 }
