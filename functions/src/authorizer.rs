@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use headwater_domain::Timestamp;
-use headwater_domain::guesses::{AddressGroup, Guesses};
 use headwater_domain::hooks::Secret;
+use headwater_domain::key_attempts::{AddressGroup, AttemptCounter};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -60,7 +60,7 @@ pub struct AuthorizerFunction {
 
 #[derive(Debug)]
 struct Callers {
-    guesses: Guesses<AddressGroup>,
+    key_attempts: AttemptCounter<AddressGroup>,
     /// Addresses that brought the right token: wrong ones beside it lock nobody out.
     known: HashSet<AddressGroup>,
 }
@@ -68,7 +68,7 @@ struct Callers {
 impl AuthorizerFunction {
     /// `token` opens the API.
     pub fn new(token: Secret, clock: fn() -> Timestamp) -> Self {
-        let callers = Callers { guesses: Guesses::new(MAX_WRONG, WINDOW), known: HashSet::new() };
+        let callers = Callers { key_attempts: AttemptCounter::new(MAX_WRONG, WINDOW), known: HashSet::new() };
         Self { token, clock, callers: Arc::new(Mutex::new(callers)) }
     }
 
@@ -77,20 +77,20 @@ impl AuthorizerFunction {
         let Ok(address) = event.context.http.source_ip.parse::<IpAddr>() else { return self.judge(event) };
         let (address, now) = (AddressGroup::from(address), (self.clock)());
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Callers { guesses, known } = &mut *callers;
+        let Callers { key_attempts, known } = &mut *callers;
         if known.contains(&address) {
             return self.judge(event);
         }
-        if !guesses.begin(&address, now) {
+        if !key_attempts.begin(&address, now) {
             return Answer { is_authorized: false };
         }
         let answer = self.judge(event);
         if answer.is_authorized {
-            guesses.take_back(&address);
+            key_attempts.take_back(&address);
             if known.len() < MAX_KNOWN {
                 known.insert(address);
             }
-        } else if guesses.is_used_up(&address) {
+        } else if key_attempts.is_used_up(&address) {
             tracing::warn!(?address, "too many wrong admin tokens; this address has to wait");
         }
         answer

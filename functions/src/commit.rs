@@ -1,9 +1,10 @@
-//! Decide, write the seat conditionally, start the task. Losing a race means to read and decide again.
+//! Decide, write the control record conditionally, start the task. Losing a race means to read and decide again.
 
-use headwater_domain::live::decide::{self, Next, Occasion, StartTask};
-use headwater_domain::live::{Seat, Situation};
+use headwater_domain::control::decide::{self, Next, StartTask, Trigger};
+use headwater_domain::control::{ControlRecord, ReplicatedState};
 use headwater_domain::ports::{
-    FaultKind, PortError, PortResult, ReadLive, StartTasks, TaskStart, Write, WriteBroadcasts, WriteLive,
+    FaultKind, PortError, PortResult, ReadControl, StartTasks, TaskStart, Write, WriteBroadcasts,
+    WriteControl,
 };
 use headwater_domain::{Region, StreamId};
 
@@ -12,26 +13,26 @@ use crate::context::Context;
 /// Lost races in a row before we give up; each means that somebody else got something done.
 const MAX_RACES: usize = 8;
 
-/// This region's seat in `situation`.
-pub(crate) fn own_seat(situation: &Situation, stream: &StreamId, region: &Region) -> Seat {
-    let own = situation.seats.iter().find(|seat| seat.region == *region);
-    own.cloned().unwrap_or_else(|| Seat::empty(stream.clone(), region.clone()))
+/// This region's control record in `replicated`.
+pub(crate) fn own_record(replicated: &ReplicatedState, stream: &StreamId, region: &Region) -> ControlRecord {
+    let own = replicated.records.iter().find(|record| record.region == *region);
+    own.cloned().unwrap_or_else(|| ControlRecord::empty(stream.clone(), region.clone()))
 }
 
 /// Applies `decide` to what is there until its outcome is written. `None`: nothing is to be done.
-pub(crate) async fn write_seat<T>(
-    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+pub(crate) async fn write_control_record<T>(
+    live: &(impl ReadControl + WriteControl + WriteBroadcasts),
     stream: &StreamId,
     context: &Context,
-    mut decide: impl FnMut(&Situation, &Seat) -> Option<(Seat, T)>,
+    mut decide: impl FnMut(&ReplicatedState, &ControlRecord) -> Option<(ControlRecord, T)>,
 ) -> PortResult<Option<T>> {
     for _ in 0..MAX_RACES {
-        let situation = live.situation(stream).await?;
-        let own = own_seat(&situation, stream, &context.region);
-        let Some((seat, outcome)) = decide(&situation, &own) else { return Ok(None) };
-        if live.put_seat(&seat).await? == Write::Stored {
-            if seat.end != own.end
-                && let Some(end) = &seat.end
+        let replicated = live.replicated_state(stream).await?;
+        let own = own_record(&replicated, stream, &context.region);
+        let Some((record, outcome)) = decide(&replicated, &own) else { return Ok(None) };
+        if live.put_control_record(&record).await? == Write::Stored {
+            if record.end != own.end
+                && let Some(end) = &record.end
             {
                 live.record_end(end, &context.region).await?;
             }
@@ -40,21 +41,21 @@ pub(crate) async fn write_seat<T>(
     }
     Err(PortError {
         kind: FaultKind::Throttled,
-        action: "write a seat",
+        action: "write a control record",
         source: "lost every race for it".into(),
     })
 }
 
-/// Tends to one stream: decides, writes, starts the task that follows. A start that fails is noted; the next sweep
+/// Reconciles one stream: decides, writes, starts the task that follows. A start that fails is noted; the next sweep
 /// tries again.
-pub(crate) async fn tend(
-    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+pub(crate) async fn reconcile(
+    live: &(impl ReadControl + WriteControl + WriteBroadcasts),
     tasks: &impl StartTasks,
     stream: &StreamId,
     context: &Context,
-    occasion: Occasion,
+    trigger: Trigger,
 ) -> PortResult<bool> {
-    let Some(start) = tend_once(live, stream, context, &occasion).await? else { return Ok(false) };
+    let Some(start) = reconcile_once(live, stream, context, &trigger).await? else { return Ok(false) };
     let Some(task) = start else { return Ok(true) };
     if let Err(not_started) = start_task(tasks, &task).await {
         note_not_started(live, task, not_started, context).await?;
@@ -63,15 +64,16 @@ pub(crate) async fn tend(
 }
 
 /// Decides and writes; the task that is to be started, if one is. `None`: nothing is to be done.
-pub(crate) async fn tend_once(
-    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+pub(crate) async fn reconcile_once(
+    live: &(impl ReadControl + WriteControl + WriteBroadcasts),
     stream: &StreamId,
     context: &Context,
-    occasion: &Occasion,
+    trigger: &Trigger,
 ) -> PortResult<Option<Option<StartTask>>> {
-    write_seat(live, stream, context, |situation, own| {
-        let Next { seat, start } = decide::tend(situation, own, occasion, context.now(), context.dice())?;
-        Some((seat, start))
+    write_control_record(live, stream, context, |replicated, own| {
+        let Next { record, start } =
+            decide::reconcile(replicated, own, trigger, context.now(), context.entropy())?;
+        Some((record, start))
     })
     .await
 }
@@ -88,13 +90,13 @@ pub(crate) struct NotStarted {
 /// Notes that the task of a lease was not started: the next sweep tries again; so often that it is given up at last, unless
 /// it only has to wait for its turn.
 pub(crate) async fn note_not_started(
-    live: &(impl ReadLive + WriteLive + WriteBroadcasts),
+    live: &(impl ReadControl + WriteControl + WriteBroadcasts),
     task: StartTask,
     NotStarted { reason, passes }: NotStarted,
     context: &Context,
 ) -> PortResult<()> {
-    let occasion = Occasion::StartFailed { lease: task.lease, reason, throttled: passes };
-    tend_once(live, &task.stream, context, &occasion).await.map(|_| ())
+    let trigger = Trigger::StartFailed { lease: task.lease, reason, throttled: passes };
+    reconcile_once(live, &task.stream, context, &trigger).await.map(|_| ())
 }
 
 /// Starts a task.

@@ -1,11 +1,11 @@
-//! What a handler needs beside its ports: where it runs, what time it is, and dice.
+//! What a handler needs beside its ports: where it runs, what time it is, and entropy.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headwater_domain::live::decide::Dice;
+use headwater_domain::control::decide::Entropy;
 use headwater_domain::{Region, Timestamp};
 
-/// Region, clock and dice. Tests hand in their own.
+/// Region, clock and entropy. Tests hand in their own.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The region we run in.
@@ -19,7 +19,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// With the real clock and real dice.
+    /// With the real clock and real randomness.
     pub fn real(region: Region, peer: Option<Region>) -> Self {
         Self { region, peer, clock: wall_clock, random: rand::random }
     }
@@ -30,8 +30,8 @@ impl Context {
     }
 
     /// Random bits for one decision.
-    pub fn dice(&self) -> Dice {
-        Dice { broadcast: (self.random)(), nonce: (self.random)() }
+    pub fn entropy(&self) -> Entropy {
+        Entropy { broadcast: (self.random)(), nonce: (self.random)() }
     }
 
     /// Both regions, ours first.

@@ -1,6 +1,6 @@
 //! SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same on every machine.
 
-/// See the module.
+/// A seeded generator.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

@@ -73,11 +73,11 @@ fn app_id(headers: &HeaderMap) -> String {
 /// The calls of one region. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct CallLog {
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<CallFile>>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct CallFile {
     patterns: BTreeSet<Call>,
     calls: Vec<Call>,
     file: Option<File>,
@@ -88,7 +88,7 @@ impl CallLog {
     pub fn open(path: &Path) -> std::io::Result<Self> {
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
         let file = Some(File::options().create(true).append(true).open(path)?);
-        Ok(Self { inner: Arc::new(Mutex::new(Inner { file, ..Inner::default() })) })
+        Ok(Self { inner: Arc::new(Mutex::new(CallFile { file, ..CallFile::default() })) })
     }
 
     /// Notes a call, unless one like it is known.

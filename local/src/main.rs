@@ -48,8 +48,8 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         region: usize,
     },
-    /// Make parts of the running stack fail, and put them right.
-    #[command(after_help = ctl::parts())]
+    /// Make components of the running stack fail, and put them right.
+    #[command(after_help = ctl::components())]
     Ctl {
         #[command(subcommand)]
         order: ctl::Ctl,

@@ -14,9 +14,9 @@ pub(crate) fn uuid() -> String {
 
 /// Throws that are the same for the same seed, in every release (SplitMix64).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -35,13 +35,13 @@ impl Dice {
 
 #[cfg(test)]
 mod tests {
-    use super::Dice;
+    use super::Rng;
 
     #[test]
     fn the_share_is_kept_and_the_seed_repeats() {
         let throws = |seed, share| {
-            let mut dice = Dice::new(seed);
-            (0..10_000).map(|_| dice.hits(share)).collect::<Vec<_>>()
+            let mut rng = Rng::new(seed);
+            (0..10_000).map(|_| rng.hits(share)).collect::<Vec<_>>()
         };
         let hits = throws(1, 0.3).into_iter().filter(|hit| *hit).count();
         assert!((2_800..3_200).contains(&hits), "{hits}");

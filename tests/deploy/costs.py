@@ -13,7 +13,7 @@ HOURS = 730
 IDLE_LOG_GB = 0.05
 #: The sweep: milliseconds for a minute without streams, at the function's memory.
 SWEEP_MS = 100
-#: A gateway without encoders asks the hooks so often in a month (IDLE_BEAT_EVERY in gateway/beats.rs); milliseconds each.
+#: A gateway without encoders asks the hooks so often in a month (IDLE_BEAT_EVERY in gateway/heartbeats.rs); milliseconds each.
 IDLE_BEATS, IDLE_BEAT_MS = HOURS * 12, 5
 #: Custom metrics that programs write without streams (metrics.rs): gateway and sweep.
 IDLE_METRICS = 13
@@ -54,8 +54,8 @@ def idle(stack):
         ),
     ]
     hooks = int(stack["HooksFunction"]["MemorySize"]) / 1024
-    beat = price("http_api_request") + price("lambda_request") + IDLE_BEAT_MS / 1000 * hooks * price("lambda_arm_gb_second")
-    lines.append(("gateway asks who its peer is, every five minutes", gateways * IDLE_BEATS * beat))
+    heartbeat = price("http_api_request") + price("lambda_request") + IDLE_BEAT_MS / 1000 * hooks * price("lambda_arm_gb_second")
+    lines.append(("gateway asks who its peer is, every five minutes", gateways * IDLE_BEATS * heartbeat))
     checks = len(stack.of_type("AWS::Route53::HealthCheck"))
     if checks:
         lines.append((f"{checks} health checks, fast (with HostedZoneId)", checks * 2 * price("health_check_month")))

@@ -406,7 +406,7 @@ def schedule(proof):
     group = proof.physical(PRIMARY, "FunctionLogs")
 
     def swept():
-        return [e for e in logs.filter_log_events(logGroupName=group)["events"] if "swept" in e["message"]]
+        return [e for e in logs.filter_log_events(logGroupName=group)["events"] if "sweep finished" in e["message"]]
 
     check(wait_for(swept, 100, "the sweep"), "the sweep has fired")
 

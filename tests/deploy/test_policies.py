@@ -160,7 +160,7 @@ def test_no_role_may_do_more_than_its_resources(stack):
                 assert actions <= NO_RESOURCE, (role, actions)
 
 
-def test_transcoder_may_put_entries_and_objects_and_beat(stack):
+def test_transcoder_may_put_entries_and_objects_and_heartbeat(stack):
     statements = {s["Sid"]: s for s in policies(stack, "TranscoderRole")}
     assert set(statements) == {"Timeline", "Media", "SignsOfLife"}
     assert statements["Timeline"]["Action"] == "dynamodb:PutItem"

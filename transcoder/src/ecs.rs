@@ -119,8 +119,8 @@ impl Agent {
     }
 
     /// The endpoint answers with what is so now, or with `failure` or `error`; the status alone does not tell.
-    async fn set(&self, wish: &Value, wanted: bool) -> Result<(), EcsError> {
-        let answer = ask(Method::PUT, &self.state, Bytes::from(wish.to_string())).await?;
+    async fn set(&self, request: &Value, wanted: bool) -> Result<(), EcsError> {
+        let answer = ask(Method::PUT, &self.state, Bytes::from(request.to_string())).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         if answer["protection"]["ProtectionEnabled"] == wanted {
             return Ok(());

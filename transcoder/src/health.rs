@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_here() {
+    fn wildcard_listener_is_checked_over_loopback() {
         let asked = |listen: &str| reachable(listen.parse().unwrap()).to_string();
         assert_eq!(asked("0.0.0.0"), "127.0.0.1");
         assert_eq!(asked("::"), "::1");

@@ -9,4 +9,4 @@ pub mod gateway;
 pub mod health;
 pub mod media;
 mod metrics;
-pub mod run;
+pub mod task;

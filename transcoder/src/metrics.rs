@@ -7,10 +7,10 @@ use headwater_domain::metrics::{EVERY, Metric, Metrics};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-/// Writes what `figures` finds every [`EVERY`] until `done`, and once more then: what came since the last line counts.
+/// Writes what `measure` finds every [`EVERY`] until `done`, and once more then: what came since the last line counts.
 pub(crate) async fn write_until(
     metrics: Option<Metrics>,
-    mut figures: impl FnMut() -> Vec<Metric>,
+    mut measure: impl FnMut() -> Vec<Metric>,
     done: CancellationToken,
 ) {
     let Some(metrics) = metrics else { return };
@@ -18,7 +18,7 @@ pub(crate) async fn write_until(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let goes_on = done.run_until_cancelled(ticks.tick()).await.is_some();
-        metrics.write(wall_clock(), &figures());
+        metrics.write(wall_clock(), &measure());
         if !goes_on {
             return;
         }

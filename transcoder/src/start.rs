@@ -15,7 +15,7 @@ use headwater_domain::tokens::SigningKey;
 use headwater_transcoder::ecs::{self, Agent};
 use headwater_transcoder::gateway::{self, Codecs, GatewayConfig, Limits, Protection, RtmpsConfig};
 use headwater_transcoder::media;
-use headwater_transcoder::run::{Ports, Task, new_boot};
+use headwater_transcoder::task::{Ports, Task, new_fencing_token};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ fn asked_to_leave() -> std::io::Result<CancellationToken> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("asked to leave");
+        tracing::info!("SIGTERM: asked to leave");
         asked.cancel();
     });
     Ok(leave)
@@ -56,7 +56,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         broadcast: settings::parsed(ENV_BROADCAST)?,
         lease: settings::parsed(ENV_LEASE)?,
         claim: Secret::new(settings::required(ENV_CLAIM)?),
-        boot: new_boot(),
+        fencing_token: new_fencing_token(),
         ports: Ports {
             hooks: Arc::new(HookClient::from_env(&sdk, peer.clone())?),
             timeline: Arc::new(Table::new(&sdk, settings::required("TABLE_NAME")?)),

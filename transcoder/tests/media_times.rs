@@ -182,7 +182,7 @@ fn sparse_pictures_are_all_shown() {
 
 /// A task that dies while the last picture is shown on has a successor that shows it on.
 #[test]
-fn a_successor_goes_on_holding() {
+fn a_successor_goes_on_showing_the_last_picture() {
     let source = flv::clip("160x90", "25", 14.0, "-g 50 -bf 0")
         .filter(|t| t.header || t.audio || !(3_000..12_000).contains(&t.millis));
     let whole = collect(input(source.bytes(), FIRST_CURSOR), &settings(false, false), start()).unwrap();

@@ -55,7 +55,7 @@ fn track() -> Track {
 }
 
 #[test]
-fn what_is_right_is_read() {
+fn well_formed_fragments_are_read() {
     let track = track();
     assert_eq!((track.id, track.timescale, track.size), (7, 90_000, (64, 36)));
     assert_eq!(track.codec.name(), "avc1.64000c");

@@ -21,7 +21,7 @@ pub enum RecordingError {
     /// A file.
     #[error("{path}")]
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// Why.
         #[source]
@@ -42,11 +42,11 @@ pub enum RecordingError {
 struct Manifest {
     #[serde(default)]
     vod: bool,
-    exchanges: Vec<Line>,
+    exchanges: Vec<IndexLine>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct IndexLine {
     ask: Ask,
     #[serde(with = "super::address")]
     url: Url,
@@ -112,7 +112,7 @@ impl Recording {
                     name
                 }
             };
-            lines.push(Line::of(exchange, name));
+            lines.push(IndexLine::of(exchange, name));
         }
         let path = folder.join(MANIFEST);
         let text = serde_json::to_vec_pretty(&Manifest { vod: self.vod, exchanges: lines })?;
@@ -124,7 +124,7 @@ fn is_ending(text: &str) -> bool {
     (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-impl Line {
+impl IndexLine {
     fn of(exchange: &Exchange, body: String) -> Self {
         let Exchange { ask, url, range, at_ms, took_ms, status, headers, redirects, body: _ } =
             exchange.clone();

@@ -152,7 +152,7 @@ pub(super) fn delta(presentation: &Presentation<'_>, findings: &mut Findings) {
 }
 
 /// Where parts are, for comparing: segment and part.
-type Place = (u64, Option<u64>);
+type PartPosition = (u64, Option<u64>);
 
 pub(super) fn reports(presentation: &Presentation<'_>, findings: &mut Findings) {
     for rendition in presentation.renditions.iter().filter(|one| one.is_low_latency()) {
@@ -183,15 +183,15 @@ fn compare(
     let msn = report.last_msn.or(own.map(|(msn, _)| msn));
     let part = report.last_part.or(own.and_then(|(_, part)| part));
     let Some(msn) = msn else { return };
-    let reported: Place = (msn, part);
-    let mut places: Vec<Place> = Vec::new();
+    let reported: PartPosition = (msn, part);
+    let mut places: Vec<PartPosition> = Vec::new();
     for segment in other.loads.iter().flat_map(|one| one.playlist.all()) {
         places.extend((0..segment.parts.len() as u64).map(|part| (segment.number, Some(part))));
         places.push((segment.number, None));
     }
     places.sort_unstable();
     places.dedup();
-    let steps = |from: Place, to: Place| {
+    let steps = |from: PartPosition, to: PartPosition| {
         places.iter().filter(|one| from < **one && **one <= to && one.1.is_some()).count()
     };
     let ended = |one: &Exchange| one.at_ms.saturating_add(one.took_ms);

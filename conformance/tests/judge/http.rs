@@ -115,7 +115,7 @@ async fn redirects_are_followed_and_told() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_an_error_not_a_verdict() {
+async fn an_unreachable_origin_is_an_error_not_a_failed_check() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Url = format!("http://{}/index.m3u8", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);

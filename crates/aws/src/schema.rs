@@ -5,8 +5,8 @@
 //! | a stream | `STREAM#<stream>` / `DOC#<region>` | Query, PutItem | stored version lower | api, hooks, playlist |
 //! | all streams, newest first | `STREAMS` / `<created>#<stream>` | Query, PutItem, DeleteItem | – | api |
 //! | a stream's keys | `KEYS#<stream>` / `KEY#<key>`, `KEY#<key>#REVOKED#<region>` | Query, PutItem | not there yet | api, hooks |
-//! | what is live | `LIVE#<stream>` / `SEAT#<region>`, `BEAT#<region>` | Query, PutItem | version; lease and boot | hooks, lifecycle, api, playlist |
-//! | streams to tend to | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
+//! | what is live | `CONTROL#<stream>` / `RECORD#<region>`, `HEARTBEAT#<region>` | Query, PutItem | version; lease and fencing token | hooks, lifecycle, api, playlist |
+//! | streams to reconcile | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
 //! | a timeline | `TIMELINE#<broadcast>` / `<number>#<lease, sortable>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
 //! | repeated requests | `REQUEST#<fingerprint>` / `<region>` | PutItem, Query | not there or expired | api |
@@ -26,8 +26,8 @@ pub const SK: &str = "SK";
 pub const DOC: &str = "doc";
 /// Version or order, for conditions.
 pub const VERSION: &str = "v";
-/// Which process claimed the lease, for the condition on beats.
-pub const BOOT: &str = "boot";
+/// Which process claimed the lease, for the condition on heartbeats.
+pub const FENCING_TOKEN: &str = "fencing_token";
 /// Unix seconds after which the item is no more.
 pub const TTL: &str = "ttl";
 /// First characters of every timeline partition: what the transcoder's role is limited to (`dynamodb:LeadingKeys`).
@@ -44,10 +44,10 @@ pub enum Key<'a> {
     StreamKey(&'a StreamId, &'a KeyId),
     /// A region's revocation of a stream key.
     Revocation(&'a StreamId, &'a KeyId, &'a Region),
-    /// A region's seat.
-    Seat(&'a StreamId, &'a Region),
-    /// A region's latest beat.
-    Beat(&'a StreamId, &'a Region),
+    /// A region's control record.
+    ControlRecord(&'a StreamId, &'a Region),
+    /// A region's latest heartbeat.
+    Heartbeat(&'a StreamId, &'a Region),
     /// A stream that a region holds for active.
     Active(&'a Region, &'a StreamId),
     /// The beginning of a broadcast.
@@ -65,13 +65,13 @@ impl Key<'_> {
     pub fn encode(&self) -> (String, String) {
         match self {
             Self::Stream(stream, region) => (stream_partition(stream), format!("DOC#{region}")),
-            Self::Listing(created_at, stream) => (LISTING.into(), listing_place(*created_at, stream)),
-            Self::StreamKey(stream, key) => (keys_partition(stream), key_place(key)),
+            Self::Listing(created_at, stream) => (LISTING.into(), listing_sort_key(*created_at, stream)),
+            Self::StreamKey(stream, key) => (keys_partition(stream), stream_key_sort_key(key)),
             Self::Revocation(stream, key, region) => {
-                (keys_partition(stream), format!("{}#REVOKED#{region}", key_place(key)))
+                (keys_partition(stream), format!("{}#REVOKED#{region}", stream_key_sort_key(key)))
             }
-            Self::Seat(stream, region) => (live_partition(stream), format!("{SEAT}{region}")),
-            Self::Beat(stream, region) => (live_partition(stream), format!("{BEAT}{region}")),
+            Self::ControlRecord(stream, region) => (control_partition(stream), format!("{RECORD}{region}")),
+            Self::Heartbeat(stream, region) => (control_partition(stream), format!("{HEARTBEAT}{region}")),
             Self::Active(region, stream) => (active_partition(region), stream.to_string()),
             Self::BroadcastStart(broadcast, region) => {
                 (broadcasts_partition(&broadcast.stream()), format!("{broadcast}#{region}#START"))
@@ -89,10 +89,10 @@ impl Key<'_> {
 
 /// Partition of the listing of all streams.
 pub const LISTING: &str = "STREAMS";
-/// Sort key prefix of seats.
-pub const SEAT: &str = "SEAT#";
-/// Sort key prefix of beats.
-pub const BEAT: &str = "BEAT#";
+/// Sort key prefix of control records.
+pub const RECORD: &str = "RECORD#";
+/// Sort key prefix of heartbeats.
+pub const HEARTBEAT: &str = "HEARTBEAT#";
 
 /// Partition of one stream's documents.
 pub fn stream_partition(stream: &StreamId) -> String {
@@ -105,13 +105,13 @@ pub fn keys_partition(stream: &StreamId) -> String {
 }
 
 /// Sort key of a stream key; those of its revocations begin with it. All ids have one length, so no other key's do.
-pub fn key_place(key: &KeyId) -> String {
+pub fn stream_key_sort_key(key: &KeyId) -> String {
     format!("KEY#{key}")
 }
 
 /// Partition of what is live of one stream.
-pub fn live_partition(stream: &StreamId) -> String {
-    format!("LIVE#{stream}")
+pub fn control_partition(stream: &StreamId) -> String {
+    format!("CONTROL#{stream}")
 }
 
 /// Partition of the streams that a region holds for active.
@@ -135,7 +135,7 @@ pub fn request_partition(fingerprint: &str) -> String {
 }
 
 /// A stream's sort key in the listing.
-pub fn listing_place(created_at: Timestamp, stream: &StreamId) -> String {
+pub fn listing_sort_key(created_at: Timestamp, stream: &StreamId) -> String {
     format!("{:015}#{stream}", created_at.0)
 }
 
@@ -145,7 +145,7 @@ pub fn lease_order(lease: &Lease) -> String {
 }
 
 /// A lease of a broadcast as text that sorts by broadcast, then lease.
-pub fn beat_order(broadcast: &BroadcastId, lease: &Lease) -> String {
+pub fn heartbeat_order(broadcast: &BroadcastId, lease: &Lease) -> String {
     format!("{broadcast}#{}", lease_order(lease))
 }
 
@@ -194,9 +194,9 @@ mod tests {
             Key::StreamKey(&stream, &key),
             Key::Revocation(&stream, &key, &a),
             Key::Revocation(&stream, &key, &b),
-            Key::Seat(&stream, &a),
-            Key::Seat(&stream, &b),
-            Key::Beat(&stream, &a),
+            Key::ControlRecord(&stream, &a),
+            Key::ControlRecord(&stream, &b),
+            Key::Heartbeat(&stream, &a),
             Key::Active(&a, &stream),
             Key::BroadcastStart(&broadcast, &a),
             Key::BroadcastEnd(&broadcast, &a),

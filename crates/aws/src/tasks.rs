@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::{
     TaskOverride,
 };
 use headwater_domain::Region;
-use headwater_domain::live::decide::StartTask;
+use headwater_domain::control::decide::StartTask;
 use headwater_domain::ports::{FaultKind, PortError, PortResult, StartTasks, TaskStart};
 use headwater_domain::tokens::SigningKey;
 
@@ -29,7 +29,7 @@ pub const ENV_CLAIM: &str = "HEADWATER_LEASE_CLAIM";
 
 /// One region's cluster.
 #[derive(Debug, Clone)]
-struct Place {
+struct ClusterSite {
     region: Region,
     client: Client,
     cluster: String,
@@ -41,7 +41,7 @@ struct Place {
 /// The clusters that tasks can be started in: this region's, and the peer's for when its API is down.
 #[derive(Debug, Clone)]
 pub struct Clusters {
-    places: Vec<Place>,
+    sites: Vec<ClusterSite>,
     signing: SigningKey,
 }
 
@@ -49,7 +49,7 @@ impl Clusters {
     /// From `ECS_CLUSTER`, `ECS_TASK_DEFINITION`, `ECS_SUBNETS`, `ECS_SECURITY_GROUPS` and the same with `PEER_`.
     /// Claims of the tasks' leases are made with `signing`.
     pub fn from_env(config: &SdkConfig, signing: SigningKey) -> Result<Self, SettingError> {
-        let own = Place {
+        let own = ClusterSite {
             region: settings::region()?,
             client: client(config, None, None),
             cluster: settings::required("ECS_CLUSTER")?,
@@ -57,11 +57,11 @@ impl Clusters {
             subnets: list(settings::optional("ECS_SUBNETS")),
             security_groups: list(settings::optional("ECS_SECURITY_GROUPS")),
         };
-        let mut places = vec![own];
+        let mut sites = vec![own];
         if let (Some(region), Some(cluster)) =
             (settings::peer_region()?, settings::optional("PEER_ECS_CLUSTER"))
         {
-            places.push(Place {
+            sites.push(ClusterSite {
                 client: client(config, Some(&region), settings::optional("PEER_AWS_ENDPOINT_URL_ECS")),
                 region,
                 cluster,
@@ -70,7 +70,7 @@ impl Clusters {
                 security_groups: list(settings::optional("PEER_ECS_SECURITY_GROUPS")),
             });
         }
-        Ok(Self { places, signing })
+        Ok(Self { sites, signing })
     }
 }
 
@@ -98,7 +98,7 @@ fn list(value: Option<String>) -> Vec<String> {
 impl StartTasks for Clusters {
     async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
         const ACTION: &str = "start a transcoder task";
-        let Some(place) = self.places.iter().find(|place| place.region == task.lease.region) else {
+        let Some(site) = self.sites.iter().find(|site| site.region == task.lease.region) else {
             let source = format!("this deployment has no cluster in {}", task.lease.region).into();
             return Err(PortError { kind: FaultKind::Refused, action: ACTION, source });
         };
@@ -112,17 +112,17 @@ impl StartTasks for Clusters {
             .environment(variable(ENV_LEASE, &task.lease))
             .environment(variable(ENV_CLAIM, &claim.expose()));
         let network = AwsVpcConfiguration::builder()
-            .set_subnets(Some(place.subnets.clone()))
-            .set_security_groups(Some(place.security_groups.clone()))
+            .set_subnets(Some(site.subnets.clone()))
+            .set_security_groups(Some(site.security_groups.clone()))
             // Public subnets without NAT: the address is how the task reaches AWS.
             .assign_public_ip(AssignPublicIp::Enabled)
             .build()
             .map_err(|error| PortError { kind: FaultKind::Refused, action: ACTION, source: error.into() })?;
-        let request = place
+        let request = site
             .client
             .run_task()
-            .cluster(&place.cluster)
-            .task_definition(&place.definition)
+            .cluster(&site.cluster)
+            .task_definition(&site.definition)
             .launch_type(LaunchType::Fargate)
             .count(1)
             // Repeating the call for one lease is one task. Broadcast and lease are 26 + at most 44 characters.

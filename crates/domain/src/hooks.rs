@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::beat::Health;
+use crate::heartbeat::Health;
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId, StreamId};
 use crate::stream::TranscodeSettings;
 use crate::time::Timestamp;
@@ -158,25 +158,25 @@ pub struct UnpublishRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to write or read it")]
-pub enum Heartbeat {
+pub enum HeartbeatRequest {
     /// From a gateway, for all its sessions at once.
-    Gateway(GatewayBeat),
+    Gateway(GatewayHeartbeat),
     /// From a transcoder, for its lease.
-    Transcoder(TranscoderBeat),
+    Transcoder(TranscoderHeartbeat),
 }
 
 /// A gateway asks whether its sessions may go on. It writes nothing. A gateway without sessions has nothing to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewayBeat {
+pub struct GatewayHeartbeat {
     /// Who asks.
     pub gateway: Gateway,
-    /// Its sessions, at most [`MAX_SESSIONS_PER_BEAT`].
+    /// Its sessions, at most [`MAX_SESSIONS_PER_HEARTBEAT`].
     pub sessions: Vec<SessionRef>,
     /// Which deployment of the gateway it is; the control plane of the same deployment has the same text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// Sessions that the gateway asked for and has given up without an answer: should one be granted all the same, it is
-    /// taken back. They count for [`MAX_SESSIONS_PER_BEAT`], too.
+    /// taken back. They count for [`MAX_SESSIONS_PER_HEARTBEAT`], too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Withdrawn>,
 }
@@ -191,7 +191,7 @@ pub struct Withdrawn {
 }
 
 /// Sessions in one gateway heartbeat; each costs the hook one or two reads, and it has 30 s.
-pub const MAX_SESSIONS_PER_BEAT: usize = 200;
+pub const MAX_SESSIONS_PER_HEARTBEAT: usize = 200;
 
 /// What a gateway is to do with a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,7 +209,7 @@ pub enum SessionOrder {
     },
 }
 
-/// The answer to [`GatewayBeat`].
+/// The answer to [`GatewayHeartbeat`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GatewayOrders {
     /// One order for each session asked for.
@@ -225,7 +225,7 @@ pub struct GatewayOrders {
 
 /// A transcoder says that it lives and how it fares.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TranscoderBeat {
+pub struct TranscoderHeartbeat {
     /// Its stream.
     pub stream: StreamId,
     /// Its broadcast.
@@ -237,7 +237,7 @@ pub struct TranscoderBeat {
     pub claim: Secret,
     /// Made at random when the process starts and shown to nobody else. The first one that comes with a lease claims
     /// it; from then on it is the lease's token.
-    pub boot: Secret,
+    pub fencing_token: Secret,
     /// How it fares.
     pub health: Health,
 }
@@ -256,7 +256,7 @@ pub struct Source {
 /// What a lease must go on behind, although it has gone on elsewhere: the other region's leases, of which it knew nothing,
 /// have written so far, and viewers have seen it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Behind {
+pub struct ResumeAfter {
     /// The next segment has a higher number,
     pub segment: SegmentNumber,
     /// and counts no fewer discontinuities.
@@ -282,7 +282,7 @@ pub enum TranscoderOrder {
         started_at: Timestamp,
         /// What the other region has written beyond this lease's last segment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        behind: Option<Behind>,
+        resume_after: Option<ResumeAfter>,
     },
     /// No publisher now: stay and ask again.
     Wait,

@@ -164,7 +164,7 @@ pub struct KeyRing {
 
 /// What a key is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum KeyStatus<'a> {
     /// It opens the stream.
     Valid(&'a KeyRecord),
     /// There is no such key.
@@ -178,19 +178,19 @@ pub enum Verdict<'a> {
 impl KeyRing {
     /// Judges `key` at `now`. Whether the secret is right is compared in constant time, and before all else: revoked
     /// and expired are told only to who holds the key.
-    pub fn judge(&self, key: &StreamKey, pepper: &Pepper, now: Timestamp) -> Verdict<'_> {
+    pub fn judge(&self, key: &StreamKey, pepper: &Pepper, now: Timestamp) -> KeyStatus<'_> {
         let hash = key.hash(pepper);
         let Some(record) = self.keys.iter().find(|record| {
             record.id == *key.id() && bool::from(record.hash.0.as_bytes().ct_eq(hash.0.as_bytes()))
         }) else {
-            return Verdict::Unknown;
+            return KeyStatus::Unknown;
         };
         if self.is_revoked(&record.id) {
-            Verdict::Revoked
+            KeyStatus::Revoked
         } else if record.expires_at.is_some_and(|at| at <= now) {
-            Verdict::Expired
+            KeyStatus::Expired
         } else {
-            Verdict::Valid(record)
+            KeyStatus::Valid(record)
         }
     }
 
@@ -259,15 +259,15 @@ mod tests {
         let pepper = Pepper::new(Secret::new("pepper"));
         let mine = key(3);
         let mut ring = KeyRing { keys: vec![record(&mine, &pepper, Some(Timestamp(100)))], revoked: vec![] };
-        assert!(matches!(ring.judge(&mine, &pepper, Timestamp(99)), Verdict::Valid(_)));
+        assert!(matches!(ring.judge(&mine, &pepper, Timestamp(99)), KeyStatus::Valid(_)));
         let opens = |ring: &KeyRing, at| (ring.opens(Timestamp(at)), ring.valid(Timestamp(at)));
         assert_eq!((opens(&ring, 99), opens(&ring, 100)), ((true, 1), (false, 0)));
-        assert_eq!(ring.judge(&mine, &pepper, Timestamp(100)), Verdict::Expired);
-        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
-        assert_eq!(ring.judge(&mine, &Pepper::new(Secret::new("other")), Timestamp(0)), Verdict::Unknown);
+        assert_eq!(ring.judge(&mine, &pepper, Timestamp(100)), KeyStatus::Expired);
+        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), KeyStatus::Unknown);
+        assert_eq!(ring.judge(&mine, &Pepper::new(Secret::new("other")), Timestamp(0)), KeyStatus::Unknown);
         ring.revoked.push((mine.id().clone(), Timestamp(5)));
-        assert_eq!(ring.judge(&mine, &pepper, Timestamp(0)), Verdict::Revoked);
-        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), Verdict::Unknown);
+        assert_eq!(ring.judge(&mine, &pepper, Timestamp(0)), KeyStatus::Revoked);
+        assert_eq!(ring.judge(&key(4), &pepper, Timestamp(0)), KeyStatus::Unknown);
         assert!(ring.active().is_empty() && !ring.opens(Timestamp(0)));
     }
 

@@ -5,18 +5,18 @@
 //!
 //! Start with [`live`] (what a broadcast is and who may extend it) and [`timeline`] (what viewers are shown).
 
-pub mod beat;
-pub mod guesses;
+pub mod control;
+pub mod heartbeat;
 pub mod hooks;
 pub mod ids;
 pub mod key;
-pub mod live;
+pub mod key_attempts;
 pub mod metrics;
 pub mod objects;
 pub mod part;
 pub mod peer;
 pub mod ports;
-pub mod ration;
+pub mod rate_limit;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -105,22 +105,22 @@ mod tests {
         static PRINTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let print = |line: &str| PRINTED.lock().unwrap().push(line.to_owned());
         let metrics = Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print };
-        let figures = [Metric::count("Sessions", 3)];
-        metrics.write(Timestamp(7), &figures);
-        assert_eq!(*PRINTED.lock().unwrap(), [metrics.line(Timestamp(7), &figures)]);
+        let values = [Metric::count("Sessions", 3)];
+        metrics.write(Timestamp(7), &values);
+        assert_eq!(*PRINTED.lock().unwrap(), [metrics.line(Timestamp(7), &values)]);
     }
 
     #[test]
     fn a_line_is_embedded_metric_format() {
         let metrics =
             Metrics { namespace: "Headwater".into(), deployment: "headwater".into(), print: |_| () };
-        let figures = [
+        let values = [
             Metric::count("Sessions", 3),
             Metric::bytes("IngestBytes", 12_000_000_000),
             Metric::seconds("Backlog", Duration::from_micros(1_250_400)),
         ];
         assert_eq!(
-            metrics.line(Timestamp(1_700_000_000_123), &figures),
+            metrics.line(Timestamp(1_700_000_000_123), &values),
             concat!(
                 r#"{"Backlog":1.25,"Deployment":"headwater","IngestBytes":12000000000,"Sessions":3,"_aws":{"#,
                 r#""CloudWatchMetrics":[{"Dimensions":[["Deployment"]],"Metrics":[{"Name":"Sessions","Unit":"Count"},"#,

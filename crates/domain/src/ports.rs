@@ -9,15 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::beat::Beat;
+use crate::control::decide::StartTask;
+use crate::control::{ControlRecord, End, ReplicatedState};
+use crate::heartbeat::Heartbeat;
 use crate::hooks::{
-    GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, TranscoderBeat, TranscoderOrder,
+    GatewayHeartbeat, GatewayOrders, PublishAnswer, PublishRequest, TranscoderHeartbeat, TranscoderOrder,
     UnpublishRequest,
 };
 use crate::ids::{BroadcastId, KeyId, Region, StreamId};
 use crate::key::{KeyRecord, KeyRing};
-use crate::live::decide::StartTask;
-use crate::live::{End, Seat, Situation};
 use crate::part::PartPath;
 use crate::stream::StreamDocument;
 use crate::time::Timestamp;
@@ -74,7 +74,7 @@ pub struct Page<T> {
 
 /// A stream's place in the listing of all streams.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StreamPlace {
+pub struct ListingPosition {
     /// When it was created.
     pub created_at: Timestamp,
     /// Its id.
@@ -88,9 +88,9 @@ pub trait ReadStreams: Send + Sync {
     /// Streams, newest first, those after `after` in that order.
     fn streams(
         &self,
-        after: Option<&StreamPlace>,
+        after: Option<&ListingPosition>,
         limit: usize,
-    ) -> impl Future<Output = PortResult<Page<StreamPlace>>> + Send;
+    ) -> impl Future<Output = PortResult<Page<ListingPosition>>> + Send;
 }
 
 /// Writes streams.
@@ -152,17 +152,18 @@ pub trait RememberRequests: Send + Sync {
 }
 
 /// Reads what is live.
-pub trait ReadLive: Send + Sync {
-    /// Both regions' seats and beats of a stream, read consistently in this region.
-    fn situation(&self, stream: &StreamId) -> impl Future<Output = PortResult<Situation>> + Send;
+pub trait ReadControl: Send + Sync {
+    /// Both regions' control records and heartbeats of a stream, read consistently in this region.
+    fn replicated_state(&self, stream: &StreamId)
+    -> impl Future<Output = PortResult<ReplicatedState>> + Send;
     /// Streams that `region` holds for active.
     fn active(&self, region: &Region) -> impl Future<Output = PortResult<Vec<StreamId>>> + Send;
 }
 
-/// Writes this region's seats.
-pub trait WriteLive: Send + Sync {
-    /// Stores the seat if the stored version is the one before.
-    fn put_seat(&self, seat: &Seat) -> impl Future<Output = PortResult<Write>> + Send;
+/// Writes this region's control records.
+pub trait WriteControl: Send + Sync {
+    /// Stores the control record if the stored version is the one before.
+    fn put_control_record(&self, record: &ControlRecord) -> impl Future<Output = PortResult<Write>> + Send;
     /// Notes that the stream may be live, so that the sweep finds it.
     fn mark_active(&self, stream: &StreamId, region: &Region) -> impl Future<Output = PortResult<()>> + Send;
     /// Takes the note back.
@@ -171,15 +172,15 @@ pub trait WriteLive: Send + Sync {
 }
 
 /// Writes this region's heartbeats.
-pub trait WriteBeats: Send + Sync {
-    /// Stores the beat unless one of a higher lease (or of another process with this lease) is there.
-    fn put_beat(&self, beat: &Beat) -> impl Future<Output = PortResult<Write>> + Send;
+pub trait WriteHeartbeats: Send + Sync {
+    /// Stores the heartbeat unless one of a higher lease (or of another process with this lease) is there.
+    fn put_heartbeat(&self, heartbeat: &Heartbeat) -> impl Future<Output = PortResult<Write>> + Send;
 }
 
 /// A broadcast as its history tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BroadcastRecord {
-    /// Which.
+    /// Its id.
     pub id: BroadcastId,
     /// When it began.
     pub started_at: Timestamp,
@@ -354,10 +355,13 @@ pub trait Hooks: Send + Sync {
     /// Tells that a session has ended.
     fn unpublish(&self, request: &UnpublishRequest) -> impl Future<Output = PortResult<()>> + Send;
     /// A gateway's heartbeat.
-    fn gateway_beat(&self, beat: &GatewayBeat) -> impl Future<Output = PortResult<GatewayOrders>> + Send;
-    /// A transcoder's heartbeat.
-    fn transcoder_beat(
+    fn gateway_heartbeat(
         &self,
-        beat: &TranscoderBeat,
+        heartbeat: &GatewayHeartbeat,
+    ) -> impl Future<Output = PortResult<GatewayOrders>> + Send;
+    /// A transcoder's heartbeat.
+    fn transcoder_heartbeat(
+        &self,
+        heartbeat: &TranscoderHeartbeat,
     ) -> impl Future<Output = PortResult<TranscoderOrder>> + Send;
 }

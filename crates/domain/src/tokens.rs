@@ -55,9 +55,9 @@ impl SigningKey {
         bool::from(right.as_bytes().ct_eq(claim.expose().as_bytes()))
     }
 
-    /// A fingerprint of a process's boot secret, fit to be stored.
-    pub fn boot_fingerprint(&self, boot: &Secret) -> String {
-        self.sign(&format!("boot|{}", boot.expose()))
+    /// A fingerprint of a process's fencing token, fit to be stored.
+    pub fn fencing_token_fingerprint(&self, fencing_token: &Secret) -> String {
+        self.sign(&format!("fencing_token|{}", fencing_token.expose()))
     }
 
     fn sign(&self, text: &str) -> String {
@@ -132,7 +132,12 @@ mod tests {
         let other = SigningKey::new(Secret::new("x"));
         assert!(!other.proves_lease(&claim, &stream, &broadcast, &lease));
         // What is signed for one purpose proves nothing for another.
-        assert!(!key.proves_lease(&Secret::new(key.boot_fingerprint(&claim)), &stream, &broadcast, &lease));
+        assert!(!key.proves_lease(
+            &Secret::new(key.fencing_token_fingerprint(&claim)),
+            &stream,
+            &broadcast,
+            &lease
+        ));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use bytes::BytesMut;
 use headwater_rtmp::MediaKind::{Audio, Video};
 use headwater_rtmp::amf::{self, Value};
 use headwater_rtmp::codec::{
-    AudioCodec, AudioPacket, AudioTag, Codec, Entry, FourCc, FrameType, Inspector, MediaClass, TagError,
-    VideoCodec, VideoPacket, VideoTag,
+    AudioCodec, AudioPacket, AudioTag, Codec, FourCc, FrameType, Inspector, MediaClass, RandomAccess,
+    TagError, VideoCodec, VideoPacket, VideoTag,
 };
 use headwater_rtmp::flv::{self, BodyTooLong, TagKind};
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ fn keyframes_are_judged_by_nal_units() {
     assert_eq!(class(&mut inspector, idr), MediaClass::Frames, "nothing decodes before a sequence header");
     assert_eq!(class(&mut inspector, AVC_HEADER), MediaClass::SequenceHeader);
     assert_eq!(inspector.avc_config().unwrap().nal_length_size, 4);
-    assert_eq!(class(&mut inspector, idr), MediaClass::RandomAccess(Entry::Clean));
+    assert_eq!(class(&mut inspector, idr), MediaClass::RandomAccess(RandomAccess::Closed));
     let recovery_point = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x61, 0x88];
     assert_eq!(
         class(&mut inspector, recovery_point),
@@ -97,7 +97,7 @@ fn keyframes_are_judged_by_nal_units() {
         "an open GOP is tagged a keyframe too"
     );
     let lying_inter = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88];
-    assert_eq!(class(&mut inspector, lying_inter), MediaClass::RandomAccess(Entry::Clean));
+    assert_eq!(class(&mut inspector, lying_inter), MediaClass::RandomAccess(RandomAccess::Closed));
     assert_eq!(class(&mut inspector, &[0x17, 2, 0, 0, 0]), MediaClass::Other, "end of sequence");
     assert_eq!(class(&mut inspector, &[0x17, 1, 0, 0, 0]), MediaClass::Other, "empty");
     let length_beyond_the_end = &[0x17, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x65];
@@ -112,7 +112,7 @@ fn nal_lengths_of_other_sizes_are_used() {
     inspector.inspect(Video, &header).unwrap();
     assert_eq!(inspector.avc_config().unwrap().nal_length_size, 2);
     let idr = &[0x17, 1, 0, 0, 0, 0, 1, 0x09, 0, 2, 0x65, 0x88];
-    assert_eq!(inspector.inspect(Video, idr).unwrap().class, MediaClass::RandomAccess(Entry::Clean));
+    assert_eq!(inspector.inspect(Video, idr).unwrap().class, MediaClass::RandomAccess(RandomAccess::Closed));
 }
 
 #[test]
@@ -123,10 +123,10 @@ fn hevc_keyframes_are_random_access_pictures() {
     hvcc[21] = 0x0F;
     inspector.inspect(Video, &[b"\x90hvc1", &hvcc[..]].concat()).unwrap();
     for (nal_type, class) in [
-        (19, MediaClass::RandomAccess(Entry::Clean)),
-        (20, MediaClass::RandomAccess(Entry::Clean)),
-        (16, MediaClass::RandomAccess(Entry::Clean)),
-        (21, MediaClass::RandomAccess(Entry::Open)),
+        (19, MediaClass::RandomAccess(RandomAccess::Closed)),
+        (20, MediaClass::RandomAccess(RandomAccess::Closed)),
+        (16, MediaClass::RandomAccess(RandomAccess::Closed)),
+        (21, MediaClass::RandomAccess(RandomAccess::Open)),
         (9, MediaClass::Frames),
         (1, MediaClass::Frames),
     ] {

@@ -135,7 +135,7 @@ fn an_answer_over_http_is_whole() {
 }
 
 #[test]
-fn what_more_than_a_byte_tells_is_named() {
+fn protocols_that_several_bytes_tell_are_named() {
     let mut packets = [0; 2 * 188];
     (packets[0], packets[188]) = (0x47, 0x47);
     for (bytes, error) in [

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use bytes::BytesMut;
 use headwater_rtmp::chunk::{ChunkReader, MessageLimits, Skips};
-use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
+use headwater_rtmp::codec::{Inspector, MediaClass, RandomAccess};
 use headwater_rtmp::flv::{self, TagKind};
 use headwater_rtmp::message::type_id;
 use headwater_rtmp::{Event, MediaKind};
@@ -118,8 +118,8 @@ fn enhanced_encoders_are_understood() {
                     assert!(info.enhanced);
                     match info.class {
                         MediaClass::SequenceHeader => configured += i32::from(inspector.is_configured()),
-                        MediaClass::RandomAccess(Entry::Clean) => clean += 1,
-                        MediaClass::RandomAccess(Entry::Open) => open += 1,
+                        MediaClass::RandomAccess(RandomAccess::Closed) => clean += 1,
+                        MediaClass::RandomAccess(RandomAccess::Open) => open += 1,
                         MediaClass::Frames => frames += 1,
                         MediaClass::Other => {}
                     }

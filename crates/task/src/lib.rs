@@ -2,7 +2,7 @@
 //! makes, when it is fenced, and when it leaves.
 //!
 //! Pure and sans-IO: what happens is handed in, what is to be done comes out. No tokio, AWS, ffmpeg, environment or clock
-//! here, so the same code runs in the product (`transcoder/src/run`: sockets, threads, buckets) and in the simulation of
+//! here, so the same code runs in the product (`transcoder/src/task`: sockets, threads, buckets) and in the simulation of
 //! both regions (`functions/tests/simulation`), where every way to fail is tried. A shell around it must
 //!
 //! - call [`Task::poll`] until there is nothing more, and do what each [`Output`] says, in order;

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn those_before_are_read_first() {
+    fn earlier_sessions_are_read_first() {
         let mut reading = Reading::default();
         order(&mut reading, &[1, 2, 3], "a");
         assert!(reading.is_replaced());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_can_be_taken_up_again() {
+    fn an_abandoned_session_can_be_resumed() {
         let mut reading = Reading::default();
         order(&mut reading, &[1, 2], "a");
         reading.begin(&id(1));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_begun_may_be_taken_back() {
+    fn a_session_that_was_not_begun_can_be_withdrawn() {
         let mut reading = Reading::default();
         order(&mut reading, &[1], "a");
         order(&mut reading, &[2], "b");

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
 use headwater_rtmp::MediaKind;
-use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
+use headwater_rtmp::codec::{Inspector, MediaClass, RandomAccess};
 use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN};
 use headwater_rtmp::message::type_id;
 
@@ -35,7 +35,7 @@ impl Read for Replay {
 #[derive(Debug)]
 struct Tag {
     cursor: u64,
-    entry: Option<Entry>,
+    random_access: Option<RandomAccess>,
     bytes: Bytes,
 }
 
@@ -120,11 +120,11 @@ impl ReplayBuffer {
         self.has_video |= bytes[0] == type_id::VIDEO;
         let cursor = self.last.map_or(self.first, |last| last + (low.wrapping_sub(last) & CURSOR_BITS));
         self.last = Some(cursor);
-        let entry = match class {
-            Some(MediaClass::RandomAccess(entry)) => Some(entry),
+        let random_access = match class {
+            Some(MediaClass::RandomAccess(random_access)) => Some(random_access),
             _ => None,
         };
-        self.tags.push_back(Tag { cursor, entry, bytes });
+        self.tags.push_back(Tag { cursor, random_access, bytes });
     }
 
     /// The timeline has everything up to `cursor`.
@@ -145,12 +145,12 @@ impl ReplayBuffer {
             return written;
         }
         let mut passed_open = false;
-        let entry = self.tags.range(..written).rposition(|tag| match tag.entry {
-            Some(Entry::Clean) => true,
-            Some(Entry::Open) => std::mem::replace(&mut passed_open, true),
+        let random_access = self.tags.range(..written).rposition(|tag| match tag.random_access {
+            Some(RandomAccess::Closed) => true,
+            Some(RandomAccess::Open) => std::mem::replace(&mut passed_open, true),
             None => false,
         });
-        entry.unwrap_or(0)
+        random_access.unwrap_or(0)
     }
 
     fn give_up(&mut self) {

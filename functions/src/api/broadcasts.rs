@@ -25,14 +25,14 @@ impl<T: ApiTable> ApiFunction<T> {
         let parse = |tail: &str| format!("{stream}-{tail}").parse::<BroadcastId>().ok();
         let (limit, after) = input::page(request, input::DEFAULT_PAGE, parse)?;
         self.find(stream).await?;
-        let situation = self.table.situation(stream).await?;
+        let replicated = self.table.replicated_state(stream).await?;
         let page = self.table.broadcasts(stream, after.as_ref(), limit).await?;
         let (now, region) = (self.context.now(), &self.context.region);
         let ids: Vec<_> = page.items.iter().map(|record| record.id.clone()).collect();
         let looks = stream::iter(ids).map(|id| self.has_recording(id)).buffered(READS_AT_ONCE);
         let recorded: Vec<_> = looks.try_collect().await?;
         let show = |(record, has_recording)| {
-            view::broadcast(record, has_recording, &situation, region, &self.places, now)
+            view::broadcast(record, has_recording, &replicated, region, &self.public_urls, now)
         };
         let broadcasts: Vec<_> = page.items.iter().zip(recorded).map(show).collect();
         // The stream is in the path already, so a cursor cannot name another one.

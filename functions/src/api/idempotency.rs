@@ -18,7 +18,7 @@ const MAX_KEY: usize = 255;
 /// Days on which one key may be used for the same request. Each costs a read.
 const MAX_USES: u32 = 32;
 
-/// Where the ids and secrets of one POST come from: dice, or the request itself.
+/// Where the ids and secrets of one POST come from: entropy, or the request itself.
 pub(super) struct Origin {
     seed: String,
     /// Which of the requests it is that were made with this key, each more than a day after the one before.

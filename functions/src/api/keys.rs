@@ -1,7 +1,7 @@
 //! Stream keys: create, list, revoke.
 
+use headwater_domain::control::decide::{self, Lapse};
 use headwater_domain::key::{KeyRecord, KeyRing, StreamKey};
-use headwater_domain::live::decide::{self, Lapse};
 use headwater_domain::stream::{BadSetting, check_label};
 use headwater_domain::{KeyId, StreamId, Timestamp};
 use http::StatusCode;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::idempotency::Origin;
 use super::{ApiFunction, ApiTable, input, streams, view};
-use crate::commit::write_seat;
+use crate::commit::write_control_record;
 use crate::date::parse_date;
 use crate::reply::{Problem, json};
 
@@ -22,7 +22,7 @@ const MAX_KEPT_KEYS: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Create {
+struct CreateKey {
     label: Option<String>,
     /// RFC 3339.
     expires_at: Option<String>,
@@ -46,7 +46,7 @@ fn future(text: &str, now: Timestamp) -> Result<Timestamp, BadSetting> {
     })
 }
 
-fn parse_place(text: &str) -> Option<(Timestamp, KeyId)> {
+fn parse_position(text: &str) -> Option<(Timestamp, KeyId)> {
     let (created_at, id) = text.split_once('-')?;
     Some((input::time(created_at)?, id.parse().ok()?))
 }
@@ -57,7 +57,7 @@ impl<T: ApiTable> ApiFunction<T> {
         stream: &StreamId,
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
-        let asked: Create = input::body(request)?;
+        let asked: CreateKey = input::body(request)?;
         asked.label.as_deref().map(check_label).transpose()?;
         let expires_at =
             asked.expires_at.as_deref().map(|text| future(text, self.context.now())).transpose()?;
@@ -96,7 +96,7 @@ impl<T: ApiTable> ApiFunction<T> {
         stream: &StreamId,
         request: &Request,
     ) -> Result<Response<Body>, Problem> {
-        let (limit, after) = input::page(request, *input::PAGE.end(), parse_place)?;
+        let (limit, after) = input::page(request, *input::PAGE.end(), parse_position)?;
         self.find(stream).await?;
         let ring = self.table.key_ring(stream).await?;
         let place = |record: &KeyRecord| (record.created_at, record.id.clone());
@@ -119,9 +119,9 @@ impl<T: ApiTable> ApiFunction<T> {
         ring.revoked.push((id.clone(), self.context.now()));
         // With no key left nobody can go on with the broadcast.
         let end = !ring.opens(self.context.now());
-        write_seat(&self.table, stream, &self.context, |situation, own| {
+        write_control_record(&self.table, stream, &self.context, |replicated, own| {
             let (reason, now) = (Lapse::KeyRevoked, self.context.now());
-            Some((decide::kick(situation, own, |used| *used == id, reason.reason(), end, now)?, ()))
+            Some((decide::kick(replicated, own, |used| *used == id, reason.reason(), end, now)?, ()))
         })
         .await?;
         Ok(streams::empty())

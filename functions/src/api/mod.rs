@@ -13,8 +13,8 @@ use headwater_domain::StreamId;
 use headwater_domain::key::Pepper;
 use headwater_domain::objects::KeptFor;
 use headwater_domain::ports::{
-    ReadBroadcasts, ReadKeys, ReadLive, ReadStreams, ReadTimeline, RememberRequests, WriteBroadcasts,
-    WriteKeys, WriteLive, WriteStreams,
+    ReadBroadcasts, ReadControl, ReadKeys, ReadStreams, ReadTimeline, RememberRequests, WriteBroadcasts,
+    WriteControl, WriteKeys, WriteStreams,
 };
 use headwater_domain::stream::StreamDocument;
 use http::{Method, StatusCode};
@@ -30,8 +30,8 @@ pub trait ApiTable:
     + WriteStreams
     + ReadKeys
     + WriteKeys
-    + ReadLive
-    + WriteLive
+    + ReadControl
+    + WriteControl
     + ReadBroadcasts
     + WriteBroadcasts
     + RememberRequests
@@ -43,8 +43,8 @@ impl<T> ApiTable for T where
         + WriteStreams
         + ReadKeys
         + WriteKeys
-        + ReadLive
-        + WriteLive
+        + ReadControl
+        + WriteControl
         + ReadBroadcasts
         + WriteBroadcasts
         + RememberRequests
@@ -54,7 +54,7 @@ impl<T> ApiTable for T where
 
 /// Where people publish and watch.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct PublicUrls {
     /// RTMP server URLs, this region's first.
     pub rtmp: Vec<String>,
     /// RTMPS server URLs; empty without a certificate.
@@ -73,7 +73,7 @@ pub struct ApiFunction<T> {
     /// Hashes stream keys.
     pub pepper: Pepper,
     /// Where people publish and watch.
-    pub places: Places,
+    pub public_urls: PublicUrls,
     /// For how long recordings can be watched.
     pub kept_for: KeptFor,
 }

@@ -1,9 +1,9 @@
 //! Streams: create, list, show, change, delete, stop.
 
 use headwater_domain::StreamId;
+use headwater_domain::control::decide::{self, Lapse};
 use headwater_domain::key::{KeyRecord, StreamKey};
-use headwater_domain::live::decide::{self, Lapse};
-use headwater_domain::ports::{FaultKind, PortError, StreamPlace, Write};
+use headwater_domain::ports::{FaultKind, ListingPosition, PortError, Write};
 use headwater_domain::stream::{
     ColdStart, Latency, Passthrough, PublishPolicy, Rung, StreamDocument, StreamSettings, check_name,
 };
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::idempotency::Origin;
 use super::object::{Object, Whole, present, word};
 use super::{ApiFunction, ApiTable, input, not_found, view};
-use crate::commit::write_seat;
+use crate::commit::write_control_record;
 use crate::reply::{Problem, json};
 
 /// Lost races for one document before we give up.
@@ -25,7 +25,7 @@ const MAX_READS_OF_A_PAGE: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Create {
+struct CreateStream {
     name: String,
     #[serde(default)]
     settings: Object<SettingsChange>,
@@ -96,7 +96,7 @@ impl SettingsChange {
 
 impl<T: ApiTable> ApiFunction<T> {
     pub(super) async fn create_stream(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let Create { name, settings: Object(asked) } = input::body(request)?;
+        let CreateStream { name, settings: Object(asked) } = input::body(request)?;
         check_name(&name)?;
         let mut settings = StreamSettings::default();
         asked.apply(&mut settings);
@@ -163,12 +163,12 @@ impl<T: ApiTable> ApiFunction<T> {
     }
 
     async fn show(&self, document: &StreamDocument) -> Result<serde_json::Map<String, Value>, Problem> {
-        let situation = self.table.situation(&document.id).await?;
-        Ok(view::stream(document, &situation, &self.places, self.context.now()))
+        let replicated = self.table.replicated_state(&document.id).await?;
+        Ok(view::stream(document, &replicated, &self.public_urls, self.context.now()))
     }
 
     pub(super) async fn list_streams(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let (limit, after) = input::page(request, input::DEFAULT_PAGE, parse_place)?;
+        let (limit, after) = input::page(request, input::DEFAULT_PAGE, parse_position)?;
         let (mut streams, mut place, mut more) = (Vec::with_capacity(limit), after, true);
         // Places without a stream to show do not count: a page is full if there is enough behind it.
         for _ in 0..MAX_READS_OF_A_PAGE {
@@ -183,12 +183,12 @@ impl<T: ApiTable> ApiFunction<T> {
                 break;
             }
         }
-        let next = place.as_ref().filter(|_| more).map(show_place);
+        let next = place.as_ref().filter(|_| more).map(show_position);
         Ok(json(StatusCode::OK, &json!({ "streams": streams, "next": next })))
     }
 
     /// The stream that a place in the listing stands for, if any does.
-    async fn listed_at(&self, place: &StreamPlace) -> Result<Option<StreamDocument>, Problem> {
+    async fn listed_at(&self, place: &ListingPosition) -> Result<Option<StreamDocument>, Problem> {
         let Some(document) = self.table.stream(&place.id).await? else { return Ok(None) };
         if document.deleted_at.is_some() {
             // Deleted by the other region, or listed by one that had not heard of it.
@@ -248,9 +248,9 @@ impl<T: ApiTable> ApiFunction<T> {
     /// What a deleted stream leaves behind: its running broadcast and its place in the listing.
     async fn clear_away(&self, deleted: &StreamDocument) -> Result<(), Problem> {
         let reason = Lapse::StreamDeleted;
-        let ended = write_seat(&self.table, &deleted.id, &self.context, |situation, own| {
+        let ended = write_control_record(&self.table, &deleted.id, &self.context, |replicated, own| {
             let now = self.context.now();
-            Some((decide::kick(situation, own, |_| true, reason.reason(), true, now)?, ()))
+            Some((decide::kick(replicated, own, |_| true, reason.reason(), true, now)?, ()))
         });
         ended.await?;
         Ok(self.table.unlist_stream(deleted).await?)
@@ -269,10 +269,10 @@ impl<T: ApiTable> ApiFunction<T> {
     /// Ends the running broadcast; whether there is one. Its encoder is sent away with its next heartbeat. Where there is another
     /// region, the order is written down in any case: that one may know of more.
     async fn end_broadcast(&self, id: &StreamId) -> Result<bool, Problem> {
-        let stopped = write_seat(&self.table, id, &self.context, |situation, own| {
+        let stopped = write_control_record(&self.table, id, &self.context, |replicated, own| {
             let reason = "the stream was stopped by its owner";
-            let (seat, was_open) = decide::stop(situation, own, reason, self.context.now());
-            (was_open || self.context.peer.is_some()).then_some((seat, was_open))
+            let (record, was_open) = decide::stop(replicated, own, reason, self.context.now());
+            (was_open || self.context.peer.is_some()).then_some((record, was_open))
         });
         Ok(stopped.await? == Some(true))
     }
@@ -288,12 +288,12 @@ pub(super) fn empty() -> Response<Body> {
     response
 }
 
-fn show_place(place: &StreamPlace) -> String {
+fn show_position(place: &ListingPosition) -> String {
     format!("{}-{}", place.created_at.0, place.id)
 }
 
-fn parse_place(text: &str) -> Option<StreamPlace> {
+fn parse_position(text: &str) -> Option<ListingPosition> {
     let (created_at, id) = text.split_once('-')?;
     let created_at = input::time(created_at)?;
-    Some(StreamPlace { created_at, id: id.parse().ok()? })
+    Some(ListingPosition { created_at, id: id.parse().ok()? })
 }

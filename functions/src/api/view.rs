@@ -1,24 +1,24 @@
 //! What the API shows of streams, keys and broadcasts.
 
+use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::key::{KeyRecord, StreamKey};
-use headwater_domain::live::{Situation, State};
 use headwater_domain::ports::BroadcastRecord;
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::timeline::playlist_path;
 use headwater_domain::{Region, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::Places;
+use super::PublicUrls;
 use crate::date::date;
 
 /// A stream; `offline` if nothing of it is live.
 pub(super) fn stream(
     document: &StreamDocument,
-    situation: &Situation,
-    places: &Places,
+    replicated: &ReplicatedState,
+    public_urls: &PublicUrls,
     now: Timestamp,
 ) -> Map<String, Value> {
-    let state = situation.state(now);
+    let state = replicated.state(now);
     let status = match state {
         Some(state) if state.is_open() => json!(state),
         Some(State::Failed) => json!("failed"),
@@ -28,12 +28,12 @@ pub(super) fn stream(
         "id": document.id,
         "name": document.name,
         "status": status,
-        "ingest": { "rtmp": places.rtmp, "rtmps": places.rtmps },
-        "playback_url": format!("{}/live/{}/index.m3u8", places.edge.trim_end_matches('/'), document.id),
+        "ingest": { "rtmp": public_urls.rtmp, "rtmps": public_urls.rtmps },
+        "playback_url": format!("{}/live/{}/index.m3u8", public_urls.edge.trim_end_matches('/'), document.id),
         "settings": document.settings,
         "created_at": date(document.created_at),
         "updated_at": date(document.updated_at),
-        "broadcast": situation.session().map(|session| current(situation, session.started_at, state, now)),
+        "broadcast": replicated.session().map(|session| current(replicated, session.started_at, state, now)),
     });
     match view {
         Value::Object(view) => view,
@@ -41,16 +41,21 @@ pub(super) fn stream(
     }
 }
 
-fn current(situation: &Situation, started_at: Timestamp, state: Option<State>, now: Timestamp) -> Value {
-    let health = situation.beat().map(|beat| &beat.health);
+fn current(
+    replicated: &ReplicatedState,
+    started_at: Timestamp,
+    state: Option<State>,
+    now: Timestamp,
+) -> Value {
+    let health = replicated.heartbeat().map(|heartbeat| &heartbeat.health);
     json!({
-        "id": situation.broadcast(),
+        "id": replicated.broadcast(),
         "state": state,
         "started_at": date(started_at),
-        "ended_at": situation.ended_at(now).map(date),
-        "reason": situation.end().map(|end| &end.reason),
-        "region": situation.lease().map(|lease| &lease.lease.region),
-        "lease": situation.lease().map(|lease| lease.lease.to_string()),
+        "ended_at": replicated.ended_at(now).map(date),
+        "reason": replicated.end().map(|end| &end.reason),
+        "region": replicated.lease().map(|lease| &lease.lease.region),
+        "lease": replicated.lease().map(|lease| lease.lease.to_string()),
         "media_until": health.and_then(|health| health.media_until).map(date),
         "decode_errors": health.map_or(0, |health| health.decode_errors),
         "mirror_lag": health.map_or(0, |health| health.mirror_lag),
@@ -74,25 +79,25 @@ pub(super) fn key(record: &KeyRecord, value: Option<&StreamKey>) -> Value {
     view
 }
 
-/// A broadcast of the history. `situation` tells of the newest one, which may still run.
+/// A broadcast of the history. `replicated` tells of the newest one, which may still run.
 pub(super) fn broadcast(
     record: &BroadcastRecord,
     has_recording: bool,
-    situation: &Situation,
+    replicated: &ReplicatedState,
     region: &Region,
-    places: &Places,
+    public_urls: &PublicUrls,
     now: Timestamp,
 ) -> Value {
-    let is_current = situation.broadcast() == Some(&record.id);
-    let state = match (&record.end, situation.state(now)) {
+    let is_current = replicated.broadcast() == Some(&record.id);
+    let state = match (&record.end, replicated.state(now)) {
         (Some(end), _) if end.failed => State::Failed,
         (None, Some(state)) if is_current => state,
         _ => State::Ended,
     };
     let ended_at =
-        record.end.as_ref().map(|end| end.at).or_else(|| situation.ended_at(now).filter(|_| is_current));
+        record.end.as_ref().map(|end| end.at).or_else(|| replicated.ended_at(now).filter(|_| is_current));
     let recording =
-        format!("{}/{}", places.edge.trim_end_matches('/'), playlist_path(region, &record.id, "index"));
+        format!("{}/{}", public_urls.edge.trim_end_matches('/'), playlist_path(region, &record.id, "index"));
     json!({
         "id": record.id,
         "state": state,

@@ -4,7 +4,7 @@ use headwater_aws::secrets::Secrets;
 use headwater_aws::table::Table;
 use headwater_aws::{deadlines, settings};
 use headwater_domain::key::Pepper;
-use headwater_functions::api::{ApiFunction, Places};
+use headwater_functions::api::{ApiFunction, PublicUrls};
 use headwater_functions::serve::serve;
 use headwater_functions::startup;
 use lambda_http::Error;
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         context: startup::context()?,
         table: Table::new(&sdk, settings::required("TABLE_NAME")?),
         pepper: Pepper::new(Secrets::new(&sdk).current("KEY_PEPPER_ARN").await?),
-        places: Places {
+        public_urls: PublicUrls {
             rtmp: list("INGEST_RTMP"),
             rtmps: list("INGEST_RTMPS"),
             edge: settings::required("EDGE_URL")?,

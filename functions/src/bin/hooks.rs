@@ -6,7 +6,7 @@ use headwater_aws::tasks::Clusters;
 use headwater_aws::{deadlines, peer, settings};
 use headwater_domain::key::Pepper;
 use headwater_domain::tokens::SigningKey;
-use headwater_functions::hooks::{Door, HooksFunction};
+use headwater_functions::hooks::{HooksFunction, PublishGuard};
 use headwater_functions::serve::serve;
 use headwater_functions::startup;
 use lambda_http::Error;
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Error> {
         revision: settings::optional("GATEWAY_REVISION")
             .map(|arn| arn.rsplit('/').next().unwrap_or_default().to_owned()),
         peer: peer::from_env()?,
-        door: Door::default(),
+        publish_guard: PublishGuard::default(),
     };
     serve(|request| function.handle(request)).await
 }

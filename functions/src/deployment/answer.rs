@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::request::{Kind, Request};
+use super::request::{Request, RequestKind};
 use super::{Data, Failure};
 
 /// CloudFormation's limit for the whole answer, in bytes.
@@ -16,7 +16,7 @@ const MAX_ID: usize = 1024;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Answer<'a> {
+pub(super) struct ResourceAnswer<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Answer<'a> {
     data: Data,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ResourceAnswer<'a> {
     pub(super) fn new(request: &'a Request, outcome: Result<Data, Failure>) -> Self {
         let answer = Self::unchecked(request, outcome);
         match answer.to_vec().len() {
@@ -46,7 +46,7 @@ impl<'a> Answer<'a> {
             Err(failure) => (Data::new(), Some(cut(&failure.to_string(), MAX_REASON))),
         };
         // A stack whose resource cannot be deleted stays for ever; the log has the reason.
-        let succeeds = made || request.kind == Kind::Delete;
+        let succeeds = made || request.kind == RequestKind::Delete;
         Self {
             status: if succeeds { "SUCCESS" } else { "FAILED" },
             reason,

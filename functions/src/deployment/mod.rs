@@ -23,8 +23,8 @@ use headwater_domain::ports::{PortError, ReadApis, WriteSite};
 use serde_json::Value;
 use thiserror::Error;
 
-use answer::Answer;
-use request::{Kind, PropertyError, Request};
+use answer::ResourceAnswer;
+use request::{PropertyError, Request, RequestKind};
 
 /// Time kept for the answer itself, with its retries.
 const FOR_THE_ANSWER: Duration = Duration::from_secs(12);
@@ -94,7 +94,7 @@ impl<A: ReadApis + 'static, S: WriteSite + 'static> DeploymentFunction<A, S> {
             Ok(_) => tracing::info!(%request, "a custom resource is as asked"),
             Err(failure) => tracing::error!(%request, %failure, "a custom resource is not as asked"),
         }
-        let body = Answer::new(&request, outcome).into_body();
+        let body = ResourceAnswer::new(&request, outcome).into_body();
         let put = self.callback.put(&request.url, body);
         let time = left().saturating_sub(FOR_RETURNING);
         tokio::time::timeout(time, put).await.map_err(|_| Unanswered::TooLate)??;
@@ -117,21 +117,21 @@ impl<A: ReadApis + 'static, S: WriteSite + 'static> DeploymentFunction<A, S> {
     }
 
     async fn work(&self, request: &Request) -> Result<Data, Failure> {
-        if let Kind::Unknown(kind) = &request.kind {
+        if let RequestKind::Unknown(kind) = &request.kind {
             return Err(Failure::UnknownRequest(kind.clone()));
         }
         match request.resource_type.as_str() {
             // There is nothing of it that could be deleted.
-            peer::TYPE if request.kind == Kind::Delete => Ok(Data::new()),
+            peer::TYPE if request.kind == RequestKind::Delete => Ok(Data::new()),
             peer::TYPE => {
-                let question = peer::Question::read(&request.properties, &request.old_properties)?;
+                let question = peer::PeerQuery::read(&request.properties, &request.old_properties)?;
                 Ok(peer::find(&self.apis, &self.region, &question).await?)
             }
             site::TYPE => {
-                let place = site::Place::read(&request.properties)?;
+                let location = site::SiteLocation::read(&request.properties)?;
                 match request.kind {
-                    Kind::Delete => site::remove(&self.site, &place, &self.site_folder).await?,
-                    _ => site::put(&self.site, &place, &site::list(&self.site_folder)?).await?,
+                    RequestKind::Delete => site::remove(&self.site, &location, &self.site_folder).await?,
+                    _ => site::put(&self.site, &location, &site::list(&self.site_folder)?).await?,
                 }
                 Ok(Data::new())
             }

@@ -102,7 +102,7 @@ pub(super) enum PeerError {
 
 /// What a stack asks.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct PeerQuery {
     deployment: String,
     role: Role,
     api: String,
@@ -112,7 +112,7 @@ pub(super) struct Question {
     join: bool,
 }
 
-impl Question {
+impl PeerQuery {
     pub(super) fn read(properties: &Properties, old: &Properties) -> Result<Self, PropertyError> {
         let name = |text: &str| (1..=MAX_NAME).contains(&text.chars().count()).then(|| text.to_owned());
         let region = || properties.parse("PeerRegion", "a region or empty", |text| text.parse().ok());
@@ -136,7 +136,11 @@ pub(super) fn physical_id(properties: &Properties) -> Option<String> {
 }
 
 /// What is to be known of the peer.
-pub(super) async fn find(apis: &impl ReadApis, own: &Region, question: &Question) -> Result<Data, PeerError> {
+pub(super) async fn find(
+    apis: &impl ReadApis,
+    own: &Region,
+    question: &PeerQuery,
+) -> Result<Data, PeerError> {
     let there = of_deployment(apis, own, question).await?;
     let is_ours = |api: &&ListedApi| api.id == question.api || Some(&api.id) == question.old_api.as_ref();
     if let Some(other) = there.iter().find(|api| !is_ours(api)) {
@@ -181,7 +185,7 @@ async fn the_peer(
     apis: &impl ReadApis,
     own: &Region,
     region: &Region,
-    question: &Question,
+    question: &PeerQuery,
 ) -> Result<ListedApi, PeerError> {
     if region == own {
         return Err(PeerError::SameRegion(region.clone()));
@@ -208,7 +212,7 @@ async fn the_peer(
 async fn of_deployment(
     apis: &impl ReadApis,
     region: &Region,
-    question: &Question,
+    question: &PeerQuery,
 ) -> Result<Vec<ListedApi>, PeerError> {
     let mut all = patiently(|| apis.apis(region)).await.map_err(|source| unreadable(region, source))?;
     all.retain(|api| api.tags.get(DEPLOYMENT) == Some(&question.deployment));
@@ -240,7 +244,7 @@ fn with_api(mut data: Data, id: &str, endpoint: &str, host: &str) -> Data {
     data
 }
 
-fn with_shields(mut data: Data, own: &Region, question: &Question) -> Data {
+fn with_shields(mut data: Data, own: &Region, question: &PeerQuery) -> Data {
     data.insert("OriginShield", shield::nearest(own));
     data.insert("PeerOriginShield", shield::nearest(question.peer_region.as_ref().unwrap_or(own)));
     data

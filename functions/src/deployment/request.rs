@@ -10,7 +10,7 @@ use super::{peer, site};
 
 /// What is to happen to the resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     Create,
     Update,
     Delete,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 /// A request; fields that it lacks are empty.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) kind: Kind,
+    pub(super) kind: RequestKind,
     /// Where the answer goes. A credential.
     pub(super) url: String,
     pub(super) stack: String,
@@ -46,10 +46,10 @@ impl Request {
         let properties = |name: &str| Properties(event[name].as_object().cloned().unwrap_or_default());
         let url = text("ResponseURL");
         let kind = match text("RequestType").as_str() {
-            "Create" => Kind::Create,
-            "Update" => Kind::Update,
-            "Delete" => Kind::Delete,
-            other => Kind::Unknown(other.to_owned()),
+            "Create" => RequestKind::Create,
+            "Update" => RequestKind::Update,
+            "Delete" => RequestKind::Delete,
+            other => RequestKind::Unknown(other.to_owned()),
         };
         (!url.is_empty()).then(|| Self {
             kind,
@@ -74,7 +74,7 @@ impl Request {
         };
         let wanted = identity(&self.properties);
         let old = identity(&self.old_properties);
-        let is_another = made && self.kind == Kind::Update && old.is_some() && wanted != old;
+        let is_another = made && self.kind == RequestKind::Update && old.is_some() && wanted != old;
         let given = self.physical.clone().filter(|_| !is_another);
         given.or(wanted).unwrap_or_else(|| format!("{}/none", self.logical))
     }

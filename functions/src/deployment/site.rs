@@ -51,12 +51,12 @@ pub(super) enum SiteError {
 
 /// Where the page goes.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SiteLocation {
     bucket: String,
     prefix: String,
 }
 
-impl Place {
+impl SiteLocation {
     pub(super) fn read(properties: &Properties) -> Result<Self, PropertyError> {
         let bucket = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let prefix = |text: &str| {
@@ -79,8 +79,8 @@ impl Place {
 
 /// Changes only if the place does.
 pub(super) fn physical_id(properties: &Properties) -> Option<String> {
-    let place = Place::read(properties).ok()?;
-    Some(format!("{}/{}", place.bucket, place.prefix))
+    let location = SiteLocation::read(properties).ok()?;
+    Some(format!("{}/{}", location.bucket, location.prefix))
 }
 
 /// A file of the page.
@@ -126,47 +126,60 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Found>, SiteError> {
 }
 
 /// Stores all files.
-pub(super) async fn put(site: &impl WriteSite, place: &Place, files: &[Found]) -> Result<(), SiteError> {
+pub(super) async fn put(
+    site: &impl WriteSite,
+    location: &SiteLocation,
+    files: &[Found],
+) -> Result<(), SiteError> {
     let (rest, start) = files.split_at(files.partition_point(|file| file.name != START_PAGE));
     for part in [rest, start] {
-        few_at_once(part.iter().map(|file| put_one(site, place, file)).collect()).await?;
+        few_at_once(part.iter().map(|file| put_one(site, location, file)).collect()).await?;
     }
     Ok(())
 }
 
-async fn put_one(site: &impl WriteSite, place: &Place, file: &Found) -> Result<(), SiteError> {
+async fn put_one(site: &impl WriteSite, location: &SiteLocation, file: &Found) -> Result<(), SiteError> {
     let body = tokio::fs::read(&file.path)
         .await
         .map_err(|source| SiteError::Unreadable { path: file.path.clone(), source })?;
     let content_type = content_type(&file.name);
     let object = SiteFile { body: Bytes::from(body), content_type, cache_control: CACHE_CONTROL };
-    let key = place.key(file);
-    site.put_file(&place.bucket, &key, object).await.map_err(|source| place.failed(key, source))
+    let key = location.key(file);
+    site.put_file(&location.bucket, &key, object).await.map_err(|source| location.failed(key, source))
 }
 
 /// Deletes everything under the prefix, also what earlier versions or a put that comes late have left: a bucket that is to
 /// be deleted must be empty. Without a prefix of its own the page's are the files that this package has.
-pub(super) async fn remove(site: &impl WriteSite, place: &Place, folder: &Path) -> Result<(), SiteError> {
-    if place.prefix.is_empty() {
-        return remove_all(site, place, list(folder)?.iter().map(|file| place.key(file)).collect()).await;
+pub(super) async fn remove(
+    site: &impl WriteSite,
+    location: &SiteLocation,
+    folder: &Path,
+) -> Result<(), SiteError> {
+    if location.prefix.is_empty() {
+        return remove_all(site, location, list(folder)?.iter().map(|file| location.key(file)).collect())
+            .await;
     }
     for _ in 0..MAX_LISTINGS {
-        let listed = site.some_files(&place.bucket, &place.prefix).await;
-        let keys = listed.map_err(|source| place.failed(place.prefix.clone(), source))?;
+        let listed = site.some_files(&location.bucket, &location.prefix).await;
+        let keys = listed.map_err(|source| location.failed(location.prefix.clone(), source))?;
         if keys.is_empty() {
             return Ok(());
         }
-        remove_all(site, place, keys).await?;
+        remove_all(site, location, keys).await?;
     }
-    Err(SiteError::TooLarge(format!("{MAX_LISTINGS} listings of {}", place.prefix)))
+    Err(SiteError::TooLarge(format!("{MAX_LISTINGS} listings of {}", location.prefix)))
 }
 
-async fn remove_all(site: &impl WriteSite, place: &Place, keys: Vec<String>) -> Result<(), SiteError> {
-    few_at_once(keys.into_iter().map(|key| remove_one(site, place, key)).collect()).await
+async fn remove_all(
+    site: &impl WriteSite,
+    location: &SiteLocation,
+    keys: Vec<String>,
+) -> Result<(), SiteError> {
+    few_at_once(keys.into_iter().map(|key| remove_one(site, location, key)).collect()).await
 }
 
-async fn remove_one(site: &impl WriteSite, place: &Place, key: String) -> Result<(), SiteError> {
-    site.delete_file(&place.bucket, &key).await.map_err(|source| place.failed(key, source))
+async fn remove_one(site: &impl WriteSite, location: &SiteLocation, key: String) -> Result<(), SiteError> {
+    site.delete_file(&location.bucket, &key).await.map_err(|source| location.failed(key, source))
 }
 
 async fn few_at_once(work: Vec<impl Future<Output = Result<(), SiteError>>>) -> Result<(), SiteError> {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use headwater_domain::control::decide::{self, HeartbeatOutcome};
+use headwater_domain::control::{ReplicatedState, SessionRecord};
 use headwater_domain::hooks::{
-    Gateway, GatewayBeat, GatewayOrders, MAX_SESSIONS_PER_BEAT, SessionRef, Source, TranscoderBeat,
-    TranscoderOrder, Withdrawn,
+    Gateway, GatewayHeartbeat, GatewayOrders, MAX_SESSIONS_PER_HEARTBEAT, SessionRef, Source,
+    TranscoderHeartbeat, TranscoderOrder, Withdrawn,
 };
-use headwater_domain::live::decide::{self, BeatOutcome};
-use headwater_domain::live::{SessionSeat, Situation};
 use headwater_domain::ports::{PortResult, StartTasks, Write};
 use headwater_domain::timeline::{ResumePoint, Takeover};
 use headwater_domain::{SessionId, Timestamp};
@@ -27,10 +27,13 @@ const SHORTEST_SEGMENT: Duration = Duration::from_secs(1);
 const READS_AT_ONCE: usize = 16;
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
-    pub(super) async fn gateway_beat(&self, beat: &GatewayBeat) -> Result<GatewayOrders, Problem> {
-        if beat.sessions.len() + beat.withdrawn.len() > MAX_SESSIONS_PER_BEAT {
+    pub(super) async fn gateway_heartbeat(
+        &self,
+        heartbeat: &GatewayHeartbeat,
+    ) -> Result<GatewayOrders, Problem> {
+        if heartbeat.sessions.len() + heartbeat.withdrawn.len() > MAX_SESSIONS_PER_HEARTBEAT {
             let detail =
-                format!("one heartbeat names at most {MAX_SESSIONS_PER_BEAT} sessions; send several");
+                format!("one heartbeat names at most {MAX_SESSIONS_PER_HEARTBEAT} sessions; send several");
             return Err(Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
@@ -43,57 +46,61 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             PortResult::Ok((session.session, order))
         };
         let orders =
-            stream::iter(beat.sessions.iter().cloned()).map(order_of).buffer_unordered(READS_AT_ONCE);
+            stream::iter(heartbeat.sessions.iter().cloned()).map(order_of).buffer_unordered(READS_AT_ONCE);
         let sessions = orders.try_collect().await?;
         let take_back = |withdrawn: Withdrawn| async move { self.take_back(&withdrawn).await };
         let withdrawn =
-            stream::iter(beat.withdrawn.iter().cloned()).map(take_back).buffer_unordered(READS_AT_ONCE);
+            stream::iter(heartbeat.withdrawn.iter().cloned()).map(take_back).buffer_unordered(READS_AT_ONCE);
         let withdrawn: Vec<Option<SessionId>> = withdrawn.try_collect().await?;
         let withdrawn = withdrawn.into_iter().flatten().collect();
-        Ok(GatewayOrders { sessions, superseded: self.superseded(beat), withdrawn })
+        Ok(GatewayOrders { sessions, superseded: self.superseded(heartbeat), withdrawn })
     }
 
     /// Whether the gateway is of another deployment than this function. The other region is deployed by itself, so only
     /// the gateway's own region can tell.
-    fn superseded(&self, beat: &GatewayBeat) -> Option<bool> {
-        let own = self.revision.as_ref().filter(|_| beat.gateway.region == self.context.region)?;
-        Some(beat.revision.as_ref()? != own)
+    fn superseded(&self, heartbeat: &GatewayHeartbeat) -> Option<bool> {
+        let own = self.revision.as_ref().filter(|_| heartbeat.gateway.region == self.context.region)?;
+        Some(heartbeat.revision.as_ref()? != own)
     }
 
-    pub(super) async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+    pub(super) async fn transcoder_heartbeat(
+        &self,
+        heartbeat: &TranscoderHeartbeat,
+    ) -> PortResult<TranscoderOrder> {
         let now = self.context.now();
-        let situation = self.table.situation(&beat.stream).await?;
-        let boot = self.signing.boot_fingerprint(&beat.boot);
-        let outcome = decide::beat(&situation, beat, &boot, now);
-        // Also that of a task that is to stop: while it beats it may have media yet to write. And that of one that has
+        let replicated = self.table.replicated_state(&heartbeat.stream).await?;
+        let fencing_token = self.signing.fencing_token_fingerprint(&heartbeat.fencing_token);
+        let outcome = decide::heartbeat(&replicated, heartbeat, &fencing_token, now);
+        // Also that of a task that is to stop: while it sends heartbeats it may have media yet to write. And that of one that has
         // lost: what it has written was seen.
-        if outcome != BeatOutcome::Fenced || beat.health.segment.is_some() {
-            let record = decide::record_beat(&self.context.region, &situation, beat, boot, now);
-            let written = self.table.put_beat(&record).await?;
-            if written == Write::Lost && !matches!(outcome, BeatOutcome::Stop(_)) {
+        if outcome != HeartbeatOutcome::Fenced || heartbeat.health.segment.is_some() {
+            let record =
+                decide::record_heartbeat(&self.context.region, &replicated, heartbeat, fencing_token, now);
+            let written = self.table.put_heartbeat(&record).await?;
+            if written == Write::Lost && !matches!(outcome, HeartbeatOutcome::Stop(_)) {
                 return Ok(TranscoderOrder::Fenced);
             }
         }
         Ok(match outcome {
-            BeatOutcome::Transcode(session) => self.transcode(beat, &situation, *session).await?,
-            BeatOutcome::Wait => TranscoderOrder::Wait,
-            BeatOutcome::Stop(reason) => TranscoderOrder::Stop { reason },
-            BeatOutcome::Fenced => TranscoderOrder::Fenced,
+            HeartbeatOutcome::Transcode(session) => self.transcode(heartbeat, &replicated, *session).await?,
+            HeartbeatOutcome::Wait => TranscoderOrder::Wait,
+            HeartbeatOutcome::Stop(reason) => TranscoderOrder::Stop { reason },
+            HeartbeatOutcome::Fenced => TranscoderOrder::Fenced,
         })
     }
 
     async fn transcode(
         &self,
-        beat: &TranscoderBeat,
-        situation: &Situation,
-        session: SessionSeat,
+        heartbeat: &TranscoderHeartbeat,
+        replicated: &ReplicatedState,
+        session: SessionRecord,
     ) -> PortResult<TranscoderOrder> {
         // Only a lease that has written nothing yet needs to know where the timeline stands.
-        let resume = match beat.health.segment {
-            None => self.resume(beat, situation, session.started_at).await?,
+        let resume = match heartbeat.health.segment {
+            None => self.resume(heartbeat, replicated, session.started_at).await?,
             Some(_) => None,
         };
-        let earlier = decide::unread(&session, beat, resume.as_ref());
+        let earlier = decide::unread(&session, heartbeat, resume.as_ref());
         let earlier = earlier.into_iter().map(|one| self.source(&one.id, &one.gateway)).collect();
         Ok(TranscoderOrder::Transcode {
             source: self.source(&session.id, &session.gateway),
@@ -101,7 +108,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             settings: Box::new(session.settings.transcode()),
             resume: resume.map(Box::new),
             started_at: session.started_at,
-            behind: decide::behind(situation, beat),
+            resume_after: decide::resume_after(replicated, heartbeat),
         })
     }
 
@@ -113,15 +120,15 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
 
     async fn resume(
         &self,
-        beat: &TranscoderBeat,
-        situation: &Situation,
+        heartbeat: &TranscoderHeartbeat,
+        replicated: &ReplicatedState,
         began: Timestamp,
     ) -> PortResult<Option<ResumePoint>> {
-        let entries = self.table.newest(&beat.broadcast, RESUME_ENTRIES).await?;
+        let entries = self.table.newest(&heartbeat.broadcast, RESUME_ENTRIES).await?;
         let takeover = Takeover {
-            lease: &beat.lease,
-            written: entries.into_iter().filter(|entry| entry.lease < beat.lease).collect(),
-            known: situation.leases_of(&beat.broadcast).collect(),
+            lease: &heartbeat.lease,
+            written: entries.into_iter().filter(|entry| entry.lease < heartbeat.lease).collect(),
+            known: replicated.leases_of(&heartbeat.broadcast).collect(),
             seen_in: &self.context.region,
             began,
             shortest: SHORTEST_SEGMENT,

@@ -1,19 +1,19 @@
 //! The hooks: what gateway and transcoder ask and tell. `POST /hooks/{publish,unpublish,heartbeat}`, IAM-signed.
 
 mod claim;
-mod door;
 mod heartbeat;
 mod publish;
+mod publish_guard;
 mod revalidate;
 mod withdraw;
 
-use headwater_domain::hooks::{Heartbeat, PublishRequest, UnpublishRequest};
+use headwater_domain::control::decide;
+use headwater_domain::hooks::{HeartbeatRequest, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;
-use headwater_domain::live::decide;
 use headwater_domain::peer::{Answer, PeerNow};
 use headwater_domain::ports::{
-    PortResult, ReadKeys, ReadLive, ReadStreams, ReadTimeline, StartTasks, WriteBeats, WriteBroadcasts,
-    WriteLive,
+    PortResult, ReadControl, ReadKeys, ReadStreams, ReadTimeline, StartTasks, WriteBroadcasts, WriteControl,
+    WriteHeartbeats,
 };
 use headwater_domain::tokens::SigningKey;
 use http::{Method, StatusCode};
@@ -22,8 +22,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-pub use self::door::Door;
-use crate::commit::write_seat;
+pub use self::publish_guard::PublishGuard;
+use crate::commit::write_control_record;
 use crate::context::Context;
 use crate::reply::{Problem, answer, json, path};
 
@@ -32,11 +32,12 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// Everything the hooks need of the table.
 pub trait HookTable:
-    ReadStreams + ReadKeys + ReadLive + WriteLive + WriteBeats + WriteBroadcasts + ReadTimeline
+    ReadStreams + ReadKeys + ReadControl + WriteControl + WriteHeartbeats + WriteBroadcasts + ReadTimeline
 {
 }
-impl<T: ReadStreams + ReadKeys + ReadLive + WriteLive + WriteBeats + WriteBroadcasts + ReadTimeline> HookTable
-    for T
+impl<
+    T: ReadStreams + ReadKeys + ReadControl + WriteControl + WriteHeartbeats + WriteBroadcasts + ReadTimeline,
+> HookTable for T
 {
 }
 
@@ -58,7 +59,7 @@ pub struct HooksFunction<T, C> {
     /// The region's peer: every answer says it, for gateways and tasks are not started anew when it changes.
     pub peer: Option<PeerNow>,
     /// What is remembered of attempts to publish.
-    pub door: Door,
+    pub publish_guard: PublishGuard,
 }
 
 impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
@@ -81,10 +82,12 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                 Ok(self.answered(json!({})))
             }
             "/hooks/heartbeat" => match parse(request)? {
-                Heartbeat::Gateway(beat) => Ok(self.answered(self.gateway_beat(&beat).await?)),
-                Heartbeat::Transcoder(beat) => {
-                    self.check_claim(&beat)?;
-                    Ok(self.answered(self.transcoder_beat(&beat).await?))
+                HeartbeatRequest::Gateway(heartbeat) => {
+                    Ok(self.answered(self.gateway_heartbeat(&heartbeat).await?))
+                }
+                HeartbeatRequest::Transcoder(heartbeat) => {
+                    self.check_claim(&heartbeat)?;
+                    Ok(self.answered(self.transcoder_heartbeat(&heartbeat).await?))
                 }
             },
             _ => Err(Problem::not_found("hook")),
@@ -97,10 +100,10 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
 
     async fn unpublish(&self, request: &UnpublishRequest) -> PortResult<()> {
         let session = &request.session;
-        let done = write_seat(&self.table, &session.stream, &self.context, |situation, own| {
-            let seat =
-                decide::unpublish(situation, own, &session.session, &request.reason, self.context.now())?;
-            Some((seat, ()))
+        let done = write_control_record(&self.table, &session.stream, &self.context, |replicated, own| {
+            let record =
+                decide::unpublish(replicated, own, &session.session, &request.reason, self.context.now())?;
+            Some((record, ()))
         });
         if done.await?.is_some() {
             tracing::info!(stream = %session.stream, session = %session.session, reason = request.reason, "publisher gone");

@@ -1,14 +1,14 @@
 //! May this encoder publish?
 
+use headwater_domain::control::decide::{self, Entropy, Publish, Publisher, StartTask};
 use headwater_domain::hooks::{DenyKind, GRANT_WITHIN, PublishAnswer, PublishRequest};
-use headwater_domain::key::{StreamKey, Verdict};
-use headwater_domain::live::decide::{self, Dice, Publish, Publisher, StartTask};
+use headwater_domain::key::{KeyStatus, StreamKey};
 use headwater_domain::ports::{PortResult, StartTasks};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::{KeyId, StreamId, Timestamp};
 
 use super::{HookTable, HooksFunction};
-use crate::commit::{note_not_started, start_task, write_seat};
+use crate::commit::{note_not_started, start_task, write_control_record};
 
 /// What came of the decision, once written.
 enum Granted {
@@ -22,20 +22,20 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             return Ok(deny(DenyKind::TooLate, TOO_LATE));
         }
         let key = request.key.expose().parse::<StreamKey>().ok();
-        let attempt = self.door.attempt(request, key.as_ref());
-        let answer = match self.door.begin(&attempt, self.context.now()) {
+        let attempt = self.publish_guard.attempt(request, key.as_ref());
+        let answer = match self.publish_guard.begin(&attempt, self.context.now()) {
             Err(too_many) => deny(DenyKind::TooManyAttempts, &too_many.to_string()),
             Ok(()) => {
                 let answer = match &key {
                     Some(key) => self.decide(request, key).await?,
                     None => deny(DenyKind::UnknownKey, UNKNOWN_KEY),
                 };
-                self.door.note(&attempt, &answer);
+                self.publish_guard.note(&attempt, &answer);
                 answer
             }
         };
         if let (PublishAnswer::Deny { .. }, Some(withheld)) =
-            (&answer, self.door.may_tell(self.context.now()))
+            (&answer, self.publish_guard.may_tell(self.context.now()))
         {
             // Not the app, and nothing of what is no key: people paste the whole key into the encoder's server field.
             tracing::warn!(address = request.address, ?key, ?answer, withheld, "publish denied");
@@ -48,14 +48,14 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             Ok(admitted) => admitted,
             Err(denied) => return Ok(denied),
         };
-        // Before the seat, so that the sweep finds whatever the seat leads to.
+        // Before the control record, so that the sweep finds whatever the control record leads to.
         self.table.mark_active(&stream.id, &self.context.region).await?;
         let granted = self.grant(&stream, request, key.id(), expires_at).await?;
         let (answer, opened, start) = match granted {
             Granted::Denied(answer) => return Ok(answer),
             Granted::Allowed { answer, opened, start } => (answer, opened, start),
         };
-        // The seat is written: all that follows from it is done side by side, for ECS alone takes a second.
+        // The control record is written: all that follows from it is done side by side, for ECS alone takes a second.
         let noted = async {
             // And after it: a sweep may have cleared the mark of an earlier broadcast between the two.
             self.table.mark_active(&stream.id, &self.context.region).await?;
@@ -70,7 +70,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                 None => Ok(()),
             }
         };
-        // A key revoked or a stream deleted while we decided: that did not see our seat, so we must see it.
+        // A key revoked or a stream deleted while we decided: that did not see our control record, so we must see it.
         let (noted, started, admitted) = tokio::join!(noted, started, self.admit(key));
         noted?;
         if let PublishAnswer::Allow { broadcast, .. } = &answer {
@@ -107,12 +107,12 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
 
     /// What both regions draw for one request, so that they make the same broadcast and the same lease of it; by chance for
     /// gateways that do not say when they asked.
-    fn dice(&self, request: &PublishRequest) -> Dice {
+    fn entropy(&self, request: &PublishRequest) -> Entropy {
         if request.asked_at.is_none() {
-            return self.context.dice();
+            return self.context.entropy();
         }
         let derive = |purpose| self.pepper.derive(purpose, request.session.as_str());
-        Dice { broadcast: derive("broadcast of session"), nonce: derive("lease of session") }
+        Entropy { broadcast: derive("broadcast of session"), nonce: derive("lease of session") }
     }
 
     /// Judges the key; `Ok` holds the stream and when the key expires.
@@ -123,15 +123,15 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         let (stream, ring) =
             tokio::try_join!(self.table.stream(key.stream()), self.table.key(key.stream(), key.id()))?;
         let expires_at = match ring.judge(key, &self.pepper, self.context.now()) {
-            Verdict::Unknown => return Ok(Err(deny(DenyKind::UnknownKey, UNKNOWN_KEY))),
-            Verdict::Revoked => {
+            KeyStatus::Unknown => return Ok(Err(deny(DenyKind::UnknownKey, UNKNOWN_KEY))),
+            KeyStatus::Revoked => {
                 let reason = "this stream key was revoked; create a new one";
                 return Ok(Err(deny(DenyKind::RevokedKey, reason)));
             }
-            Verdict::Expired => {
+            KeyStatus::Expired => {
                 return Ok(Err(deny(DenyKind::ExpiredKey, "this stream key has expired; create a new one")));
             }
-            Verdict::Valid(record) => record.expires_at,
+            KeyStatus::Valid(record) => record.expires_at,
         };
         Ok(match stream.filter(|stream| stream.deleted_at.is_none()) {
             Some(stream) => Ok((stream, expires_at)),
@@ -146,18 +146,18 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         key: &KeyId,
         key_expires_at: Option<Timestamp>,
     ) -> PortResult<Granted> {
-        let (asked_at, dice) = (self.asked_at(request), self.dice(request));
+        let (asked_at, entropy) = (self.asked_at(request), self.entropy(request));
         let publisher =
             Publisher { session: &request.session, gateway: &request.gateway, key, key_expires_at, asked_at };
         let mut unwritten = None;
-        let written = write_seat(&self.table, &stream.id, &self.context, |situation, own| {
+        let written = write_control_record(&self.table, &stream.id, &self.context, |replicated, own| {
             let context = &self.context;
             // Asked again with each try: reads may have taken long.
             if self.is_too_late(request) {
                 unwritten = Some(Granted::Denied(deny(DenyKind::TooLate, TOO_LATE)));
                 return None;
             }
-            let decision = decide::publish(situation, own, stream, &publisher, context.now(), dice);
+            let decision = decide::publish(replicated, own, stream, &publisher, context.now(), entropy);
             match decision {
                 Publish::Deny(answer) => {
                     unwritten = Some(Granted::Denied(answer));
@@ -167,7 +167,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                     let answer = PublishAnswer::Allow { stream: stream.id.clone(), broadcast, order };
                     match next {
                         Some(next) => {
-                            Some((next.seat, Granted::Allowed { answer, opened, start: next.start }))
+                            Some((next.record, Granted::Allowed { answer, opened, start: next.start }))
                         }
                         None => {
                             // The first request may have died before it recorded what it opened.
@@ -183,9 +183,9 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     }
 
     async fn withdraw(&self, request: &PublishRequest, task: &StartTask, reason: &str) -> PortResult<()> {
-        write_seat(&self.table, &task.stream, &self.context, |situation, own| {
+        write_control_record(&self.table, &task.stream, &self.context, |replicated, own| {
             let now = self.context.now();
-            Some((decide::withdraw(situation, own, &request.session, &task.lease, reason, now)?, ()))
+            Some((decide::withdraw(replicated, own, &request.session, &task.lease, reason, now)?, ()))
         })
         .await?;
         Ok(())
@@ -197,9 +197,9 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
     }
 
     async fn kick(&self, stream: &StreamId, key: &KeyId, reason: &str, end: bool) -> PortResult<()> {
-        write_seat(&self.table, stream, &self.context, |situation, own| {
+        write_control_record(&self.table, stream, &self.context, |replicated, own| {
             let now = self.context.now();
-            Some((decide::kick(situation, own, |used| used == key, reason, end, now)?, ()))
+            Some((decide::kick(replicated, own, |used| used == key, reason, end, now)?, ()))
         })
         .await?;
         Ok(())

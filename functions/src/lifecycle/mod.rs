@@ -5,15 +5,15 @@
 mod sweep;
 
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
-use headwater_domain::live::decide::Occasion;
+use headwater_domain::control::decide::Trigger;
 use headwater_domain::metrics::{Metric, Metrics};
-use headwater_domain::ports::{PortResult, ReadLive, StartTasks, WriteBroadcasts, WriteLive};
+use headwater_domain::ports::{PortResult, ReadControl, StartTasks, WriteBroadcasts, WriteControl};
 use headwater_domain::{BroadcastId, Lease};
 use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::sweep::Sleep;
-use crate::commit::tend;
+use crate::commit::reconcile;
 use crate::context::Context;
 
 /// The lifecycle function.
@@ -46,14 +46,14 @@ pub struct Report {
 
 impl Report {
     /// Of a sweep.
-    fn figures(&self) -> [Metric; 3] {
+    fn metrics(&self) -> [Metric; 3] {
         let count = |name, value| Metric::count(name, u64::try_from(value).unwrap_or(u64::MAX));
         let active = count("ActiveStreams", self.seen + self.left);
         [active, count("SweepFailures", self.failed), count("SweepLeft", self.left)]
     }
 }
 
-impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction<T, C> {
+impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFunction<T, C> {
     /// Handles one EventBridge event.
     pub async fn handle(&self, event: Value) -> PortResult<Report> {
         match event.get("detail-type").and_then(Value::as_str) {
@@ -61,12 +61,12 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             Some("Scheduled Event") => {
                 let report = self.sweep().await;
                 if let Some(metrics) = &self.metrics {
-                    metrics.write(self.context.now(), &report.figures());
+                    metrics.write(self.context.now(), &report.metrics());
                 }
                 Ok(report)
             }
             other => {
-                tracing::warn!(detail_type = ?other, "an event that is not for us");
+                tracing::warn!(detail_type = ?other, "an event of an unknown type was ignored");
                 Ok(Report::default())
             }
         }
@@ -78,9 +78,9 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             return Ok(Report::default());
         };
         tracing::info!(broadcast = %stopped.broadcast, lease = %stopped.lease, reason = stopped.reason, "a task has stopped");
-        let occasion = Occasion::TaskStopped { lease: stopped.lease, reason: stopped.reason };
+        let trigger = Trigger::TaskStopped { lease: stopped.lease, reason: stopped.reason };
         let stream = stopped.broadcast.stream();
-        let acted = tend(&self.table, &self.tasks, &stream, &self.context, occasion).await?;
+        let acted = reconcile(&self.table, &self.tasks, &stream, &self.context, trigger).await?;
         Ok(Report { seen: 1, acted: acted.into(), ..Report::default() })
     }
 }

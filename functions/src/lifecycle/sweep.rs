@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
-use headwater_domain::live::Situation;
-use headwater_domain::live::decide::{self, Next, Occasion, StartTask};
-use headwater_domain::ports::{PortResult, ReadLive, StartTasks, WriteBroadcasts, WriteLive};
+use headwater_domain::control::ReplicatedState;
+use headwater_domain::control::decide::{self, Next, StartTask, Trigger};
+use headwater_domain::ports::{PortResult, ReadControl, StartTasks, WriteBroadcasts, WriteControl};
 use headwater_domain::{StreamId, Timestamp};
 
 use super::{LifecycleFunction, Report};
-use crate::commit::{note_not_started, own_seat, start_task, tend, tend_once};
+use crate::commit::{note_not_started, own_record, reconcile, reconcile_once, start_task};
 
 /// Looks under way at once: each is a connection.
 const LOOKS_AT_ONCE: usize = 32;
@@ -68,7 +68,7 @@ impl Turns {
     }
 }
 
-impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction<T, C> {
+impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFunction<T, C> {
     /// Looks at every stream that either region holds for active. One failing stream does not keep the others waiting.
     pub(super) async fn sweep(&self) -> Report {
         let begun = self.context.now();
@@ -90,7 +90,7 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
         while let Some(started) = starts.next().await {
             report.count(&started);
         }
-        tracing::info!(?report, "swept");
+        tracing::info!(?report, "sweep finished");
         report
     }
 
@@ -107,7 +107,7 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             }
         }
         let mut streams: Vec<_> = seen.into_iter().collect();
-        let from = self.context.dice().nonce % streams.len().max(1) as u128;
+        let from = self.context.entropy().nonce % streams.len().max(1) as u128;
         streams.rotate_left(usize::try_from(from).unwrap_or(0));
         (streams, failed)
     }
@@ -117,28 +117,29 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             return Looked::Left;
         }
         self.look_at(stream).await.unwrap_or_else(|error| {
-            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot tend to a stream");
+            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot reconcile a stream");
             Looked::Failed
         })
     }
 
     async fn look_at(&self, stream: &StreamId) -> PortResult<Looked> {
-        let situation = self.table.situation(stream).await?;
-        let (own, now) = (own_seat(&situation, stream, &self.context.region), self.context.now());
-        let next = decide::tend(&situation, &own, &Occasion::Sweep, now, self.context.dice());
+        let replicated = self.table.replicated_state(stream).await?;
+        let (own, now) = (own_record(&replicated, stream, &self.context.region), self.context.now());
+        let next = decide::reconcile(&replicated, &own, &Trigger::Sweep, now, self.context.entropy());
         match next {
             None => {
-                self.settle(stream, &situation).await?;
+                self.conclude(stream, &replicated).await?;
                 Ok(Looked::Done { acted: false })
             }
             Some(Next { start: Some(_), .. }) => {
-                let accepted = situation.session().map(|session| session.accepted_at);
-                let served = situation.beat().map(|beat| beat.at);
+                let accepted = replicated.session().map(|session| session.accepted_at);
+                let served = replicated.heartbeat().map(|heartbeat| heartbeat.at);
                 Ok(Looked::Waits(accepted.max(served).unwrap_or_default(), stream.clone()))
             }
             Some(Next { start: None, .. }) => {
-                let acted = tend(&self.table, &self.tasks, stream, &self.context, Occasion::Sweep).await?;
-                self.settle(stream, &self.table.situation(stream).await?).await?;
+                let acted =
+                    reconcile(&self.table, &self.tasks, stream, &self.context, Trigger::Sweep).await?;
+                self.conclude(stream, &self.table.replicated_state(stream).await?).await?;
                 Ok(Looked::Done { acted })
             }
         }
@@ -150,13 +151,13 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             return Looked::Left;
         }
         // Decided anew: it may have been helped meanwhile.
-        match tend_once(&self.table, stream, &self.context, &Occasion::Sweep).await {
+        match reconcile_once(&self.table, stream, &self.context, &Trigger::Sweep).await {
             Ok(Some(Some(task))) => self.start_task(task, turns, until).await,
             Ok(outcome) => Ok(Looked::Done { acted: outcome.is_some() }),
             Err(error) => Err(error),
         }
         .unwrap_or_else(|error| {
-            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot tend to a stream");
+            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot reconcile a stream");
             Looked::Failed
         })
     }
@@ -168,7 +169,7 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
             let Err(not_started) = start_task(&self.tasks, &task).await else {
                 return Ok(Looked::Done { acted: true });
             };
-            let passed = TURNS_PASSED + self.context.dice().nonce % TURNS_PASSED;
+            let passed = TURNS_PASSED + self.context.entropy().nonce % TURNS_PASSED;
             let again = turns.next(self.context.now(), u64::try_from(passed).unwrap_or_default());
             let waits = not_started.passes;
             if !waits || tries >= MAX_TRIES || !self.comes_by(again, until).await {
@@ -191,15 +192,15 @@ impl<T: ReadLive + WriteLive + WriteBroadcasts, C: StartTasks> LifecycleFunction
     }
 
     /// What follows from how a stream stands: its history hears of its end, and what is over is looked at no more.
-    async fn settle(&self, stream: &StreamId, situation: &Situation) -> PortResult<()> {
-        if let Some(end) = situation.end() {
+    async fn conclude(&self, stream: &StreamId, replicated: &ReplicatedState) -> PortResult<()> {
+        if let Some(end) = replicated.end() {
             // Whoever declared it over may have died before it told the history.
             self.table.record_end(end, &self.context.region).await?;
         }
-        if is_idle(situation) {
+        if is_idle(replicated) {
             self.table.clear_active(stream, &self.context.region).await?;
-            // A publish between the two: its mark is gone, its seat is there.
-            if !is_idle(&self.table.situation(stream).await?) {
+            // A publish between the two: its mark is gone, its control record is there.
+            if !is_idle(&self.table.replicated_state(stream).await?) {
                 self.table.mark_active(stream, &self.context.region).await?;
             }
         }
@@ -221,6 +222,6 @@ impl Report {
 }
 
 /// Whether nothing can come of the stream before its next publish.
-fn is_idle(situation: &Situation) -> bool {
-    situation.session().is_none() || situation.end().is_some()
+fn is_idle(replicated: &ReplicatedState) -> bool {
+    replicated.session().is_none() || replicated.end().is_some()
 }

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use headwater_domain::BroadcastId;
-use headwater_domain::live::Situation;
-use headwater_domain::ports::{ReadLive, ReadStreams};
+use headwater_domain::control::ReplicatedState;
+use headwater_domain::ports::{ReadControl, ReadStreams};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::timeline::Entry;
 
-use super::output::Keep;
+use super::output::CachePolicy;
 use super::{PlaylistFunction, expired, not_recorded, unknown_broadcast};
 use crate::reply::Problem;
 
@@ -30,7 +30,7 @@ enum Fate {
     Deleted,
 }
 
-impl<T: ReadLive + ReadStreams, P> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadStreams, P> PlaylistFunction<T, P> {
     /// `newest`: the newest entries of the broadcast.
     async fn fate(&self, broadcast: &BroadcastId, newest: &[Entry]) -> Result<Fate, Problem> {
         let document = self.table.stream(&broadcast.stream()).await?;
@@ -63,22 +63,22 @@ impl<T: ReadLive + ReadStreams, P> PlaylistFunction<T, P> {
     /// How long the last window of a broadcast that is over may be kept, if it may still be watched.
     pub(super) async fn may_still_be_watched(
         &self,
-        situation: &Situation,
+        replicated: &ReplicatedState,
         broadcast: &BroadcastId,
         window: &[Entry],
-    ) -> Result<Keep, Problem> {
+    ) -> Result<CachePolicy, Problem> {
         let now = self.context.now();
         // One that another has replaced was over when that one began.
-        let next = || situation.session().map(|session| session.started_at);
+        let next = || replicated.session().map(|session| session.started_at);
         let ended =
-            situation.ended_at(now).filter(|_| situation.broadcast() == Some(broadcast)).or_else(next);
+            replicated.ended_at(now).filter(|_| replicated.broadcast() == Some(broadcast)).or_else(next);
         let last = window.last().map(|entry| entry.committed_at);
         let gone_for = now.since(ended.max(last).unwrap_or(now));
         match self.fate(broadcast, window).await? {
-            Fate::Recorded => Ok(Keep::Minute),
+            Fate::Recorded => Ok(CachePolicy::Minute),
             Fate::Expired => Err(expired(broadcast)),
-            Fate::Unrecorded if gone_for <= UNRECORDED_STAYS => Ok(Keep::Second),
-            Fate::Deleted if gone_for <= DELETED_STAYS => Ok(Keep::Second),
+            Fate::Unrecorded if gone_for <= UNRECORDED_STAYS => Ok(CachePolicy::Second),
+            Fate::Deleted if gone_for <= DELETED_STAYS => Ok(CachePolicy::Second),
             Fate::Unrecorded => Err(not_recorded(broadcast)),
             Fate::Deleted => Err(unknown_broadcast(broadcast)),
         }

@@ -2,8 +2,8 @@
 
 use futures::stream::{self, StreamExt};
 use headwater_domain::StreamId;
-use headwater_domain::live::State;
-use headwater_domain::ports::{PortResult, ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::control::State;
+use headwater_domain::ports::{PortResult, ReadControl, ReadStreams, ReadTimeline};
 use serde::Serialize;
 
 use super::PlaylistFunction;
@@ -33,7 +33,7 @@ struct Listed {
     playback_url: String,
 }
 
-impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     pub(super) async fn listing(&self) -> Result<Reply, Problem> {
         let mut active = Vec::new();
         for region in self.context.regions() {
@@ -55,9 +55,9 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         if document.deleted_at.is_some() || !document.settings.listed {
             return Ok(None);
         }
-        let situation = self.table.situation(&id).await?;
-        let state = situation.state(self.context.now()).filter(|state| state.is_open());
-        Ok(state.zip(situation.session()).map(|(state, session)| Listed {
+        let replicated = self.table.replicated_state(&id).await?;
+        let state = replicated.state(self.context.now()).filter(|state| state.is_open());
+        Ok(state.zip(replicated.session()).map(|(state, session)| Listed {
             playback_url: format!("/live/{id}/index.m3u8"),
             name: document.name,
             state,

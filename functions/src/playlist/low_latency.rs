@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
 use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind, low_latency_path, part_path};
 use headwater_domain::{BroadcastId, Region};
 use headwater_hls::{
@@ -13,13 +13,13 @@ use headwater_hls::{
     Window,
 };
 
+use super::available_parts::{Availability, judge, last_shown, part_target, shown};
+use super::common::{SEGMENT_SECONDS, internal, uri};
 use super::directives::{Directives, refused};
-use super::holes::{breaks_shown, fill_hole};
+use super::gaps::{breaks_shown, fill_gap};
 use super::media::{checked, has_ended, has_init, segments, window, window_from};
-use super::output::{Keep, Reply};
-use super::reach::{Verdict, judge, last_shown, part_target, shown};
+use super::output::{CachePolicy, Reply};
 use super::renditions::{Name, Wanted};
-use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::wait::{PATIENCE, Waited};
 use super::{Attempt, PlaylistFunction};
 use crate::reply::Problem;
@@ -29,7 +29,7 @@ use crate::reply::Problem;
 const ENTRIES_IN_PARTS: usize = 8;
 
 /// A request for a low-latency playlist.
-pub(super) struct Question<'a> {
+pub(super) struct PlaylistRequest<'a> {
     /// The region in the path; the other renditions' playlists are in it as well.
     pub(super) region: Region,
     pub(super) broadcast: BroadcastId,
@@ -45,47 +45,48 @@ pub(super) fn in_parts(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| !entry.parts.is_empty())
 }
 
-impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in parts at its end.
-    pub(super) async fn low_latency_media(&self, question: &Question<'_>) -> Result<Reply, Problem> {
-        let Question { broadcast, directives, .. } = question;
-        let name = self.look_up(broadcast, question.rendition).await?;
+    pub(super) async fn low_latency_media(&self, request: &PlaylistRequest<'_>) -> Result<Reply, Problem> {
+        let PlaylistRequest { broadcast, directives, .. } = request;
+        let name = self.look_up(broadcast, request.rendition).await?;
         if matches!(name, Name::Unknown) {
             return Err(Problem::not_found("rendition"));
         }
-        let situation = self.situation(&broadcast.stream(), question.attempt == Attempt::First).await?;
-        let Name::Known(rendition) = name else { return Err(self.nothing_of(&situation)) };
-        let ended = has_ended(&situation, broadcast, self.context.now());
+        let replicated =
+            self.replicated_state(&broadcast.stream(), request.attempt == Attempt::First).await?;
+        let Name::Known(rendition) = name else { return Err(self.nothing_of(&replicated)) };
+        let ended = has_ended(&replicated, broadcast, self.context.now());
         // Nothing comes any more: whatever was asked for, this is all there is.
-        let satisfied = !ended && self.is_satisfied(question, &rendition).await?;
-        let entries = self.shown_entries(broadcast, &situation).await?;
-        let keep = match (ended, satisfied) {
-            (true, _) => self.may_still_be_watched(&situation, broadcast, &entries).await?,
-            (false, true) => Keep::Satisfied,
-            (false, false) => Keep::Second,
+        let satisfied = !ended && self.is_satisfied(request, &rendition).await?;
+        let entries = self.shown_entries(broadcast, &replicated).await?;
+        let cache = match (ended, satisfied) {
+            (true, _) => self.may_still_be_watched(&replicated, broadcast, &entries).await?,
+            (false, true) => CachePolicy::Satisfied,
+            (false, false) => CachePolicy::Second,
         };
         let window = match in_parts(&entries) && !ended {
-            true => low_latency_window(&entries, question, &rendition)?,
+            true => low_latency_window(&entries, request, &rendition)?,
             false => window(&entries, &rendition, PlaylistType::Live, ended)?,
         };
-        let playlist = checked(window.ok_or_else(|| self.nothing_of(&situation))?, &question.address)?;
+        let playlist = checked(window.ok_or_else(|| self.nothing_of(&replicated))?, &request.address)?;
         let text = if directives.delta { playlist.render_delta() } else { playlist.render() };
-        Ok(Reply::playlist(text, keep))
+        Ok(Reply::playlist(text, cache))
     }
 
     /// Waits for what was asked for, if anything was; whether it came.
-    async fn is_satisfied(&self, question: &Question<'_>, rendition: &Wanted) -> Result<bool, Problem> {
-        let Some(until) = question.directives.until else { return Ok(false) };
-        let may_wait = question.attempt != Attempt::Second;
-        let patience = if may_wait && question.directives.canonical { PATIENCE } else { Duration::ZERO };
+    async fn is_satisfied(&self, request: &PlaylistRequest<'_>, rendition: &Wanted) -> Result<bool, Problem> {
+        let Some(until) = request.directives.until else { return Ok(false) };
+        let may_wait = request.attempt != Attempt::Second;
+        let patience = if may_wait && request.directives.canonical { PATIENCE } else { Duration::ZERO };
         let is_made = AtomicBool::new(true);
         let judge = |entries: &[Entry]| {
             let made = entries.iter().any(|entry| rendition.found(entry).is_some());
             is_made.store(made, Ordering::Relaxed);
             // Nobody waits for what is not made; the playlist will say that there is none.
-            if made { judge(entries, rendition, until) } else { Verdict::There }
+            if made { judge(entries, rendition, until) } else { Availability::There }
         };
-        match self.wait(&question.broadcast, patience, judge).await?.0 {
+        match self.wait(&request.broadcast, patience, judge).await?.0 {
             Waited::There => Ok(is_made.load(Ordering::Relaxed)),
             // On the second try this region may just not know yet what the other one has told the viewer.
             Waited::Never if may_wait => {
@@ -98,7 +99,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
 
 fn low_latency_window(
     entries: &[Entry],
-    question: &Question<'_>,
+    request: &PlaylistRequest<'_>,
     rendition: &Wanted,
 ) -> Result<Option<Window>, Problem> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
@@ -106,14 +107,14 @@ fn low_latency_window(
     let breaks = breaks_shown(entries);
     let mut segments = segments(closed, &breaks, rendition)?;
     if let Some(before) = closed.last() {
-        fill_hole(&mut segments, before, last, rendition.name())?;
+        fill_gap(&mut segments, before, last, rendition.name())?;
     }
     add_parts(&mut segments, closed, first.number.0, rendition)?;
     let low_latency = LowLatency {
         part_target: part_target(),
         open: open_segment(closed, last, breaks[entries.len() - 1], rendition)?,
         hint: hint(last, rendition).map(|path| uri(&path)).transpose()?,
-        reports: reports(entries, question)?,
+        reports: reports(entries, request)?,
     };
     let window = window_from(first, segments, PlaylistType::Live, false);
     if window.segments.is_empty() && low_latency.open.is_none() {
@@ -195,12 +196,12 @@ fn hint(last: &Entry, rendition: &Wanted) -> Option<String> {
     (all_are_shown && !may_be_over).then(|| format!("/{}", last.part_path(name, parts)))
 }
 
-fn reports(entries: &[Entry], question: &Question<'_>) -> Result<Vec<RenditionReport>, Problem> {
+fn reports(entries: &[Entry], request: &PlaylistRequest<'_>) -> Result<Vec<RenditionReport>, Problem> {
     let Some(last) = entries.last() else { return Ok(Vec::new()) };
-    let others = last.renditions.iter().filter(|one| one.name != question.rendition);
+    let others = last.renditions.iter().filter(|one| one.name != request.rendition);
     let report = |one: &EntryRendition| -> Result<Option<RenditionReport>, Problem> {
         let Some((last_segment, last_part)) = last_shown(entries, &Wanted::of(one)) else { return Ok(None) };
-        let path = low_latency_path(&question.region, &question.broadcast, &one.name);
+        let path = low_latency_path(&request.region, &request.broadcast, &one.name);
         let uri: Uri = uri(&format!("/{path}"))?;
         Ok(Some(RenditionReport { uri, last_segment, last_part }))
     };

@@ -1,7 +1,7 @@
 //! Media playlists: a rendition's window of the timeline.
 
-use headwater_domain::live::Situation;
-use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::control::ReplicatedState;
+use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
 use headwater_domain::timeline::{Entry, in_force, resolve};
 use headwater_domain::{BroadcastId, Timestamp};
@@ -9,12 +9,12 @@ use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
-use super::counts::Counts;
-use super::holes::{behind_hole, breaks_before, breaks_shown, fill_hole, in_window, numbers, places};
-use super::output::{Keep, Reply};
-use super::reach::span_for;
+use super::available_parts::span_for;
+use super::common::{SEGMENT_SECONDS, internal, uri};
+use super::discontinuity::DiscontinuityCounts;
+use super::gaps::{after_long_gap, breaks_before, breaks_shown, fill_gap, in_window, numbers, window_bounds};
+use super::output::{CachePolicy, Reply};
 use super::renditions::{AT_EITHER_END, Name, Wanted};
-use super::vocabulary::{SEGMENT_SECONDS, internal, uri};
 use super::{PlaylistFunction, not_live, unknown_broadcast};
 use crate::reply::Problem;
 
@@ -25,7 +25,7 @@ const OVERLAP: usize = 7;
 /// Entries beyond which a window is not read anew for the sake of replaced ones: it has many numbers then.
 const MAX_READ: usize = 400;
 
-impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in whole segments.
     pub(super) async fn live_media(
         &self,
@@ -38,17 +38,17 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         if matches!(name, Name::Unknown) {
             return Err(Problem::not_found("rendition"));
         }
-        let situation = self.situation(&broadcast.stream(), first_try).await?;
-        let Name::Known(rendition) = name else { return Err(self.nothing_of(&situation)) };
-        let entries = self.shown_entries(broadcast, &situation).await?;
-        let ended = has_ended(&situation, broadcast, self.context.now());
-        let keep = match ended {
-            true => self.may_still_be_watched(&situation, broadcast, &entries).await?,
-            false => Keep::Second,
+        let replicated = self.replicated_state(&broadcast.stream(), first_try).await?;
+        let Name::Known(rendition) = name else { return Err(self.nothing_of(&replicated)) };
+        let entries = self.shown_entries(broadcast, &replicated).await?;
+        let ended = has_ended(&replicated, broadcast, self.context.now());
+        let cache = match ended {
+            true => self.may_still_be_watched(&replicated, broadcast, &entries).await?,
+            false => CachePolicy::Second,
         };
         let window = window(&entries, &rendition, PlaylistType::Live, ended)?;
-        let window = window.ok_or_else(|| self.nothing_of(&situation))?;
-        Ok(Reply::playlist(checked(window, address)?.render(), keep))
+        let window = window.ok_or_else(|| self.nothing_of(&replicated))?;
+        Ok(Reply::playlist(checked(window, address)?.render(), cache))
     }
 
     /// All of one rendition, once the broadcast has ended.
@@ -69,14 +69,14 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             return Err(none());
         }
         let window = window(&entries, &rendition, PlaylistType::Vod, true)?.ok_or_else(none)?;
-        Ok(Reply::playlist(checked(window, address)?.render(), Keep::Minute))
+        Ok(Reply::playlist(checked(window, address)?.render(), CachePolicy::Minute))
     }
 
     /// The whole timeline of a broadcast that has ended and can be watched again.
     pub(super) async fn finished(&self, broadcast: &BroadcastId) -> Result<Vec<Entry>, Problem> {
-        let situation = self.table.situation(&broadcast.stream()).await?;
-        if !has_ended(&situation, broadcast, self.context.now()) {
-            return Err(not_live(situation.state(self.context.now()))
+        let replicated = self.table.replicated_state(&broadcast.stream()).await?;
+        if !has_ended(&replicated, broadcast, self.context.now()) {
+            return Err(not_live(replicated.state(self.context.now()))
                 .with("hint", "the recording is here once the broadcast has ended"));
         }
         self.must_be_recorded(broadcast, &self.table.newest(broadcast, AT_EITHER_END).await?).await?;
@@ -90,13 +90,16 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     pub(super) async fn shown_entries(
         &self,
         broadcast: &BroadcastId,
-        situation: &Situation,
+        replicated: &ReplicatedState,
     ) -> Result<Vec<Entry>, Problem> {
-        let segments = window_segments(situation);
+        let segments = window_segments(replicated);
         let (written, is_all) = self.window_of(broadcast, segments).await?;
-        let window = places(&written, is_all, segments);
+        let window = window_bounds(&written, is_all, segments);
         let written = in_force(written);
-        let counts = Counts::of(&written, situation.reaches(broadcast).map(|(_, reach)| reach));
+        let counts = DiscontinuityCounts::of(
+            &written,
+            replicated.lease_progress(broadcast).map(|(_, progress)| progress),
+        );
         let mut entries = in_window(resolve(written), window.clone());
         if !is_all && entries.iter().all(|entry| entry.open) {
             // A task that was replaced and did not hear of it has run ahead, and its successor has not come so far yet. What was
@@ -104,7 +107,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             let (written, _) = self.window_of(broadcast, segments).await?;
             entries = in_window(latest_of_each_number(written), window);
         }
-        entries.drain(..behind_hole(&entries));
+        entries.drain(..after_long_gap(&entries));
         if let Some(first) = entries.first_mut() {
             let before = counts.before(first.number);
             first.discontinuities = first.discontinuities.max(before + u64::from(first.discontinuity));
@@ -131,17 +134,17 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     }
 
     /// Why there is no playlist of a broadcast yet.
-    pub(super) fn nothing_of(&self, situation: &Situation) -> Problem {
-        not_live(situation.state(self.context.now()))
+    pub(super) fn nothing_of(&self, replicated: &ReplicatedState) -> Problem {
+        not_live(replicated.state(self.context.now()))
     }
 
     /// Why there is no recording of a broadcast without entries.
     pub(super) async fn nothing_of_recording(&self, broadcast: &BroadcastId) -> Problem {
-        match self.table.situation(&broadcast.stream()).await {
-            Ok(situation) if has_ended(&situation, broadcast, self.context.now()) => {
+        match self.table.replicated_state(&broadcast.stream()).await {
+            Ok(replicated) if has_ended(&replicated, broadcast, self.context.now()) => {
                 unknown_broadcast(broadcast)
             }
-            Ok(situation) => self.nothing_of(&situation),
+            Ok(replicated) => self.nothing_of(&replicated),
             Err(error) => error.into(),
         }
     }
@@ -155,17 +158,17 @@ fn latest_of_each_number(mut written: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// Segments of the stream's DVR window.
-pub(super) fn window_segments(situation: &Situation) -> usize {
-    let seconds = situation.session().map_or(60, |session| session.settings.dvr_window_seconds);
+pub(super) fn window_segments(replicated: &ReplicatedState) -> usize {
+    let seconds = replicated.session().map_or(60, |session| session.settings.dvr_window_seconds);
     MIN_SEGMENTS.max((seconds / SEGMENT_SECONDS) as usize)
 }
 
 /// Whether nothing more comes to a broadcast: it is the one that holds and is settled, or another one holds and its task,
 /// which may have media yet to write, has left.
-pub(super) fn has_ended(situation: &Situation, broadcast: &BroadcastId, now: Timestamp) -> bool {
-    match situation.broadcast() {
-        Some(current) if current == broadcast => situation.is_settled(now),
-        Some(current) => broadcast < current && !situation.is_written(broadcast, now),
+pub(super) fn has_ended(replicated: &ReplicatedState, broadcast: &BroadcastId, now: Timestamp) -> bool {
+    match replicated.broadcast() {
+        Some(current) if current == broadcast => replicated.is_settled(now),
+        Some(current) => broadcast < current && !replicated.is_written(broadcast, now),
         // A region that has heard nothing of the stream yet.
         None => false,
     }
@@ -224,7 +227,7 @@ pub(super) fn window_from(
     }
 }
 
-/// Each number's segment of one rendition, as far as entries and the holes between them go. `breaks`: how many are shown
+/// Each number's segment of one rendition, as far as entries and the gaps between them go. `breaks`: how many are shown
 /// before each entry.
 pub(super) fn segments(
     entries: &[Entry],
@@ -235,7 +238,7 @@ pub(super) fn segments(
     let mut map = None;
     for (index, (entry, breaks)) in entries.iter().zip(breaks).enumerate() {
         if let Some(before) = index.checked_sub(1).map(|before| &entries[before]) {
-            fill_hole(&mut segments, before, entry, rendition.name())?;
+            fill_gap(&mut segments, before, entry, rendition.name())?;
         }
         segments.push(segment(entry, *breaks, rendition, &mut map)?);
     }

@@ -17,29 +17,29 @@
 
 mod accept_encoding;
 mod afterwards;
-mod counts;
+mod available_parts;
+mod common;
 mod directives;
-mod holes;
+mod discontinuity;
+mod gaps;
 mod listing;
 mod low_latency;
 mod media;
 mod multivariant;
 mod output;
 mod parts;
-mod reach;
 mod recorded;
 mod renditions;
-mod vocabulary;
 mod wait;
 
 pub use renditions::KnownRenditions;
 
 use std::time::Duration;
 
+use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::hooks::Secret;
-use headwater_domain::live::{Situation, State};
 use headwater_domain::objects::KeptFor;
-use headwater_domain::ports::{ReadLive, ReadParts, ReadStreams, ReadTimeline};
+use headwater_domain::ports::{ReadControl, ReadParts, ReadStreams, ReadTimeline};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::Uri;
 use http::{Method, StatusCode, header};
@@ -75,7 +75,7 @@ pub struct PlaylistFunction<T, P> {
     pub renditions: KnownRenditions,
 }
 
-impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T, P> {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let reply = match self.route(&request).await {
@@ -115,7 +115,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
                 if !self.is_ours(region) {
                     return Err(Problem::not_found("region"));
                 }
-                let question = low_latency::Question {
+                let request = low_latency::PlaylistRequest {
                     region: id(region, "region")?,
                     broadcast: id(broadcast, "broadcast")?,
                     rendition: rendition(file)?,
@@ -123,7 +123,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
                     directives: directives::Directives::of(request)?,
                     address: address()?,
                 };
-                self.low_latency_media(&question).await
+                self.low_latency_media(&request).await
             }
             [_, "parts", ..] => self.part(path).await,
             _ => Err(Problem::not_found("page")),
@@ -149,24 +149,24 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction<T,
     }
 }
 
-impl<T: ReadLive, P> PlaylistFunction<T, P> {
+impl<T: ReadControl, P> PlaylistFunction<T, P> {
     /// What is live of the broadcast's stream; on try 1 only if this region has not lost sight of it.
-    async fn situation(&self, stream: &StreamId, first_try: bool) -> Result<Situation, Problem> {
-        let situation = self.table.situation(stream).await?;
-        if first_try && has_lost_sight(&situation, &self.context) {
+    async fn replicated_state(&self, stream: &StreamId, first_try: bool) -> Result<ReplicatedState, Problem> {
+        let replicated = self.table.replicated_state(stream).await?;
+        if first_try && has_lost_sight(&replicated, &self.context) {
             let detail =
                 "this region has not heard of the broadcast's transcoder for a while; ask the other region";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stale", "Out of date", detail));
         }
-        Ok(situation)
+        Ok(replicated)
     }
 }
 
-fn has_lost_sight(situation: &Situation, context: &Context) -> bool {
+fn has_lost_sight(replicated: &ReplicatedState, context: &Context) -> bool {
     let now = context.now();
-    let nobody_said = situation.end().is_none() && situation.is_presumed_lost(now);
-    (situation.is_published(now) || nobody_said)
-        && situation.beat().is_some_and(|beat| now.since(beat.at) > FRESH)
+    let nobody_said = replicated.end().is_none() && replicated.is_presumed_lost(now);
+    (replicated.is_published(now) || nobody_said)
+        && replicated.heartbeat().is_some_and(|heartbeat| now.since(heartbeat.at) > FRESH)
 }
 
 /// Which of the edge's tries a request is.

@@ -3,21 +3,21 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-use headwater_domain::live::State;
-use headwater_domain::ports::{ReadLive, ReadStreams, ReadTimeline};
+use headwater_domain::control::State;
+use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
 use headwater_domain::timeline::{
     Entry, EntryRendition, TrackKind, low_latency_path, playlist_path, resolve,
 };
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Uri, Variant};
 
+use super::available_parts::Availability;
+use super::common::{internal, uri};
 use super::low_latency::in_parts;
 use super::media::window_segments;
-use super::output::{Keep, Reply};
-use super::reach::Verdict;
+use super::output::{CachePolicy, Reply};
 use super::recorded::recorded;
 use super::renditions::{AT_EITHER_END, Wanted};
-use super::vocabulary::{internal, uri};
 use super::wait::PATIENCE_TO_START;
 use super::{PlaylistFunction, not_live};
 use crate::reply::Problem;
@@ -31,7 +31,7 @@ const PEAK_SECONDS: RangeInclusive<f64> = 1.0..=3.0;
 /// Segments are measured by when they are shown; by when they are decoded it may be a frame less.
 const MEASURING: f64 = 1.02;
 
-impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
+impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The multivariant playlist of a live stream. Of one that is starting, the first try is answered when there is
     /// something to watch: who asks again and again gets a second-old "not yet" from the edge's cache.
     pub(super) async fn live(
@@ -40,29 +40,29 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         first_try: bool,
         address: &Uri,
     ) -> Result<Reply, Problem> {
-        let situation = self.situation(stream, first_try).await?;
-        let state = situation.state(self.context.now());
-        let Some(broadcast) = situation.broadcast().filter(|_| state.is_some_and(State::is_open)) else {
+        let replicated = self.replicated_state(stream, first_try).await?;
+        let state = replicated.state(self.context.now());
+        let Some(broadcast) = replicated.broadcast().filter(|_| state.is_some_and(State::is_open)) else {
             return Err(not_live(state));
         };
-        let count = MEASURED.min(window_segments(&situation));
+        let count = MEASURED.min(window_segments(&replicated));
         let mut entries = self.table.newest(broadcast, count).await?;
-        if entries.is_empty() && first_try && situation.is_published(self.context.now()) {
+        if entries.is_empty() && first_try && replicated.is_published(self.context.now()) {
             let first = |entries: &[Entry]| match entries {
-                [] => Verdict::Ahead(1),
-                _ => Verdict::There,
+                [] => Availability::Ahead(1),
+                _ => Availability::There,
             };
             entries = self.wait(broadcast, PATIENCE_TO_START, first).await?.1;
         }
         let entries = resolve(entries);
         let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
         // The region in the path is asked first: that which writes.
-        let region = situation.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
+        let region = replicated.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
         let renditions = offered(&entries);
         let text =
             render(&entries, &renditions, false, address, |rendition| path(region, broadcast, rendition))?;
-        Ok(Reply::playlist(text, Keep::Second))
+        Ok(Reply::playlist(text, CachePolicy::Second))
     }
 
     /// The multivariant playlist of a finished broadcast.
@@ -80,7 +80,7 @@ impl<T: ReadLive + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         if renditions.is_empty() {
             return Err(super::unknown_broadcast(broadcast));
         }
-        Ok(Reply::playlist(render(&entries, &renditions, true, address, folder)?, Keep::Minute))
+        Ok(Reply::playlist(render(&entries, &renditions, true, address, folder)?, CachePolicy::Minute))
     }
 }
 

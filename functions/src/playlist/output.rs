@@ -22,7 +22,7 @@ const WORTH_GZIP: usize = 300;
 /// How long the edge may keep an answer. `no-cache` would turn off the edge's collapsing; a stale playlist is worse
 /// than an error, because the edge can still ask the other region.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Keep {
+pub(super) enum CachePolicy {
     /// It may change any second. The least that there is: with less CloudFront would not collapse (see `wait`).
     Second,
     /// It has what was waited for. Three target durations: for viewers that ask the same a little later.
@@ -33,7 +33,7 @@ pub(super) enum Keep {
     Minute,
 }
 
-impl Keep {
+impl CachePolicy {
     fn header(self) -> &'static str {
         match self {
             Self::Second => "max-age=1, stale-if-error=0",
@@ -49,7 +49,7 @@ impl Keep {
 pub(super) struct Reply {
     status: StatusCode,
     kind: &'static str,
-    keep: Keep,
+    cache: CachePolicy,
     content: Content,
 }
 
@@ -61,23 +61,23 @@ enum Content {
 }
 
 impl Reply {
-    pub(super) fn playlist(body: String, keep: Keep) -> Self {
-        Self { status: StatusCode::OK, kind: PLAYLIST, keep, content: Content::Text(body) }
+    pub(super) fn playlist(body: String, cache: CachePolicy) -> Self {
+        Self { status: StatusCode::OK, kind: PLAYLIST, cache, content: Content::Text(body) }
     }
 
     pub(super) fn json(body: String) -> Self {
         let content = Content::Text(body);
-        Self { status: StatusCode::OK, kind: "application/json", keep: Keep::Second, content }
+        Self { status: StatusCode::OK, kind: "application/json", cache: CachePolicy::Second, content }
     }
 
     pub(super) fn part(body: Bytes, kind: &'static str) -> Self {
-        Self { status: StatusCode::OK, kind, keep: Keep::Part, content: Content::Media(body) }
+        Self { status: StatusCode::OK, kind, cache: CachePolicy::Part, content: Content::Media(body) }
     }
 
     pub(super) fn problem(problem: Problem) -> Self {
         let (status, response) = (problem.status(), problem.into_response());
         let kind = "application/problem+json";
-        Self { status, kind, keep: Keep::Second, content: Content::Made(response) }
+        Self { status, kind, cache: CachePolicy::Second, content: Content::Made(response) }
     }
 
     pub(super) fn into_response(self, accepted: Accepted) -> Response<Body> {
@@ -93,7 +93,7 @@ impl Reply {
         let headers = response.headers_mut();
         let mut set = |name, value| headers.insert(name, header::HeaderValue::from_static(value));
         set(header::CONTENT_TYPE, self.kind);
-        set(header::CACHE_CONTROL, self.keep.header());
+        set(header::CACHE_CONTROL, self.cache.header());
         set(header::VARY, "Accept-Encoding");
         set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_playlist_that_lambda_could_not_answer_is_sent_packed_or_refused() {
-        let long = || Reply::playlist("#EXTINF:2,\n".repeat(MAX_PLAIN / 10), Keep::Minute);
+        let long = || Reply::playlist("#EXTINF:2,\n".repeat(MAX_PLAIN / 10), CachePolicy::Minute);
         let packed = long().into_response(Accepted::of("gzip"));
         assert_eq!(packed.status(), StatusCode::OK);
         assert!(packed.body().len() < 1 << 20);

@@ -10,9 +10,9 @@ use headwater_domain::ports::{ReadParts, ReadTimeline};
 use headwater_domain::timeline::{Entry, TrackKind};
 
 use super::PlaylistFunction;
+use super::available_parts::{Availability, judge};
 use super::directives::Position;
 use super::output::Reply;
-use super::reach::{Verdict, judge};
 use super::renditions::{Wanted, named};
 use super::wait::{PATIENCE, Waited};
 use crate::reply::Problem;
@@ -40,21 +40,21 @@ impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
 }
 
 /// Only what the lease that writes now can still write is worth a wait.
-fn judge_part(entries: &[Entry], wanted: &PartPath) -> Verdict {
-    let Some(last) = entries.last() else { return Verdict::Never };
+fn judge_part(entries: &[Entry], wanted: &PartPath) -> Availability {
+    let Some(last) = entries.last() else { return Availability::Never };
     if entries.iter().any(|entry| wanted.is_in(entry)) {
-        return Verdict::There;
+        return Availability::There;
     }
     let Some(rendition) = named(last, wanted.rendition()).filter(|_| last.lease == wanted.lease) else {
-        return Verdict::Never;
+        return Availability::Never;
     };
     if last.number == wanted.number && !last.open {
-        return Verdict::Never;
+        return Availability::Never;
     }
     let position = Position { segment: wanted.number.0, part: Some(wanted.part) };
     match judge(entries, &Wanted::of(rendition), position) {
         // The playlist is past it, and it is not there: it was never stored, or its segment had fewer parts.
-        Verdict::There => Verdict::Never,
-        verdict => verdict,
+        Availability::There => Availability::Never,
+        availability => availability,
     }
 }

@@ -27,7 +27,7 @@ use headwater_domain::timeline::{Entry, resolve};
 use tokio::time::Instant;
 
 use super::PlaylistFunction;
-use super::reach::Verdict;
+use super::available_parts::Availability;
 
 /// Longest wait on the paths of low latency. The edge gives these origins six seconds (template.yaml, `OriginReadTimeout`).
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -63,17 +63,17 @@ impl<T: ReadTimeline, P> PlaylistFunction<T, P> {
         &self,
         broadcast: &BroadcastId,
         patience: Duration,
-        judge: impl Fn(&[Entry]) -> Verdict,
+        judge: impl Fn(&[Entry]) -> Availability,
     ) -> PortResult<(Waited, Vec<Entry>)> {
         let deadline = Instant::now() + patience;
         let mut look = 0;
         loop {
             let entries = resolve(self.table.newest(broadcast, LOOKED_AT).await?);
             let parts = match judge(&entries) {
-                Verdict::There => return Ok((Waited::There, entries)),
-                Verdict::Later => return Ok((Waited::Later, entries)),
-                Verdict::Never => return Ok((Waited::Never, entries)),
-                Verdict::Ahead(parts) => parts,
+                Availability::There => return Ok((Waited::There, entries)),
+                Availability::Later => return Ok((Waited::Later, entries)),
+                Availability::Never => return Ok((Waited::Never, entries)),
+                Availability::Ahead(parts) => parts,
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -5,26 +5,26 @@ use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use serde_json::{Value, json};
 
-use crate::support::{Event, World, later};
+use crate::support::{Event, Harness, later};
 
-async fn list(world: &World, query: &str) -> Value {
-    world.ask(&Event::sample("api-list-broadcasts").query(query)).await.expect(200)
+async fn list(harness: &Harness, query: &str) -> Value {
+    harness.ask(&Event::sample("api-list-broadcasts").query(query)).await.expect(200)
 }
 
 #[tokio::test]
 async fn broadcasts_are_listed_newest_first_with_how_they_ended() {
-    let world = World::seeded().await;
-    assert_eq!(list(&world, "").await, json!({ "broadcasts": [], "next": null }));
-    let first = world.allowed(1).await;
-    world.beat_live(&first).await;
-    world.commit(&world.lease().await, 0).await;
+    let harness = Harness::seeded().await;
+    assert_eq!(list(&harness, "").await, json!({ "broadcasts": [], "next": null }));
+    let first = harness.allowed(1).await;
+    harness.heartbeat_live(&first).await;
+    harness.commit(&harness.lease().await, 0).await;
     later(10);
-    world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+    harness.ask(&Event::sample("api-stop-stream")).await.expect(202);
     later(10);
-    let second = world.allowed(2).await;
-    world.beat_live(&second).await;
+    let second = harness.allowed(2).await;
+    harness.heartbeat_live(&second).await;
 
-    let page = list(&world, "").await;
+    let page = list(&harness, "").await;
     let expected = json!([
         {
             "id": second.broadcast, "state": "live", "started_at": "2023-11-14T22:13:40Z", "ended_at": null,
@@ -37,22 +37,22 @@ async fn broadcasts_are_listed_newest_first_with_how_they_ended() {
         },
     ]);
     assert_eq!(page, json!({ "broadcasts": expected, "next": null }));
-    assert_eq!(list(&world.other_region(), "").await["broadcasts"][1]["state"], "ended");
+    assert_eq!(list(&harness.other_region(), "").await["broadcasts"][1]["state"], "ended");
 }
 
 #[tokio::test]
 async fn pages_of_broadcasts_show_each_once() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let mut made = Vec::new();
     for session in 1..=5 {
-        made.push(world.allowed(session).await.broadcast);
-        world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+        made.push(harness.allowed(session).await.broadcast);
+        harness.ask(&Event::sample("api-stop-stream")).await.expect(202);
         later(1);
     }
     made.reverse();
     let (mut seen, mut query, mut pages) = (Vec::new(), "limit=2".to_owned(), 0);
     loop {
-        let page = list(&world, &query).await;
+        let page = list(&harness, &query).await;
         pages += 1;
         seen.extend(
             page["broadcasts"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()),
@@ -65,30 +65,30 @@ async fn pages_of_broadcasts_show_each_once() {
 
 #[tokio::test]
 async fn a_broadcast_whose_window_has_passed_is_over_before_anybody_says_so() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.commit(&world.lease().await, 0).await;
-    world.unpublish(&session).await;
-    assert_eq!(list(&world, "").await["broadcasts"][0]["state"], "reconnecting");
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.commit(&harness.lease().await, 0).await;
+    harness.unpublish(&session).await;
+    assert_eq!(list(&harness, "").await["broadcasts"][0]["state"], "reconnecting");
     later(60);
-    let ended = list(&world, "").await["broadcasts"][0].clone();
+    let ended = list(&harness, "").await["broadcasts"][0].clone();
     assert_eq!((&ended["state"], &ended["ended_at"]), (&json!("ended"), &json!("2023-11-14T22:14:20Z")));
     assert!(ended["recording_url"].is_string());
-    world.sweep().await;
-    let swept = list(&world, "").await["broadcasts"][0].clone();
+    harness.sweep().await;
+    let swept = list(&harness, "").await["broadcasts"][0].clone();
     assert_eq!((&swept["state"], &swept["ended_at"]), (&json!("ended"), &ended["ended_at"]));
     assert_eq!(swept["reason"], "the encoder closed the connection");
 }
 
 #[tokio::test]
 async fn of_a_broadcast_without_media_no_recording_is_offered() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let mut broadcasts = Vec::new();
     // Nothing came, only gaps came, and something to see.
     for gaps in [None, Some(true), Some(false)] {
-        let session = world.allowed(broadcasts.len() as u128 + 1).await;
-        world.beat_live(&session).await;
-        let lease = world.lease().await;
+        let session = harness.allowed(broadcasts.len() as u128 + 1).await;
+        harness.heartbeat_live(&session).await;
+        let lease = harness.lease().await;
         for number in gaps.iter().flat_map(|_| 0..9) {
             let entry = Entry {
                 broadcast: session.broadcast.clone(),
@@ -96,19 +96,19 @@ async fn of_a_broadcast_without_media_no_recording_is_offered() {
                 gap: gaps == Some(true) || number > 0,
                 ..samples::entry(1, number)
             };
-            world.table.commit(&entry).await.unwrap();
+            harness.table.commit(&entry).await.unwrap();
         }
-        world.ask(&Event::sample("api-stop-stream")).await.expect(202);
+        harness.ask(&Event::sample("api-stop-stream")).await.expect(202);
         later(60);
         broadcasts.push(session.broadcast);
     }
-    let listed = list(&world, "").await;
+    let listed = list(&harness, "").await;
     let offered: Vec<_> =
         listed["broadcasts"].as_array().unwrap().iter().map(|one| one["recording_url"].is_string()).collect();
     assert_eq!(offered, [true, false, false], "newest first");
     for (broadcast, is_there) in broadcasts.iter().zip([false, false, true]) {
         let path = format!("/us-east-1/playlists/{broadcast}/index.m3u8");
-        let answer = world.view(&Event::sample("playlist-recording").path(&path)).await;
+        let answer = harness.view(&Event::sample("playlist-recording").path(&path)).await;
         assert_eq!(answer.status.as_u16(), if is_there { 200 } else { 404 }, "{}", answer.text());
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use headwater_domain::ports::FaultKind;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, Shim, World};
+use crate::support::{Answer, Event, Harness, Shim};
 
 const ID: &str = "000000000001";
 
@@ -14,7 +14,7 @@ fn create(body: &str) -> Event {
 
 #[tokio::test]
 async fn every_mistake_in_a_body_has_its_own_type() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let rung = |height: u32, kbps: u32| json!({ "height": height, "kbps": kbps });
     let settings = |settings: Value| json!({ "name": "x", "settings": settings }).to_string();
     for (body, status, slug) in [
@@ -49,21 +49,21 @@ async fn every_mistake_in_a_body_has_its_own_type() {
         (&settings(json!({ "ladder": [{ "height": 480, "kbps": 900, "fps": 1 }] })), 422, "unknown-field"),
     ] {
         let short = &body[..body.len().min(60)];
-        let answer = world.ask(&create(body)).await;
+        let answer = harness.ask(&create(body)).await;
         assert_eq!(answer.status.as_u16(), status, "{short}: {}", answer.text());
         answer.problem(status, slug);
     }
-    let page = world.ask(&Event::sample("api-list-streams")).await.expect(200);
+    let page = harness.ask(&Event::sample("api-list-streams")).await.expect(200);
     assert_eq!(page["streams"].as_array().unwrap().len(), 1, "none of them made a stream");
 }
 
 #[tokio::test]
 async fn a_byte_order_mark_is_passed_over_or_named() {
-    let world = World::seeded().await;
-    let made = world.ask(&create("\u{feff}{\"name\":\"from PowerShell\"}")).await.expect(201);
+    let harness = Harness::seeded().await;
+    let made = harness.ask(&create("\u{feff}{\"name\":\"from PowerShell\"}")).await.expect(201);
     assert_eq!(made["name"], "from PowerShell");
     for only in ["\u{feff}", "\u{feff}\u{feff}{\"name\":\"x\"}"] {
-        world.ask(&create(only)).await.problem(400, "invalid-json");
+        harness.ask(&create(only)).await.problem(400, "invalid-json");
     }
     let mark_and_text = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
         let text = "{\"name\":\"x\"}".encode_utf16().flat_map(bytes);
@@ -73,51 +73,51 @@ async fn a_byte_order_mark_is_passed_over_or_named() {
         [mark_and_text([0xff, 0xfe], u16::to_le_bytes), mark_and_text([0xfe, 0xff], u16::to_be_bytes)]
     {
         let event = Event::sample("api-create-stream").without_header("idempotency-key").binary(&utf_16);
-        let problem = world.ask(&event).await.problem(400, "invalid-json");
+        let problem = harness.ask(&event).await.problem(400, "invalid-json");
         assert!(problem["detail"].as_str().unwrap().contains("byte order mark of UTF-16"), "{problem}");
     }
 }
 
 #[tokio::test]
 async fn a_bad_value_names_its_field() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let patch = json!({ "settings": { "dvr_window_seconds": 1 } });
     let problem =
-        world.ask(&Event::sample("api-patch-stream").body(&patch)).await.problem(422, "invalid-value");
+        harness.ask(&Event::sample("api-patch-stream").body(&patch)).await.problem(422, "invalid-value");
     assert_eq!(problem["field"], "settings.dvr_window_seconds");
     for body in
         [json!({ "name": null }), json!({ "settings": null }), json!({ "settings": { "listed": null } })]
     {
-        world.ask(&Event::sample("api-patch-stream").body(&body)).await.problem(422, "wrong-type");
+        harness.ask(&Event::sample("api-patch-stream").body(&body)).await.problem(422, "wrong-type");
     }
-    let problem = world.ask(&Event::sample("api-create-key").body(&json!({ "label": "\n" }))).await;
+    let problem = harness.ask(&Event::sample("api-create-key").body(&json!({ "label": "\n" }))).await;
     assert_eq!(problem.problem(422, "invalid-value")["field"], "label");
     for body in [json!({ "id": "x" }), json!({ "settings": { "id": 1 } })] {
-        world.ask(&Event::sample("api-patch-stream").body(&body)).await.problem(422, "unknown-field");
+        harness.ask(&Event::sample("api-patch-stream").body(&body)).await.problem(422, "unknown-field");
     }
 }
 
 #[tokio::test]
 async fn bodies_have_a_size_and_a_type() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let padded = |length: usize| format!("{{\"name\":\"x\"{}}}", " ".repeat(length - 12));
-    world.ask(&create(&padded(16 * 1024))).await.expect(201);
-    world.ask(&create(&padded(16 * 1024 + 1))).await.problem(413, "too-large");
+    harness.ask(&create(&padded(16 * 1024))).await.expect(201);
+    harness.ask(&create(&padded(16 * 1024 + 1))).await.problem(413, "too-large");
     let body = "{\"name\":\"x\"}";
     for kind in
         ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp", "multipart/form-data"]
     {
-        world.ask(&create(body).header("content-type", kind)).await.problem(415, "not-json");
+        harness.ask(&create(body).header("content-type", kind)).await.problem(415, "not-json");
     }
-    world.ask(&create(body).without_header("content-type")).await.problem(415, "not-json");
+    harness.ask(&create(body).without_header("content-type")).await.problem(415, "not-json");
     for kind in ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"] {
-        world.ask(&create(body).header("content-type", kind)).await.expect(201);
+        harness.ask(&create(body).header("content-type", kind)).await.expect(201);
     }
 }
 
 #[tokio::test]
 async fn a_cursor_is_taken_as_it_was_given_or_not_at_all() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let long = format!("1-{}", "0".repeat(5_000));
     for cursor in [
         "x",
@@ -143,17 +143,17 @@ async fn a_cursor_is_taken_as_it_was_given_or_not_at_all() {
         &long,
     ] {
         let event = Event::sample("api-list-streams").query(&format!("limit=2&cursor={cursor}"));
-        world.ask(&event).await.problem(400, "bad-cursor");
+        harness.ask(&event).await.problem(400, "bad-cursor");
     }
     for cursor in ["x", "000000000001-1hf7yat000001", "000000000001", "1hf7yat00000i"] {
         let event = Event::sample("api-list-broadcasts").query(&format!("cursor={cursor}"));
-        world.ask(&event).await.problem(400, "bad-cursor");
+        harness.ask(&event).await.problem(400, "bad-cursor");
     }
     // Well-formed though made up: an empty or whole page, never an error.
     for (cursor, streams) in [("", 1), ("0-000000000001", 0), ("9999999999999999999-zzzzzzzzzzzz", 1)] {
         let event = Event::sample("api-list-streams").query(&format!("cursor={cursor}"));
         assert_eq!(
-            world.ask(&event).await.expect(200)["streams"].as_array().unwrap().len(),
+            harness.ask(&event).await.expect(200)["streams"].as_array().unwrap().len(),
             streams,
             "{cursor}"
         );
@@ -162,7 +162,7 @@ async fn a_cursor_is_taken_as_it_was_given_or_not_at_all() {
 
 #[tokio::test]
 async fn a_limit_is_a_number_within_bounds() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     for name in ["api-list-streams", "api-list-broadcasts"] {
         for limit in [
             "0",
@@ -178,17 +178,20 @@ async fn a_limit_is_a_number_within_bounds() {
             "%31%00",
             "1&limit=1",
         ] {
-            world.ask(&Event::sample(name).query(&format!("limit={limit}"))).await.problem(400, "bad-limit");
+            harness
+                .ask(&Event::sample(name).query(&format!("limit={limit}")))
+                .await
+                .problem(400, "bad-limit");
         }
         for limit in ["1", "100"] {
-            world.ask(&Event::sample(name).query(&format!("limit={limit}"))).await.expect(200);
+            harness.ask(&Event::sample(name).query(&format!("limit={limit}"))).await.expect(200);
         }
     }
 }
 
 #[tokio::test]
 async fn ids_and_paths_cannot_be_tricked() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     for id in [
         "000000000002",
         "00000000000",
@@ -207,9 +210,9 @@ async fn ids_and_paths_cannot_be_tricked() {
     ] {
         for suffix in ["", "/keys", "/broadcasts"] {
             let event = Event::sample("api-get-stream").path(&format!("/v1/streams/{id}{suffix}"));
-            world.ask(&event).await.problem(404, "not-found");
+            harness.ask(&event).await.problem(404, "not-found");
         }
-        world
+        harness
             .ask(&Event::sample("api-delete-stream").path(&format!("/v1/streams/{id}")))
             .await
             .problem(404, "not-found");
@@ -224,14 +227,14 @@ async fn ids_and_paths_cannot_be_tricked() {
         "/v1/streams/000000000001/secret",
         "/hooks/publish",
     ] {
-        world.ask(&Event::sample("api-get-stream").path(path)).await.problem(404, "not-found");
+        harness.ask(&Event::sample("api-get-stream").path(path)).await.problem(404, "not-found");
     }
-    world.ask(&Event::sample("api-get-stream").path("/v1/streams/000000000001/")).await.expect(200);
+    harness.ask(&Event::sample("api-get-stream").path("/v1/streams/000000000001/")).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_ones() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let stream = format!("/v1/streams/{ID}");
     for (path, allow, wrong) in [
         ("/health".to_owned(), "GET, HEAD, OPTIONS", ["POST", "DELETE"]),
@@ -243,12 +246,12 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (format!("{stream}/broadcasts"), "GET, HEAD, OPTIONS", ["POST", "TRACE"]),
     ] {
         for method in wrong {
-            let answer = world.ask(&Event::sample("api-get-stream").path(&path).method(method)).await;
+            let answer = harness.ask(&Event::sample("api-get-stream").path(&path).method(method)).await;
             answer.problem(405, "method-not-allowed");
             assert_eq!(answer.header("allow"), allow, "{method} {path}");
         }
     }
-    world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    harness.ask(&Event::sample("api-get-stream")).await.expect(200);
 }
 
 #[tokio::test]
@@ -259,9 +262,10 @@ async fn trouble_of_the_store_is_said_without_its_details() {
         (FaultKind::Corrupt, 500, "internal"),
         (FaultKind::Refused, 500, "internal"),
     ] {
-        let world = World::seeded().await;
-        let table = Shim::new(&world.table, move |action, _| (action == "situation").then_some(kind));
-        let answer = world.ask_over(table, &Event::sample("api-get-stream")).await;
+        let harness = Harness::seeded().await;
+        let table =
+            Shim::new(&harness.table, move |action, _| (action == "replicated_state").then_some(kind));
+        let answer = harness.ask_over(table, &Event::sample("api-get-stream")).await;
         let problem = answer.problem(status, slug);
         assert!(!problem.to_string().contains("as the test wanted"), "{problem}");
         assert_eq!(answer.header("retry-after"), if status == 500 { "" } else { "1" });
@@ -271,11 +275,13 @@ async fn trouble_of_the_store_is_said_without_its_details() {
 /// The edge asks the other region after a 503, never after a 429.
 #[tokio::test]
 async fn viewers_are_sent_to_the_other_region_when_a_store_throttles() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     for name in ["playlist-multivariant", "playlist-media"] {
-        let table =
-            Shim::new(&world.table, |action, _| (action == "situation").then_some(FaultKind::Throttled));
-        let answer = Answer::of(world.playlist_over(table, &[]).handle(Event::sample(name).request()).await);
+        let table = Shim::new(&harness.table, |action, _| {
+            (action == "replicated_state").then_some(FaultKind::Throttled)
+        });
+        let answer =
+            Answer::of(harness.playlist_over(table, &[]).handle(Event::sample(name).request()).await);
         assert_eq!(answer.problem(503, "throttled")["status"], 503);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use headwater_domain::control::State;
 use headwater_domain::hooks::SessionOrder;
-use headwater_domain::live::State;
 use headwater_domain::testing::samples;
 use serde_json::{Value, json};
 
-use crate::support::{Event, World, later};
+use crate::support::{Event, Harness, later};
 
 fn create(name: &str) -> Event {
     Event::sample("api-create-stream").without_header("idempotency-key").body(&json!({ "name": name }))
@@ -23,8 +23,8 @@ fn list(query: &str) -> Event {
 
 #[tokio::test]
 async fn a_new_stream_is_shown_with_its_key_once() {
-    let world = World::empty();
-    let answer = world.ask(&Event::sample("api-create-stream")).await;
+    let harness = Harness::empty();
+    let answer = harness.ask(&Event::sample("api-create-stream")).await;
     let made = answer.expect(201);
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -56,11 +56,11 @@ async fn a_new_stream_is_shown_with_its_key_once() {
         Event::sample("api-list-keys").path(&format!("/v1/streams/{id}/keys")),
         Event::sample("api-patch-stream").path(&format!("/v1/streams/{id}")),
     ] {
-        let text = world.ask(&event).await.expect(200).to_string();
+        let text = harness.ask(&event).await.expect(200).to_string();
         assert!(!text.contains(value) && !text.contains("value") && !text.contains("hash"), "{text}");
     }
     let shown =
-        world.ask(&Event::sample("api-get-stream").path(&format!("/v1/streams/{id}"))).await.expect(200);
+        harness.ask(&Event::sample("api-get-stream").path(&format!("/v1/streams/{id}"))).await.expect(200);
     let mut all = keys(&made);
     all.remove("stream_key");
     assert_eq!(keys(&shown), all, "created and shown streams look alike");
@@ -68,18 +68,18 @@ async fn a_new_stream_is_shown_with_its_key_once() {
 
 #[tokio::test]
 async fn the_key_of_a_new_stream_opens_it() {
-    let world = World::empty();
-    let made = world.ask(&create("one")).await.expect(201);
-    let publish = world.publish_event(1).edit(|body| body["key"] = made["stream_key"]["value"].clone());
-    let answer = world.hook(&publish).await.expect(200);
+    let harness = Harness::empty();
+    let made = harness.ask(&create("one")).await.expect(201);
+    let publish = harness.publish_event(1).edit(|body| body["key"] = made["stream_key"]["value"].clone());
+    let answer = harness.hook(&publish).await.expect(200);
     assert_eq!((&answer["decision"], &answer["stream"]), (&json!("allow"), &made["id"]));
 }
 
 #[tokio::test]
 async fn pages_show_every_stream_once_newest_first() {
-    let world = World::empty();
+    let harness = Harness::empty();
     for number in 0..7 {
-        world.ask(&create(&format!("stream {number}"))).await.expect(201);
+        harness.ask(&create(&format!("stream {number}"))).await.expect(201);
         if number != 3 {
             later(1); // two of them in one millisecond
         }
@@ -89,7 +89,7 @@ async fn pages_show_every_stream_once_newest_first() {
     let mut query = "limit=3".to_owned();
     let mut pages = 0;
     loop {
-        let page = world.ask(&list(&query)).await.expect(200);
+        let page = harness.ask(&list(&query)).await.expect(200);
         pages += 1;
         for stream in page["streams"].as_array().unwrap() {
             names.push(stream["name"].as_str().unwrap().to_owned());
@@ -100,31 +100,31 @@ async fn pages_show_every_stream_once_newest_first() {
     }
     assert_eq!((pages, names.len()), (3, 7));
     assert_eq!((names[0].as_str(), names[6].as_str()), ("stream 6", "stream 0"));
-    let whole = world.ask(&list("")).await.expect(200);
+    let whole = harness.ask(&list("")).await.expect(200);
     assert_eq!((whole["streams"].as_array().unwrap().len(), &whole["next"]), (7, &Value::Null));
 }
 
 #[tokio::test]
 async fn a_cursor_survives_the_deletion_of_its_stream() {
-    let world = World::empty();
+    let harness = Harness::empty();
     for name in ["a", "b", "c"] {
-        world.ask(&create(name)).await.expect(201);
+        harness.ask(&create(name)).await.expect(201);
         later(1);
     }
-    let first = world.ask(&list("limit=1")).await.expect(200);
+    let first = harness.ask(&list("limit=1")).await.expect(200);
     let id = first["streams"][0]["id"].as_str().unwrap();
-    world.ask(&Event::sample("api-delete-stream").path(&format!("/v1/streams/{id}"))).await.expect(204);
+    harness.ask(&Event::sample("api-delete-stream").path(&format!("/v1/streams/{id}"))).await.expect(204);
     let second =
-        world.ask(&list(&format!("limit=1&cursor={}", first["next"].as_str().unwrap()))).await.expect(200);
+        harness.ask(&list(&format!("limit=1&cursor={}", first["next"].as_str().unwrap()))).await.expect(200);
     assert_eq!(second["streams"][0]["name"], "b");
 }
 
 #[tokio::test]
 async fn a_patch_changes_what_it_names_and_nothing_else() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     later(5);
-    let before = world.ask(&Event::sample("api-get-stream")).await.expect(200);
-    let after = world.ask(&Event::sample("api-patch-stream")).await.expect(200);
+    let before = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
+    let after = harness.ask(&Event::sample("api-patch-stream")).await.expect(200);
     assert_eq!(after["name"], "Evening service");
     assert_eq!(after["settings"]["dvr_window_seconds"], 600);
     assert_eq!(after["updated_at"], "2023-11-14T22:13:25Z");
@@ -148,7 +148,7 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
         "record": false, "cold_start": "first_frame", "publish_policy": "reject",
         "reconnect_window_seconds": 0, "listed": true, "mirror": false,
     }});
-    let after = world.ask(&patch(every.clone())).await.expect(200);
+    let after = harness.ask(&patch(every.clone())).await.expect(200);
     for (setting, value) in every["settings"].as_object().unwrap() {
         assert_eq!(after["settings"][setting], *value);
     }
@@ -156,27 +156,27 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
         (&after["name"], &after["settings"]["dvr_window_seconds"]),
         (&json!("Evening service"), &json!(600))
     );
-    assert_eq!(world.ask(&patch(json!({}))).await.expect(200)["settings"], after["settings"]);
-    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    assert_eq!(harness.ask(&patch(json!({}))).await.expect(200)["settings"], after["settings"]);
+    let shown = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!((&shown["settings"], &shown["name"]), (&after["settings"], &after["name"]));
 }
 
 #[tokio::test]
 async fn a_patch_in_one_region_holds_in_the_other() {
-    let world = World::seeded().await;
-    let other = world.other_region();
-    world.ask(&Event::sample("api-patch-stream")).await.expect(200);
+    let harness = Harness::seeded().await;
+    let other = harness.other_region();
+    harness.ask(&Event::sample("api-patch-stream")).await.expect(200);
     let patch = Event::sample("api-patch-stream").body(&json!({ "settings": { "listed": true } }));
     other.ask(&patch).await.expect(200);
-    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    let shown = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!((&shown["name"], &shown["settings"]["listed"]), (&json!("Evening service"), &json!(true)));
 }
 
 #[tokio::test]
 async fn a_deleted_stream_is_gone_everywhere() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    let gone = world.ask(&Event::sample("api-delete-stream")).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    let gone = harness.ask(&Event::sample("api-delete-stream")).await;
     assert_eq!((gone.expect(204), gone.body.len()), (Value::Null, 0));
 
     for name in [
@@ -189,51 +189,51 @@ async fn a_deleted_stream_is_gone_everywhere() {
         "api-revoke-key",
         "api-list-broadcasts",
     ] {
-        world.ask(&Event::sample(name)).await.problem(404, "not-found");
-        world.other_region().ask(&Event::sample(name)).await.problem(404, "not-found");
+        harness.ask(&Event::sample(name)).await.problem(404, "not-found");
+        harness.other_region().ask(&Event::sample(name)).await.problem(404, "not-found");
     }
-    assert_eq!(world.ask(&list("")).await.expect(200)["streams"], json!([]));
-    world.view(&Event::sample("playlist-multivariant")).await.problem(404, "not-live");
-    let SessionOrder::Stop { reason, .. } = world.order(&session).await else { panic!("it goes on") };
+    assert_eq!(harness.ask(&list("")).await.expect(200)["streams"], json!([]));
+    harness.view(&Event::sample("playlist-multivariant")).await.problem(404, "not-live");
+    let SessionOrder::Stop { reason, .. } = harness.order(&session).await else { panic!("it goes on") };
     assert_eq!(reason, "the stream was deleted");
 }
 
 #[tokio::test]
 async fn stop_ends_what_is_live_and_says_so_when_nothing_is() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let stop = Event::sample("api-stop-stream");
-    world.ask(&stop).await.problem(409, "not-live");
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    assert_eq!(world.state().await, Some(State::Live));
-    assert_eq!(world.ask(&Event::sample("api-get-stream")).await.expect(200)["status"], "live");
+    harness.ask(&stop).await.problem(409, "not-live");
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    assert_eq!(harness.state().await, Some(State::Live));
+    assert_eq!(harness.ask(&Event::sample("api-get-stream")).await.expect(200)["status"], "live");
 
-    assert_eq!(world.ask(&stop).await.expect(202), json!({ "stopped": true }));
-    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    assert_eq!(harness.ask(&stop).await.expect(202), json!({ "stopped": true }));
+    let shown = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!((&shown["status"], &shown["broadcast"]["state"]), (&json!("offline"), &json!("ended")));
     assert_eq!(shown["broadcast"]["reason"], "the stream was stopped by its owner");
-    world.ask(&stop).await.problem(409, "not-live");
+    harness.ask(&stop).await.problem(409, "not-live");
 
-    let again = world.allowed(2).await;
+    let again = harness.allowed(2).await;
     assert_ne!(again.broadcast, session.broadcast, "what comes after a stop is a new broadcast");
 }
 
 #[tokio::test]
 async fn stop_works_from_the_other_region() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.other_region().ask(&Event::sample("api-stop-stream")).await.expect(202);
-    assert!(matches!(world.order(&session).await, SessionOrder::Stop { .. }));
-    assert_eq!(world.state().await, Some(State::Ended));
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.other_region().ask(&Event::sample("api-stop-stream")).await.expect(202);
+    assert!(matches!(harness.order(&session).await, SessionOrder::Stop { .. }));
+    assert_eq!(harness.state().await, Some(State::Ended));
 }
 
 #[tokio::test]
 async fn a_live_stream_tells_how_it_fares() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    let starting = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    let starting = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!(starting["status"], "starting");
-    let health = headwater_domain::beat::Health {
+    let health = headwater_domain::heartbeat::Health {
         decode_errors: 7,
         mirror_lag: 2,
         fast_preset: true,
@@ -241,9 +241,9 @@ async fn a_live_stream_tells_how_it_fares() {
         problem: Some("the peer's bucket answers slowly".into()),
         ..crate::support::flowing(&session)
     };
-    let lease = world.lease().await;
-    world.beat(&session, &lease, "boot", health).await;
-    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    let lease = harness.lease().await;
+    harness.heartbeat(&session, &lease, "process", health).await;
+    let shown = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     let broadcast = &shown["broadcast"];
     assert_eq!(broadcast["id"], json!(samples::broadcast()));
     assert_eq!(broadcast["lease"], lease.to_string());
@@ -253,7 +253,7 @@ async fn a_live_stream_tells_how_it_fares() {
     assert_eq!(broadcast["ended_at"], Value::Null);
     later(61 + 60);
     assert_ne!(
-        world.ask(&Event::sample("api-get-stream")).await.expect(200)["status"],
+        harness.ask(&Event::sample("api-get-stream")).await.expect(200)["status"],
         "live",
         "silence is not live"
     );
@@ -261,7 +261,7 @@ async fn a_live_stream_tells_how_it_fares() {
 
 #[tokio::test]
 async fn health_names_the_region() {
-    let world = World::empty();
-    let health = world.other_region().ask(&Event::sample("api-health")).await.expect(200);
+    let harness = Harness::empty();
+    let health = harness.other_region().ask(&Event::sample("api-health")).await.expect(200);
     assert_eq!(health, json!({ "status": "ok", "region": "eu-west-1" }));
 }

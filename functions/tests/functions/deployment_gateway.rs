@@ -156,7 +156,7 @@ async fn the_adapter_lists_all_apis_with_their_tags() {
 }
 
 #[tokio::test]
-async fn a_passing_trouble_passes() {
+async fn a_transient_error_is_retried() {
     for trouble in [
         Trouble::Error(429, "TooManyRequestsException", 1),
         Trouble::Error(500, "InternalFailure", 1),

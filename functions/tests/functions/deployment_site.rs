@@ -127,7 +127,7 @@ async fn delete_succeeds_even_if_nothing_can_be_removed() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn failures_of_the_player_page_name_file_and_bucket() {
     let folder = tempfile::tempdir().unwrap();
     let (function, site) = packed(folder.path());
     let mut cloudformation = CloudFormation::start().await;

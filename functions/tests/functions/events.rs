@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::deployment_site;
 use crate::support::deployment::{CloudFormation, account, peers};
-use crate::support::{Event, World, folder, later, sample};
+use crate::support::{Event, Harness, folder, later, sample};
 
 /// Function, event, status.
 const HTTP: &[(&str, &[(&str, u16)])] = &[
@@ -68,45 +68,45 @@ const HTTP: &[(&str, &[(&str, u16)])] = &[
     ),
 ];
 
-async fn send(world: &World, name: &str) -> crate::support::Answer {
+async fn send(harness: &Harness, name: &str) -> crate::support::Answer {
     let event = Event::sample(name);
     match name.split_once('-').unwrap().0 {
-        "api" => world.ask(&event).await,
-        "hooks" => world.hook(&event).await,
-        "playlist" => world.view_with(&["example-origin-secret"], &event).await,
+        "api" => harness.ask(&event).await,
+        "hooks" => harness.hook(&event).await,
+        "playlist" => harness.view_with(&["example-origin-secret"], &event).await,
         other => panic!("{other}"),
     }
 }
 
 #[tokio::test]
 async fn every_sample_event_is_understood_in_the_story_of_one_broadcast() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let mut used = BTreeSet::new();
     for (part, steps) in HTTP {
         match *part {
             "live" => {
-                let answer = send(&world, "hooks-publish").await.expect(200);
+                let answer = send(&harness, "hooks-publish").await.expect(200);
                 assert_eq!(answer["decision"], "allow");
                 used.insert("hooks-publish".to_owned());
-                let lease = world.lease().await;
+                let lease = harness.lease().await;
                 for number in 0..3 {
-                    world.commit(&lease, number).await;
+                    harness.commit(&lease, number).await;
                 }
                 let open = open_entry(&lease, 3, 3);
-                world.store(&open.part_path("720p", 2), b"the third part").await;
-                world.put(open).await;
+                harness.store(&open.part_path("720p", 2), b"the third part").await;
+                harness.put(open).await;
             }
             "after" => later(61),
             _ => {}
         }
         for (name, status) in *steps {
-            let answer = send(&world, name).await;
+            let answer = send(&harness, name).await;
             assert_eq!(answer.status.as_u16(), *status, "{part} {name}: {}", answer.text());
             used.insert((*name).to_owned());
         }
     }
     for name in ["lifecycle-task-stopped", "lifecycle-gateway-stopped", "lifecycle-sweep"] {
-        let report = world.lifecycle_event(sample(name)).await;
+        let report = harness.lifecycle_event(sample(name)).await;
         assert_eq!(report.failed, 0, "{name}");
         used.insert(name.to_owned());
     }
@@ -145,10 +145,10 @@ fn a_task_s_event_is_the_one_of_the_sample_broadcast() {
         let found = variables.as_array().unwrap().iter().find(|variable| variable["name"] == name);
         found.map(|variable| variable["value"].as_str().unwrap().to_owned())
     };
-    let beat: Value =
+    let heartbeat: Value =
         serde_json::from_str(sample("hooks-heartbeat-transcoder")["body"].as_str().unwrap()).unwrap();
-    assert_eq!(value("HEADWATER_BROADCAST").as_deref(), beat["broadcast"].as_str());
-    assert_eq!(value("HEADWATER_LEASE").as_deref(), beat["lease"].as_str());
+    assert_eq!(value("HEADWATER_BROADCAST").as_deref(), heartbeat["broadcast"].as_str());
+    assert_eq!(value("HEADWATER_LEASE").as_deref(), heartbeat["lease"].as_str());
 }
 
 #[test]

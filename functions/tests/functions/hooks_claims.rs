@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use headwater_domain::hooks::TranscoderOrder;
-use headwater_domain::ports::ReadLive;
+use headwater_domain::ports::ReadControl;
 use headwater_domain::testing::samples;
 use headwater_domain::{BroadcastId, Lease, LeaseNumber, StreamId};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, Shim, World, later, signing};
+use crate::support::{Answer, Event, Harness, Shim, later, signing};
 
 /// The sample heartbeat of the lease that holds, which is what a compromised task can send of its own right.
-async fn own(world: &World) -> Value {
-    world.allowed(1).await;
+async fn own(harness: &Harness) -> Value {
+    harness.allowed(1).await;
     serde_json::from_str(Event::sample("hooks-heartbeat-transcoder").request().body().as_str()).unwrap()
 }
 
@@ -27,28 +27,28 @@ impl AsText for lambda_http::Body {
 }
 
 /// Sends a heartbeat; the answer and what the hook did with the table.
-async fn send(world: &World, body: &Value) -> (Answer, Vec<&'static str>) {
+async fn send(harness: &Harness, body: &Value) -> (Answer, Vec<&'static str>) {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = calls.clone();
-    let table = Shim::new(&world.table, move |action, _| {
+    let table = Shim::new(&harness.table, move |action, _| {
         seen.lock().unwrap().push(action);
         None
     });
     let event = Event::sample("hooks-heartbeat-transcoder").body(body);
-    let answer = world.hooks(table, world.cluster.clone()).handle(event.request()).await;
+    let answer = harness.hooks(table, harness.cluster.clone()).handle(event.request()).await;
     let calls = calls.lock().unwrap().clone();
     (Answer::of(answer), calls)
 }
 
 #[tokio::test]
 async fn an_invented_lease_gets_no_source_and_leaves_no_trace() {
-    let world = World::seeded().await;
-    let own = own(&world).await;
+    let harness = Harness::seeded().await;
+    let own = own(&harness).await;
     let lease: Lease = own["lease"].as_str().unwrap().parse().unwrap();
     let higher = Lease { number: LeaseNumber(lease.number.0 + 1), ..lease.clone() };
     let elsewhere = Lease { region: samples::region_b(), ..higher.clone() };
     let later = BroadcastId::new(&samples::stream_id(), samples::broadcast().unix_ms() + 1, 1);
-    let before = world.table.situation(&samples::stream_id()).await.unwrap();
+    let before = harness.table.replicated_state(&samples::stream_id()).await.unwrap();
     for (member, value) in [
         ("lease", json!(higher)),
         ("lease", json!(elsewhere)),
@@ -63,33 +63,33 @@ async fn an_invented_lease_gets_no_source_and_leaves_no_trace() {
         if value.is_null() {
             invented.as_object_mut().unwrap().remove(member);
         }
-        let (answer, calls) = send(&world, &invented).await;
+        let (answer, calls) = send(&harness, &invented).await;
         answer.problem(403, "lease-not-granted");
         assert_eq!(calls, [""; 0], "{member} {value}: neither read nor written");
     }
-    assert_eq!(world.table.situation(&samples::stream_id()).await.unwrap(), before);
+    assert_eq!(harness.table.replicated_state(&samples::stream_id()).await.unwrap(), before);
 }
 
 #[tokio::test]
 async fn the_real_task_goes_on_while_others_invent_leases() {
-    let world = World::seeded().await;
-    let own = own(&world).await;
-    let real = send(&world, &own).await.0.expect(200);
+    let harness = Harness::seeded().await;
+    let own = own(&harness).await;
+    let real = send(&harness, &own).await.0.expect(200);
     assert_eq!(real["action"], "transcode");
     let mut invented = own.clone();
     invented["lease"] = json!("9.us-east-1.00000002");
-    invented["boot"] = json!("somebody else");
-    send(&world, &invented).await.0.problem(403, "lease-not-granted");
+    invented["fencing_token"] = json!("somebody else");
+    send(&harness, &invented).await.0.problem(403, "lease-not-granted");
     later(2);
-    let order: TranscoderOrder = serde_json::from_value(send(&world, &own).await.0.expect(200)).unwrap();
+    let order: TranscoderOrder = serde_json::from_value(send(&harness, &own).await.0.expect(200)).unwrap();
     assert!(matches!(order, TranscoderOrder::Transcode { .. }), "{order:?}");
 }
 
 #[tokio::test]
 async fn both_regions_check_a_claim_without_asking_anybody() {
-    let world = World::seeded().await;
-    let own = own(&world).await;
-    let mut apart = world.other_region();
+    let harness = Harness::seeded().await;
+    let own = own(&harness).await;
+    let mut apart = harness.other_region();
     apart.table = Default::default();
     let (answer, _) = send(&apart, &own).await;
     assert_eq!(answer.expect(200)["action"], "wait", "granted, but nothing is known of it here yet");
@@ -101,12 +101,12 @@ async fn both_regions_check_a_claim_without_asking_anybody() {
 /// Who sees a claim (ECS events show it) and may call the hooks is too late: the first process owns the lease.
 #[tokio::test]
 async fn a_claim_that_was_seen_is_worth_nothing_to_a_second_process() {
-    let world = World::seeded().await;
-    let own = own(&world).await;
-    send(&world, &own).await.0.expect(200);
+    let harness = Harness::seeded().await;
+    let own = own(&harness).await;
+    send(&harness, &own).await.0.expect(200);
     let mut seen = own.clone();
-    seen["boot"] = json!("somebody else");
-    assert_eq!(send(&world, &seen).await.0.expect(200)["action"], "fenced");
+    seen["fencing_token"] = json!("somebody else");
+    assert_eq!(send(&harness, &seen).await.0.expect(200)["action"], "fenced");
 }
 
 #[test]

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use headwater_domain::control::decide::StartTask;
 use headwater_domain::hooks::{PublishAnswer, PublishRequest};
-use headwater_domain::live::decide::StartTask;
-use headwater_domain::ports::{PortResult, ReadBroadcasts, ReadLive, StartTasks, TaskStart};
+use headwater_domain::ports::{PortResult, ReadBroadcasts, ReadControl, StartTasks, TaskStart};
 use headwater_domain::testing::fakes::FakeCluster;
 use headwater_domain::testing::samples;
 use tokio::time::Instant;
 
-use crate::support::{Answer, Event, Shim, World, publish_answer};
+use crate::support::{Answer, Event, Harness, Shim, publish_answer};
 
 /// An answer of the table within its region.
 const NEAR: Duration = Duration::from_millis(20);
@@ -39,33 +39,33 @@ impl StartTasks for FarCluster {
     }
 }
 
-fn far(world: &World, answers_after: Duration, says: TaskStart) -> FarCluster {
-    FarCluster { cluster: world.cluster.clone(), answers_after, says }
+fn far(harness: &Harness, answers_after: Duration, says: TaskStart) -> FarCluster {
+    FarCluster { cluster: harness.cluster.clone(), answers_after, says }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_publish_waits_for_four_answers_of_the_table_and_for_ecs() {
-    let world = World::seeded().await;
-    let hooks = world.hooks(Shim::slow(&world.table, NEAR), far(&world, RUN_TASK, TaskStart::Started));
+    let harness = Harness::seeded().await;
+    let hooks = harness.hooks(Shim::slow(&harness.table, NEAR), far(&harness, RUN_TASK, TaskStart::Started));
     let begun = Instant::now();
-    let answer = publish_answer(&Answer::of(hooks.handle(world.publish_event(1).request()).await));
+    let answer = publish_answer(&Answer::of(hooks.handle(harness.publish_event(1).request()).await));
     assert!(matches!(answer, PublishAnswer::Allow { .. }), "{answer:?}");
     assert_eq!(begun.elapsed(), NEAR * PUBLISH_WAITS + RUN_TASK);
     // What is done beside RunTask is done.
-    assert_eq!(world.cluster.started().len(), 1);
-    let history = world.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap().items;
+    assert_eq!(harness.cluster.started().len(), 1);
+    let history = harness.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap().items;
     assert_eq!(history.len(), 1);
-    assert_eq!(world.table.active(&"us-east-1".parse().unwrap()).await.unwrap(), [samples::stream_id()]);
+    assert_eq!(harness.table.active(&"us-east-1".parse().unwrap()).await.unwrap(), [samples::stream_id()]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_playlist_waits_for_three_answers_of_the_table_at_most() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    world.commit(&world.lease().await, 0).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    harness.commit(&harness.lease().await, 0).await;
     for event in ["playlist-multivariant", "playlist-media"] {
-        let playlists = world.playlist_over(Shim::slow(&world.table, NEAR), &[]);
+        let playlists = harness.playlist_over(Shim::slow(&harness.table, NEAR), &[]);
         let begun = Instant::now();
         let answer = Answer::of(playlists.handle(Event::sample(event).request()).await);
         assert_eq!(answer.status, 200, "{event}: {}", answer.text());
@@ -78,14 +78,14 @@ async fn a_playlist_waits_for_three_answers_of_the_table_at_most() {
 async fn a_request_that_timed_out_and_is_made_again_is_one_session_and_one_task() {
     for says in [TaskStart::Started, TaskStart::Unanswered] {
         for by_peer in [false, true] {
-            let world = World::seeded().await;
-            let elsewhere = if by_peer { world.other_region() } else { world.clone() };
+            let harness = Harness::seeded().await;
+            let elsewhere = if by_peer { harness.other_region() } else { harness.clone() };
             // As a real gateway asks: it says when it asked first, the same with each repetition.
-            let asked = world.publish_event(1).edit(|body| body["asked_at"] = body_time());
+            let asked = harness.publish_event(1).edit(|body| body["asked_at"] = body_time());
             let slow = Duration::from_secs(3);
-            let first = world.hooks(Shim::slow(&world.table, NEAR), far(&world, slow, says.clone()));
-            let second =
-                elsewhere.hooks(Shim::slow(&world.table, NEAR), far(&world, RUN_TASK, TaskStart::Started));
+            let first = harness.hooks(Shim::slow(&harness.table, NEAR), far(&harness, slow, says.clone()));
+            let second = elsewhere
+                .hooks(Shim::slow(&harness.table, NEAR), far(&harness, RUN_TASK, TaskStart::Started));
             let given_up = async {
                 tokio::time::sleep(Duration::from_millis(2_400)).await;
                 publish_answer(&Answer::of(second.handle(asked.request()).await))
@@ -94,17 +94,17 @@ async fn a_request_that_timed_out_and_is_made_again_is_one_session_and_one_task(
             let (late, answer) = tokio::join!(first, given_up);
             assert!(matches!(answer, PublishAnswer::Allow { .. }), "{answer:?}");
             assert_eq!(late, answer, "nobody waits for it any more, and it says the same");
-            let [task] = &world.cluster.started()[..] else { panic!("{:?}", world.cluster.started()) };
+            let [task] = &harness.cluster.started()[..] else { panic!("{:?}", harness.cluster.started()) };
             assert_eq!(
                 task.lease,
-                world.lease().await,
+                harness.lease().await,
                 "both asked ECS for the same task, by one client token"
             );
-            let situation = world.table.situation(&samples::stream_id()).await.unwrap();
+            let replicated = harness.table.replicated_state(&samples::stream_id()).await.unwrap();
             let session: PublishRequest = serde_json::from_value(asked_body(&asked)).unwrap();
-            assert_eq!(situation.session().unwrap().id, session.session);
-            assert_eq!(situation.session().unwrap().order, 1, "it is the first and the only one");
-            let history = world.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap().items;
+            assert_eq!(replicated.session().unwrap().id, session.session);
+            assert_eq!(replicated.session().unwrap().order, 1, "it is the first and the only one");
+            let history = harness.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap().items;
             assert_eq!(history.len(), 1);
         }
     }

@@ -6,23 +6,23 @@ use std::io::Write as _;
 use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use headwater_domain::guesses::{MAX_GUESSES_PER_ADDRESS, MAX_GUESSES_PER_KEY};
 use headwater_domain::key::StreamKey;
+use headwater_domain::key_attempts::{MAX_ATTEMPTS_PER_ADDRESS, MAX_ATTEMPTS_PER_KEY};
 use headwater_domain::ports::WriteTimeline;
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use headwater_domain::{KeyId, SegmentNumber};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, Logs, World, later};
+use crate::support::{Answer, Event, Harness, Logs, later};
 
 /// A key of the sample stream with a secret that is wrong.
 fn guess(id: u128, secret: u128) -> String {
     StreamKey::from_random(samples::stream_id(), KeyId::from_random(id), secret).reveal().expose().to_owned()
 }
 
-fn publish(world: &World, n: u128, key: &str, address: &str) -> Event {
-    world.publish_event(n).edit(|body| {
+fn publish(harness: &Harness, n: u128, key: &str, address: &str) -> Event {
+    harness.publish_event(n).edit(|body| {
         body["key"] = json!(key);
         body["address"] = json!(address);
     })
@@ -30,9 +30,9 @@ fn publish(world: &World, n: u128, key: &str, address: &str) -> Event {
 
 #[tokio::test]
 async fn guesses_are_bounded_for_each_address_and_each_key() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let logs = Logs::capture();
-    let hooks = world.hooks(world.table.clone(), world.cluster.clone());
+    let hooks = harness.hooks(harness.table.clone(), harness.cluster.clone());
     let kind = async |event: Event| -> Value {
         Answer::of(hooks.handle(event.request()).await).expect(200)["kind"].clone()
     };
@@ -40,31 +40,32 @@ async fn guesses_are_bounded_for_each_address_and_each_key() {
     // One address at many keys, behind as many ports as it likes.
     let mut looked_at = 0;
     for n in 0..300u128 {
-        let answer = kind(publish(&world, n, &guess(100 + n, n), &format!("192.0.2.1:{}", 1_000 + n))).await;
+        let answer =
+            kind(publish(&harness, n, &guess(100 + n, n), &format!("192.0.2.1:{}", 1_000 + n))).await;
         looked_at += u32::from(answer == "unknown_key");
         assert!(answer == "unknown_key" || answer == "too_many_attempts", "{answer}");
     }
-    assert_eq!(looked_at, MAX_GUESSES_PER_ADDRESS);
+    assert_eq!(looked_at, MAX_ATTEMPTS_PER_ADDRESS);
     let lines = logs.text().lines().filter(|line| line.contains("publish denied")).count();
     assert_eq!(lines, 20, "for 300 guesses");
     assert!(!logs.text().contains(guess(100, 0).rsplit('-').next().unwrap()));
     // Many addresses at one key.
     let mut looked_at = 0;
     for n in 0..200u128 {
-        let answer = kind(publish(&world, n, &guess(2, 1_000 + n), &format!("198.51.100.{n}:1"))).await;
+        let answer = kind(publish(&harness, n, &guess(2, 1_000 + n), &format!("198.51.100.{n}:1"))).await;
         looked_at += u32::from(answer == "unknown_key");
     }
-    assert_eq!(looked_at, MAX_GUESSES_PER_KEY);
+    assert_eq!(looked_at, MAX_ATTEMPTS_PER_KEY);
     // Whoever has the key waits at most a minute; and not at all once it was right here.
-    assert_eq!(kind(publish(&world, 900, &right, "203.0.113.5:1")).await, "too_many_attempts");
+    assert_eq!(kind(publish(&harness, 900, &right, "203.0.113.5:1")).await, "too_many_attempts");
     later(60);
-    assert_eq!(kind(publish(&world, 901, &right, "203.0.113.5:1")).await, Value::Null);
+    assert_eq!(kind(publish(&harness, 901, &right, "203.0.113.5:1")).await, Value::Null);
     for n in 0..200u128 {
-        kind(publish(&world, n, &guess(2, 5_000 + n), "203.0.113.5:1")).await;
+        kind(publish(&harness, n, &guess(2, 5_000 + n), "203.0.113.5:1")).await;
     }
-    assert_eq!(kind(publish(&world, 902, &right, "203.0.113.5:1")).await, Value::Null);
+    assert_eq!(kind(publish(&harness, 902, &right, "203.0.113.5:1")).await, Value::Null);
     later(11);
-    kind(publish(&world, 903, "nonsense", "192.0.2.77:1")).await;
+    kind(publish(&harness, 903, "nonsense", "192.0.2.77:1")).await;
     let last = logs.text().lines().rfind(|line| line.contains("publish denied")).unwrap().to_owned();
     let last: Value = serde_json::from_str(&last).unwrap();
     assert!(
@@ -94,10 +95,10 @@ const NOT_IDS: [&str; 16] = [
 
 #[tokio::test]
 async fn no_path_leads_out_of_its_place() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    world.commit(&world.lease().await, 0).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    harness.commit(&harness.lease().await, 0).await;
     let broadcast = samples::broadcast();
     let long = "0".repeat(8_000);
     for id in NOT_IDS.into_iter().chain([long.as_str()]) {
@@ -112,7 +113,7 @@ async fn no_path_leads_out_of_its_place() {
             ("DELETE", format!("/v1/streams/{}/keys/{id}", samples::stream_id())),
         ] {
             let event = Event::sample("api-patch-stream").method(method).path(&path);
-            let answer = Answer::of(world.api(world.table.clone()).handle(event.request()).await);
+            let answer = Answer::of(harness.api(harness.table.clone()).handle(event.request()).await);
             assert!((400..500).contains(&answer.status.as_u16()), "{method} {path}: {}", answer.status);
             assert!(!answer.headers.contains_key("x-injected"));
         }
@@ -130,20 +131,20 @@ async fn no_path_leads_out_of_its_place() {
             format!("/us-east-1/parts/{broadcast}/1.us-east-1.00000002/720p/{id}.0.m4s"),
         ] {
             let event = Event::sample("playlist-media").path(&path);
-            let answer = Answer::of(world.playlist(&[]).handle(event.request()).await);
+            let answer = Answer::of(harness.playlist(&[]).handle(event.request()).await);
             assert!((400..500).contains(&answer.status.as_u16()), "{path}: {}", answer.status);
             assert!(!answer.headers.contains_key("x-injected"));
         }
     }
     // None of it touched the stream.
-    assert!(world.ask(&Event::sample("api-get-stream")).await.status.is_success());
-    assert!(matches!(world.publish(9).await, headwater_domain::hooks::PublishAnswer::Allow { .. }));
+    assert!(harness.ask(&Event::sample("api-get-stream")).await.status.is_success());
+    assert!(matches!(harness.publish(9).await, headwater_domain::hooks::PublishAnswer::Allow { .. }));
 }
 
 /// `lambda_http` makes a URI of host, path and query, and panics where there is none.
 #[tokio::test]
 async fn what_makes_no_uri_is_not_found_or_refused() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let long = "a".repeat(70_000);
     let paths = [
         "",
@@ -165,11 +166,11 @@ async fn what_makes_no_uri_is_not_found_or_refused() {
     ];
     for path in paths {
         let event = Event::sample("api-get-stream").path(path);
-        let answer = Answer::of(world.api(world.table.clone()).handle(event.request()).await);
+        let answer = Answer::of(harness.api(harness.table.clone()).handle(event.request()).await);
         answer.problem(404, "not-found");
-        let answer = world.view(&Event::sample("playlist-media").path(path)).await;
+        let answer = harness.view(&Event::sample("playlist-media").path(path)).await;
         answer.problem(404, "not-found");
-        let answer = world.hook(&Event::sample("hooks-publish").path(path)).await;
+        let answer = harness.hook(&Event::sample("hooks-publish").path(path)).await;
         answer.problem(404, "not-found");
     }
     for (name, value) in [
@@ -183,20 +184,20 @@ async fn what_makes_no_uri_is_not_found_or_refused() {
         ("x-forwarded-proto", "https, http"),
         ("x-forwarded-proto", "javascript"),
     ] {
-        world.ask(&Event::sample("api-get-stream").header(name, value)).await.expect(200);
+        harness.ask(&Event::sample("api-get-stream").header(name, value)).await.expect(200);
     }
     for query in ["\" <>", "\u{0}\u{7f}", "\u{e4}", "a#b", "%zz", "^`{|}\\", long.as_str()] {
-        world.ask(&Event::sample("api-get-stream").query(query)).await.expect(200);
-        world.ask(&Event::sample("api-list-streams").query(&format!("limit=1&{query}"))).await.expect(200);
+        harness.ask(&Event::sample("api-get-stream").query(query)).await.expect(200);
+        harness.ask(&Event::sample("api-list-streams").query(&format!("limit=1&{query}"))).await.expect(200);
     }
-    let problem = world.ask(&Event::sample("api-list-streams").query("limit=\"")).await;
+    let problem = harness.ask(&Event::sample("api-list-streams").query("limit=\"")).await;
     problem.problem(400, "bad-limit");
 }
 
 /// Nothing of the functions unpacks anything: a packed body is text that is no JSON, whatever it would become.
 #[tokio::test]
 async fn packed_bodies_are_not_unpacked() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let pack = |text: &[u8], times: usize| {
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
         (0..times).for_each(|_| packed.write_all(text).unwrap());
@@ -208,9 +209,9 @@ async fn packed_bodies_are_not_unpacked() {
             let event = Event::sample(name).packed(&body);
             let answer = match name {
                 "api-create-stream" => {
-                    Answer::of(world.api(world.table.clone()).handle(event.request()).await)
+                    Answer::of(harness.api(harness.table.clone()).handle(event.request()).await)
                 }
-                _ => world.hook(&event).await,
+                _ => harness.hook(&event).await,
             };
             assert_eq!(answer.status, 400, "{name}: {}", answer.text());
         }
@@ -219,26 +220,26 @@ async fn packed_bodies_are_not_unpacked() {
 
 #[tokio::test]
 async fn text_stays_text() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     let logs = Logs::capture();
     let evil =
         ["x\r\nX-Injected: 1", "x\u{1b}[2J", "a\nb", "x\0", "x\u{85}", "\u{200b}\u{2800}", "\u{202e}evil"];
     for (n, evil) in (2..).zip(evil) {
         let named = Event::sample("api-create-stream").edit(|body| body["name"] = json!(evil));
-        world.ask(&named).await.problem(422, "invalid-value");
+        harness.ask(&named).await.problem(422, "invalid-value");
         let labelled = Event::sample("api-create-key").edit(|body| body["label"] = json!(evil));
-        world.ask(&labelled).await.problem(422, "invalid-value");
-        let asked = world.publish_event(1).edit(|body| {
+        harness.ask(&labelled).await.problem(422, "invalid-value");
+        let asked = harness.publish_event(1).edit(|body| {
             body["address"] = json!(evil);
             body["app"] = json!(evil);
             body["key"] = json!(evil);
             body["query"] = json!({ evil: evil });
         });
-        assert_eq!(world.hook(&asked).await.expect(200)["kind"], "unknown_key");
-        let session = world.allowed(n).await;
-        let mut gone = json!({ "gateway": world.gateway(), "reason": evil });
+        assert_eq!(harness.hook(&asked).await.expect(200)["kind"], "unknown_key");
+        let session = harness.allowed(n).await;
+        let mut gone = json!({ "gateway": harness.gateway(), "reason": evil });
         gone.as_object_mut().unwrap().extend(json!(session).as_object().unwrap().clone());
-        world.hook(&Event::sample("hooks-unpublish").body(&gone)).await.expect(200);
+        harness.hook(&Event::sample("hooks-unpublish").body(&gone)).await.expect(200);
     }
     for line in logs.text().lines() {
         let line: Value = serde_json::from_str(line).expect("each line is one object");
@@ -255,15 +256,15 @@ fn cpu_ms() -> u64 {
 
 #[tokio::test]
 async fn the_longest_window_has_a_bounded_manifest() {
-    let world = World::with(|stream| stream.settings.dvr_window_seconds = 7_200).await;
-    let session = world.allowed(1).await;
-    let lease = world.lease().await;
+    let harness = Harness::with(|stream| stream.settings.dvr_window_seconds = 7_200).await;
+    let session = harness.allowed(1).await;
+    let lease = harness.lease().await;
     for number in 0..5_000 {
-        world.commit(&lease, number).await;
+        harness.commit(&lease, number).await;
     }
-    world.beat_live(&session).await;
+    harness.heartbeat_live(&session).await;
     let before = cpu_ms();
-    let answer = world.view(&Event::sample("playlist-media")).await;
+    let answer = harness.view(&Event::sample("playlist-media")).await;
     let cpu = cpu_ms() - before;
     let text = answer.text();
     let segments = text.matches("#EXTINF").count();
@@ -274,24 +275,24 @@ async fn the_longest_window_has_a_bounded_manifest() {
     for dvr in [7_201, u32::MAX] {
         let more = Event::sample("api-patch-stream")
             .edit(|body| body["settings"]["dvr_window_seconds"] = json!(dvr));
-        world.ask(&more).await.problem(422, "invalid-value");
+        harness.ask(&more).await.problem(422, "invalid-value");
     }
 }
 
 #[tokio::test]
-async fn a_hole_in_a_timeline_is_not_written_out_without_end() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    let lease = world.lease().await;
+async fn a_gap_in_a_timeline_is_not_written_out_without_end() {
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    let lease = harness.lease().await;
     let far = 1 << 40;
     for number in [0, 1, far, far + 1] {
         let entry =
             Entry { lease: lease.clone(), number: SegmentNumber(number), ..samples::entry(1, number.min(9)) };
-        world.table.commit(&entry).await.unwrap();
+        harness.table.commit(&entry).await.unwrap();
     }
-    world.beat_live(&session).await;
+    harness.heartbeat_live(&session).await;
     for name in ["playlist-media", "playlist-low-latency"] {
-        let text = world.view(&Event::sample(name)).await.text();
+        let text = harness.view(&Event::sample(name)).await.text();
         assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{far}\n")) && text.len() < 10_000, "{text}");
     }
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
-use headwater_domain::beat::{Activity, Health};
+use headwater_domain::control::State;
+use headwater_domain::control::decide::MAX_FAILURES;
+use headwater_domain::heartbeat::{Activity, Health};
 use headwater_domain::hooks::TranscoderOrder;
-use headwater_domain::live::State;
-use headwater_domain::live::decide::MAX_FAILURES;
-use headwater_domain::ports::{FaultKind, ReadBroadcasts, ReadLive, WriteLive};
+use headwater_domain::ports::{FaultKind, ReadBroadcasts, ReadControl, WriteControl};
 use headwater_domain::testing::samples;
 use headwater_domain::{Lease, LeaseNumber, StreamId};
 use headwater_functions::lifecycle::Report;
 use serde_json::{Value, json};
 
-use crate::support::{Event, Shim, World, flowing, later, metric_lines, read_out, sample};
+use crate::support::{Event, Harness, Shim, flowing, later, metric_lines, read_out, sample};
 
 fn stopped(lease: &Lease) -> Value {
     let mut event = sample("lifecycle-task-stopped");
@@ -23,42 +23,42 @@ fn stopped(lease: &Lease) -> Value {
     event
 }
 
-async fn active(world: &World) -> Vec<StreamId> {
-    world.table.active(&world.region).await.unwrap()
+async fn active(harness: &Harness) -> Vec<StreamId> {
+    harness.table.active(&harness.region).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_stopped_task_is_replaced_once() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    let first = world.lease().await;
-    let once = world.lifecycle_event(sample("lifecycle-task-stopped")).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    let first = harness.lease().await;
+    let once = harness.lifecycle_event(sample("lifecycle-task-stopped")).await;
     assert_eq!(once, Report { seen: 1, acted: 1, failed: 0, left: 0 });
-    let second = world.lease().await;
+    let second = harness.lease().await;
     assert_eq!(second.number, LeaseNumber(2));
     for _ in 0..2 {
-        let again = world.lifecycle_event(sample("lifecycle-task-stopped")).await;
+        let again = harness.lifecycle_event(sample("lifecycle-task-stopped")).await;
         assert_eq!(
             again,
             Report { seen: 1, acted: 0, failed: 0, left: 0 },
             "EventBridge delivers at least once"
         );
     }
-    assert_eq!(world.lease().await, second);
-    let started: Vec<_> = world.cluster.started().into_iter().map(|task| task.lease).collect();
+    assert_eq!(harness.lease().await, second);
+    let started: Vec<_> = harness.cluster.started().into_iter().map(|task| task.lease).collect();
     assert_eq!(started, [first, second]);
 }
 
 #[tokio::test]
-async fn a_sweep_writes_its_figures_and_a_stopped_task_does_not() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
+async fn a_sweep_writes_its_metrics_and_a_stopped_task_does_not() {
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
     // Both regions hold the stream for active; it is one stream.
-    world.table.mark_active(&samples::stream_id(), &world.other_region().region).await.unwrap();
-    world.lifecycle_event(sample("lifecycle-task-stopped")).await;
+    harness.table.mark_active(&samples::stream_id(), &harness.other_region().region).await.unwrap();
+    harness.lifecycle_event(sample("lifecycle-task-stopped")).await;
     assert_eq!(metric_lines(), [""; 0]);
-    assert_eq!(world.sweep().await.seen, 1);
+    assert_eq!(harness.sweep().await.seen, 1);
     let expected = json!({
         "Deployment": "headwater",
         "ActiveStreams": 1,
@@ -82,11 +82,11 @@ async fn a_sweep_writes_its_figures_and_a_stopped_task_does_not() {
 
 #[tokio::test]
 async fn the_reason_of_a_stopped_task_is_kept() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
-    world.lifecycle_event(sample("lifecycle-task-stopped")).await;
-    let situation = world.table.situation(&samples::stream_id()).await.unwrap();
-    let over = situation.seats[0].over.as_ref().unwrap();
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
+    harness.lifecycle_event(sample("lifecycle-task-stopped")).await;
+    let replicated = harness.table.replicated_state(&samples::stream_id()).await.unwrap();
+    let over = replicated.records[0].over.as_ref().unwrap();
     for part in ["Essential container in task exited", "exit code 137", "OutOfMemoryError"] {
         assert!(over.reason.contains(part), "{}", over.reason);
     }
@@ -94,8 +94,8 @@ async fn the_reason_of_a_stopped_task_is_kept() {
 
 #[tokio::test]
 async fn tasks_and_events_that_are_not_ours_are_left_alone() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
     let mut running = sample("lifecycle-task-stopped");
     running["detail"]["lastStatus"] = json!("RUNNING");
     let mut other_kind = sample("lifecycle-task-stopped");
@@ -116,22 +116,22 @@ async fn tasks_and_events_that_are_not_ours_are_left_alone() {
         json!({ "detail-type": "ECS Task State Change" }),
         json!({ "detail-type": "ECS Task State Change", "detail": 7 }),
     ] {
-        assert_eq!(world.lifecycle_event(event.clone()).await, Report::default(), "{event}");
+        assert_eq!(harness.lifecycle_event(event.clone()).await, Report::default(), "{event}");
     }
     let mut unknown = sample("lifecycle-task-stopped");
     let broadcast = "000000000009-1hf7yat000001";
     unknown["detail"]["overrides"]["containerOverrides"][0]["environment"][0]["value"] = json!(broadcast);
-    assert_eq!(world.lifecycle_event(unknown).await.acted, 0);
+    assert_eq!(harness.lifecycle_event(unknown).await.acted, 0);
     let mut foreign = samples::lease(1);
     foreign.region = samples::region_b();
-    assert_eq!(world.lifecycle_event(stopped(&foreign)).await.acted, 0, "not the lease that holds");
-    assert_eq!(world.cluster.started().len(), 1);
+    assert_eq!(harness.lifecycle_event(stopped(&foreign)).await.acted, 0, "not the lease that holds");
+    assert_eq!(harness.cluster.started().len(), 1);
 }
 
 #[tokio::test]
 async fn a_variable_without_a_value_does_not_hide_the_others() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
     let mut event = sample("lifecycle-task-stopped");
     let variables =
         event["detail"]["overrides"]["containerOverrides"][0]["environment"].as_array_mut().unwrap();
@@ -141,194 +141,203 @@ async fn a_variable_without_a_value_does_not_hide_the_others() {
         .as_array_mut()
         .unwrap()
         .insert(0, json!({ "name": "sidecar" }));
-    assert_eq!(world.lifecycle_event(event).await.acted, 1);
+    assert_eq!(harness.lifecycle_event(event).await.acted, 1);
 }
 
 #[tokio::test]
 async fn a_task_that_stops_while_nobody_publishes_is_not_replaced_once_it_has_read_everything() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    world.unpublish(&session).await;
-    world.beat(&session, &world.lease().await, "boot", read_out(&session)).await;
-    world.lifecycle_event(sample("lifecycle-task-stopped")).await;
-    assert_eq!(world.cluster.started().len(), 1);
-    let back = world.allowed(2).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    harness.unpublish(&session).await;
+    harness.heartbeat(&session, &harness.lease().await, "process", read_out(&session)).await;
+    harness.lifecycle_event(sample("lifecycle-task-stopped")).await;
+    assert_eq!(harness.cluster.started().len(), 1);
+    let back = harness.allowed(2).await;
     assert_eq!(back.broadcast, session.broadcast);
-    assert_eq!(world.cluster.started().len(), 2, "the returning publisher gets a task at once");
-    assert!(matches!(world.beat_live(&back).await, TranscoderOrder::Transcode { .. }));
+    assert_eq!(harness.cluster.started().len(), 2, "the returning publisher gets a task at once");
+    assert!(matches!(harness.heartbeat_live(&back).await, TranscoderOrder::Transcode { .. }));
     // This one stops before it has read what the gateway still has.
-    world.unpublish(&back).await;
-    world.lifecycle_event(stopped(&world.lease().await)).await;
-    assert_eq!(world.cluster.started().len(), 3);
-    assert!(matches!(world.beat_live(&back).await, TranscoderOrder::Transcode { .. }));
+    harness.unpublish(&back).await;
+    harness.lifecycle_event(stopped(&harness.lease().await)).await;
+    assert_eq!(harness.cluster.started().len(), 3);
+    assert!(matches!(harness.heartbeat_live(&back).await, TranscoderOrder::Transcode { .. }));
 }
 
 #[tokio::test]
 async fn the_sweep_ends_a_broadcast_after_its_window_and_forgets_it() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    world.unpublish(&session).await;
-    world.beat(&session, &world.lease().await, "boot", read_out(&session)).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    harness.unpublish(&session).await;
+    harness.heartbeat(&session, &harness.lease().await, "process", read_out(&session)).await;
     later(59);
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
-    assert_eq!(active(&world).await.len(), 1);
+    assert_eq!(harness.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
+    assert_eq!(active(&harness).await.len(), 1);
     later(1);
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 1, failed: 0, left: 0 });
-    let situation = world.table.situation(&samples::stream_id()).await.unwrap();
-    assert_eq!(situation.end().unwrap().reason, "the encoder closed the connection");
-    assert_eq!(active(&world).await, []);
-    assert_eq!(world.sweep().await, Report::default());
-    assert_eq!(world.cluster.started().len(), 1);
+    assert_eq!(harness.sweep().await, Report { seen: 1, acted: 1, failed: 0, left: 0 });
+    let replicated = harness.table.replicated_state(&samples::stream_id()).await.unwrap();
+    assert_eq!(replicated.end().unwrap().reason, "the encoder closed the connection");
+    assert_eq!(active(&harness).await, []);
+    assert_eq!(harness.sweep().await, Report::default());
+    assert_eq!(harness.cluster.started().len(), 1);
 }
 
 #[tokio::test]
 async fn the_sweep_replaces_a_task_that_falls_silent() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
     later(15);
-    assert_eq!(world.sweep().await.acted, 0);
+    assert_eq!(harness.sweep().await.acted, 0);
     later(1);
-    assert_eq!(world.sweep().await.acted, 1);
-    assert_eq!(world.cluster.started().len(), 2);
+    assert_eq!(harness.sweep().await.acted, 1);
+    assert_eq!(harness.cluster.started().len(), 2);
     // The new one has its time to start before it, too, is given up.
     later(100);
-    assert_eq!(world.sweep().await.acted, 0);
+    assert_eq!(harness.sweep().await.acted, 0);
     later(21);
-    assert_eq!(world.sweep().await.acted, 1);
-    assert_eq!(world.cluster.started().len(), 3);
+    assert_eq!(harness.sweep().await.acted, 1);
+    assert_eq!(harness.cluster.started().len(), 3);
 }
 
 #[tokio::test]
 async fn a_slow_start_outlives_a_short_reconnect_window() {
-    let world = World::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
-    let session = world.allowed(1).await;
+    let harness = Harness::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
+    let session = harness.allowed(1).await;
     later(90); // Fargate takes up to 70 s before the task's first word
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
-    assert_eq!(world.state().await, Some(State::Starting));
-    assert!(matches!(world.beat_live(&session).await, TranscoderOrder::Transcode { .. }));
+    assert_eq!(harness.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
+    assert_eq!(harness.state().await, Some(State::Starting));
+    assert!(matches!(harness.heartbeat_live(&session).await, TranscoderOrder::Transcode { .. }));
 }
 
 #[tokio::test]
 async fn a_task_that_leaves_by_order_is_replaced_without_counting_as_a_failure() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
     for turn in 1..=MAX_FAILURES + 2 {
-        let lease = world.lease().await;
+        let lease = harness.lease().await;
         assert_eq!(lease.number, LeaseNumber(turn));
         let leaving = Health { activity: Activity::Leaving, segment: None, ..flowing(&session) };
-        world.beat(&session, &lease, &format!("boot {turn}"), leaving).await;
-        assert_eq!(world.sweep().await.acted, 1, "SIGTERM of task {turn}");
+        harness.heartbeat(&session, &lease, &format!("process {turn}"), leaving).await;
+        assert_eq!(harness.sweep().await.acted, 1, "SIGTERM of task {turn}");
     }
-    assert_eq!(world.state().await, Some(State::Reconnecting));
+    assert_eq!(harness.state().await, Some(State::Reconnecting));
 }
 
 #[tokio::test]
 async fn tasks_that_die_in_a_row_without_media_end_the_broadcast_as_failed() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
     let mut turns = 0;
-    while world.state().await != Some(State::Failed) {
+    while harness.state().await != Some(State::Failed) {
         turns += 1;
         assert!(turns <= MAX_FAILURES, "it never gives up");
-        assert_eq!(world.lifecycle_event(stopped(&world.lease().await)).await.acted, 1);
+        assert_eq!(harness.lifecycle_event(stopped(&harness.lease().await)).await.acted, 1);
     }
-    assert_eq!((turns, world.cluster.started().len()), (MAX_FAILURES, MAX_FAILURES as usize));
-    let shown = world.ask(&Event::sample("api-get-stream")).await.expect(200);
+    assert_eq!((turns, harness.cluster.started().len()), (MAX_FAILURES, MAX_FAILURES as usize));
+    let shown = harness.ask(&Event::sample("api-get-stream")).await.expect(200);
     assert_eq!(shown["status"], "failed");
     assert!(shown["broadcast"]["reason"].as_str().unwrap().contains("exit code 137"), "{shown}");
-    assert_eq!(world.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
-    assert_eq!(active(&world).await, []);
-    assert_eq!(world.sweep().await, Report::default());
-    let next = world.allowed(2).await;
-    assert_eq!(world.lease().await.number, LeaseNumber(1), "a new broadcast begins anew: {}", next.broadcast);
+    assert_eq!(harness.sweep().await, Report { seen: 1, acted: 0, failed: 0, left: 0 });
+    assert_eq!(active(&harness).await, []);
+    assert_eq!(harness.sweep().await, Report::default());
+    let next = harness.allowed(2).await;
+    assert_eq!(
+        harness.lease().await.number,
+        LeaseNumber(1),
+        "a new broadcast begins anew: {}",
+        next.broadcast
+    );
 }
 
 #[tokio::test]
 async fn media_in_between_makes_the_count_start_again() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
     for turn in 0..3 * MAX_FAILURES {
         if turn % (MAX_FAILURES - 1) == 0 {
-            world.beat(&session, &world.lease().await, &format!("boot {turn}"), flowing(&session)).await;
+            harness
+                .heartbeat(&session, &harness.lease().await, &format!("process {turn}"), flowing(&session))
+                .await;
         }
-        world.lifecycle_event(stopped(&world.lease().await)).await;
+        harness.lifecycle_event(stopped(&harness.lease().await)).await;
     }
-    assert_eq!(world.state().await, Some(State::Reconnecting));
+    assert_eq!(harness.state().await, Some(State::Reconnecting));
 }
 
 #[tokio::test]
 async fn a_replacement_that_cannot_be_started_fails_the_broadcast_with_the_reason() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    world.cluster.fail(Some("Capacity is unavailable at this time"));
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    harness.cluster.fail(Some("Capacity is unavailable at this time"));
     let mut sweeps = 0;
-    world.lifecycle_event(stopped(&world.lease().await)).await;
-    while world.state().await != Some(State::Failed) {
+    harness.lifecycle_event(stopped(&harness.lease().await)).await;
+    while harness.state().await != Some(State::Failed) {
         sweeps += 1;
         assert!(sweeps <= MAX_FAILURES + 1, "it never gives up");
         later(125);
-        world.sweep().await;
+        harness.sweep().await;
     }
-    let situation = world.table.situation(&samples::stream_id()).await.unwrap();
-    assert!(situation.end().unwrap().reason.contains("Capacity is unavailable"), "{:?}", situation.end());
-    assert_eq!(world.cluster.started().len(), 1);
+    let replicated = harness.table.replicated_state(&samples::stream_id()).await.unwrap();
+    assert!(replicated.end().unwrap().reason.contains("Capacity is unavailable"), "{:?}", replicated.end());
+    assert_eq!(harness.cluster.started().len(), 1);
 }
 
 #[tokio::test]
 async fn one_failing_stream_does_not_stop_the_others() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
     let broken = StreamId::from_random(0);
     assert!(broken < samples::stream_id(), "it comes first");
-    world.table.mark_active(&broken, &world.region).await.unwrap();
+    harness.table.mark_active(&broken, &harness.region).await.unwrap();
     let poison = broken.clone();
-    let shim = Shim::new(&world.table, move |action, stream| {
-        (action == "situation" && stream == Some(&poison)).then_some(FaultKind::Corrupt)
+    let shim = Shim::new(&harness.table, move |action, stream| {
+        (action == "replicated_state" && stream == Some(&poison)).then_some(FaultKind::Corrupt)
     });
     later(16);
-    let report = world.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
+    let report = harness.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
     assert_eq!(report, Report { seen: 2, acted: 1, failed: 1, left: 0 });
-    assert_eq!(world.lease().await.number, LeaseNumber(2));
-    assert_eq!(active(&world).await.len(), 2, "both will be looked at again");
+    assert_eq!(harness.lease().await.number, LeaseNumber(2));
+    assert_eq!(active(&harness).await.len(), 2, "both will be looked at again");
 }
 
 #[tokio::test]
 async fn a_listing_that_fails_does_not_stop_the_other_region_s() {
-    let world = World::seeded().await;
-    let session = world.other_region().allowed(1).await;
-    world.beat_live(&session).await;
+    let harness = Harness::seeded().await;
+    let session = harness.other_region().allowed(1).await;
+    harness.heartbeat_live(&session).await;
     let failed = Arc::new(AtomicBool::new(false));
-    let shim = Shim::new(&world.table, move |action, _| {
+    let shim = Shim::new(&harness.table, move |action, _| {
         (action == "active" && !failed.swap(true, Ordering::Relaxed)).then_some(FaultKind::Unavailable)
     });
-    let report = world.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
+    let report = harness.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
     assert_eq!(report, Report { seen: 1, acted: 0, failed: 1, left: 0 });
 }
 
 #[tokio::test]
 async fn a_stopped_task_is_handed_back_to_eventbridge_if_the_store_fails() {
-    let world = World::seeded().await;
-    world.allowed(1).await;
-    let shim = Shim::new(&world.table, |action, _| (action == "put_seat").then_some(FaultKind::Unavailable));
-    assert!(world.lifecycle(shim).handle(sample("lifecycle-task-stopped")).await.is_err());
+    let harness = Harness::seeded().await;
+    harness.allowed(1).await;
+    let shim = Shim::new(&harness.table, |action, _| {
+        (action == "put_control_record").then_some(FaultKind::Unavailable)
+    });
+    assert!(harness.lifecycle(shim).handle(sample("lifecycle-task-stopped")).await.is_err());
     assert_eq!(
-        world.lifecycle_event(sample("lifecycle-task-stopped")).await.acted,
+        harness.lifecycle_event(sample("lifecycle-task-stopped")).await.acted,
         1,
         "its retry does the work"
     );
 }
 
 #[tokio::test]
-async fn a_region_tends_to_its_own_leases_and_waits_with_the_peer_s() {
-    let a = World::seeded().await;
+async fn a_region_reconciles_its_own_leases_and_waits_with_the_peer_s() {
+    let a = Harness::seeded().await;
     let b = a.other_region();
     let session = a.allowed(1).await;
-    a.beat_live(&session).await;
+    a.heartbeat_live(&session).await;
     later(16);
     assert_eq!(b.sweep().await.acted, 0, "A's task is A's to replace");
     a.unpublish(&session).await;
@@ -343,42 +352,44 @@ async fn a_region_tends_to_its_own_leases_and_waits_with_the_peer_s() {
 
 #[tokio::test]
 async fn a_mark_survives_a_publish_that_meets_the_sweep() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
-    world.unpublish(&session).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    harness.unpublish(&session).await;
     later(60);
-    let racer = world.clone();
+    let racer = harness.clone();
     let raced = AtomicBool::new(false);
-    let shim = Shim::new(&world.table, move |action, _| {
+    let shim = Shim::new(&harness.table, move |action, _| {
         if action == "clear_active" && !raced.swap(true, Ordering::Relaxed) {
             racer.allowed(2).now_or_never().unwrap();
         }
         None
     });
-    world.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
-    assert_eq!(active(&world).await, [samples::stream_id()], "the new broadcast will be swept");
+    harness.lifecycle(shim).handle(sample("lifecycle-sweep")).await.unwrap();
+    assert_eq!(active(&harness).await, [samples::stream_id()], "the new broadcast will be swept");
 }
 
 #[tokio::test]
 async fn a_mark_that_led_to_nothing_is_cleared() {
-    let world = World::seeded().await;
-    let shim = Shim::new(&world.table, |action, _| (action == "put_seat").then_some(FaultKind::Unavailable));
-    let function = world.hooks(shim, world.cluster.clone());
-    function.handle(world.publish_event(1).request()).await;
-    assert_eq!(active(&world).await.len(), 1);
-    world.sweep().await;
-    assert_eq!(active(&world).await, []);
+    let harness = Harness::seeded().await;
+    let shim = Shim::new(&harness.table, |action, _| {
+        (action == "put_control_record").then_some(FaultKind::Unavailable)
+    });
+    let function = harness.hooks(shim, harness.cluster.clone());
+    function.handle(harness.publish_event(1).request()).await;
+    assert_eq!(active(&harness).await.len(), 1);
+    harness.sweep().await;
+    assert_eq!(active(&harness).await, []);
 }
 
 #[tokio::test]
 async fn the_history_hears_of_every_end() {
-    let world = World::seeded().await;
-    let session = world.allowed(1).await;
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
     let shim =
-        Shim::new(&world.table, |action, _| (action == "record_end").then_some(FaultKind::Unavailable));
-    world.api(shim).handle(Event::sample("api-stop-stream").request()).await;
-    world.sweep().await;
-    let history = world.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap();
+        Shim::new(&harness.table, |action, _| (action == "record_end").then_some(FaultKind::Unavailable));
+    harness.api(shim).handle(Event::sample("api-stop-stream").request()).await;
+    harness.sweep().await;
+    let history = harness.table.broadcasts(&samples::stream_id(), None, 10).await.unwrap();
     assert_eq!(history.items[0].id, session.broadcast);
     assert_eq!(history.items[0].end.as_ref().unwrap().reason, "the stream was stopped by its owner");
 }

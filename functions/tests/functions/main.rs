@@ -28,7 +28,7 @@ mod openapi;
 mod openapi_bodies;
 mod openapi_text;
 mod playlist_forks;
-mod playlist_holes;
+mod playlist_gaps;
 mod playlist_http;
 mod playlist_low_latency;
 mod playlist_media;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use headwater_domain::testing::samples;
 use serde_json::{Value, json};
 
-use crate::support::{Event, METHODS, World, contract};
+use crate::support::{Event, Harness, METHODS, contract};
 
 /// What the sample events are about, by the names of the document's path variables.
 const NAMES: [(&str, &str); 4] = [
@@ -44,13 +44,13 @@ fn the_document_has_the_code_s_routes_and_no_other() {
 async fn a_documented_method_is_answered_and_every_other_is_told_the_right_ones() {
     for (path, item) in contract().paths() {
         for method in METHODS {
-            let world = World::seeded().await;
+            let harness = Harness::seeded().await;
             let path = NAMES
                 .iter()
                 .fold(path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
             let event = Event::sample("api-get-stream").path(&path).method(&method.to_uppercase());
             let is_viewed = item["servers"].is_array();
-            let answer = if is_viewed { world.view(&event).await } else { world.ask(&event).await };
+            let answer = if is_viewed { harness.view(&event).await } else { harness.ask(&event).await };
             let is_answered = item[method].is_object()
                 || (method == "head" && item["get"].is_object())
                 || (method == "options" && !is_viewed);
@@ -68,7 +68,7 @@ async fn a_documented_method_is_answered_and_every_other_is_told_the_right_ones(
 
 #[tokio::test]
 async fn head_is_answered_as_get_and_options_with_what_there_is() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     for (name, allow) in [
         ("api-health", "GET, HEAD, OPTIONS"),
         ("api-openapi", "GET, HEAD, OPTIONS"),
@@ -78,48 +78,48 @@ async fn head_is_answered_as_get_and_options_with_what_there_is() {
         ("api-list-broadcasts", "GET, HEAD, OPTIONS"),
     ] {
         let event = Event::sample(name);
-        let (get, head) = (world.ask(&event).await, world.ask(&event.clone().method("HEAD")).await);
+        let (get, head) = (harness.ask(&event).await, harness.ask(&event.clone().method("HEAD")).await);
         assert_eq!((get.status.as_u16(), head.status.as_u16()), (200, 200), "{name}");
         assert_eq!(head.headers, get.headers, "{name}");
-        let options = world.ask(&event.clone().method("OPTIONS")).await;
+        let options = harness.ask(&event.clone().method("OPTIONS")).await;
         assert_eq!((options.status.as_u16(), options.header("allow")), (204, allow), "{name}");
         assert!(options.body.is_empty(), "{name}");
-        let refused = world.ask(&event.method("PROPFIND")).await;
+        let refused = harness.ask(&event.method("PROPFIND")).await;
         refused.problem(405, "method-not-allowed");
         assert_eq!(refused.header("allow"), allow, "{name}");
     }
     let nowhere = Event::sample("api-health").path("/v1/nothing").method("OPTIONS");
-    world.ask(&nowhere).await.problem(404, "not-found");
+    harness.ask(&nowhere).await.problem(404, "not-found");
 }
 
 #[tokio::test]
 async fn one_slash_at_the_end_is_forgiven() {
-    let world = World::seeded().await;
+    let harness = Harness::seeded().await;
     for name in ["api-health", "api-list-streams", "api-get-stream", "api-list-keys", "api-list-broadcasts"] {
         let event = Event::sample(name);
         let path = event.clone().request().uri().path().to_owned();
         let (bare, slashed) =
-            (world.ask(&event).await, world.ask(&event.clone().path(&format!("{path}/"))).await);
+            (harness.ask(&event).await, harness.ask(&event.clone().path(&format!("{path}/"))).await);
         assert_eq!(
             (bare.status, slashed.status.as_u16(), bare.text()),
             (slashed.status, 200, slashed.text())
         );
         for other in [format!("{path}//"), format!("/{path}"), format!("/{path}/")] {
-            world.ask(&event.clone().path(&other)).await.problem(404, "not-found");
+            harness.ask(&event.clone().path(&other)).await.problem(404, "not-found");
         }
     }
 }
 
 #[tokio::test]
 async fn the_document_is_open_to_all_and_kept_for_minutes() {
-    let world = World::empty();
+    let harness = Harness::empty();
     let event = Event::sample("api-openapi");
-    let answer = world.ask(&event).await;
+    let answer = harness.ask(&event).await;
     assert_eq!(answer.expect(200), contract().document);
     assert_eq!(answer.header("cache-control"), "public, max-age=300");
     let tag = answer.header("etag").to_owned();
     for mine in [&tag, "*", &format!("\"other\", W/{tag}")] {
-        let same = world.ask(&event.clone().header("if-none-match", mine)).await;
+        let same = harness.ask(&event.clone().header("if-none-match", mine)).await;
         assert_eq!(
             (same.status.as_u16(), same.header("etag"), same.body.len()),
             (304, tag.as_str(), 0),
@@ -127,7 +127,7 @@ async fn the_document_is_open_to_all_and_kept_for_minutes() {
         );
     }
     for other in ["", "\"other\"", tag.trim_matches('"')] {
-        world.ask(&event.clone().header("if-none-match", other)).await.expect(200);
+        harness.ask(&event.clone().header("if-none-match", other)).await.expect(200);
     }
     let place = contract().operations().find(|(_, operation)| operation.id() == "getOpenApi").unwrap().1;
     assert_eq!(place.operation["security"], json!([]));
@@ -139,11 +139,11 @@ async fn examples_of_requests_are_accepted() {
     for (method, operation) in contract().operations() {
         let content = &operation.operation["requestBody"]["content"]["application/json"];
         for (name, example) in content["examples"].as_object().into_iter().flatten() {
-            let world = World::seeded().await;
+            let harness = Harness::seeded().await;
             let event = Event::sample("api-create-stream")
                 .path(&operation.path(&NAMES))
                 .method(&method.to_uppercase());
-            let answer = world.ask(&event.body(&example["value"])).await;
+            let answer = harness.ask(&event.body(&example["value"])).await;
             assert!(answer.status.is_success(), "{} {name}: {}", operation.id(), answer.text());
             tried += 1;
         }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Event, World, contract};
+use crate::support::{Event, Harness, contract};
 
 fn text() -> BoxedStrategy<Value> {
     let edges = [0, 1, 99, 100, 101].map(|length| "x".repeat(length));
@@ -139,9 +139,9 @@ fn has_each_height_once(body: &Value) -> bool {
 fn agree(id: &str, event: &str, body: &Value) -> Result<(), TestCaseError> {
     let (_, operation) = contract().operations().find(|(_, operation)| operation.id() == id).unwrap();
     let wrong = operation.wrong_with_json(body);
-    let world = World::seeded().now_or_never().unwrap();
+    let harness = Harness::seeded().now_or_never().unwrap();
     let event = Event::sample(event).without_header("idempotency-key").body(body);
-    let answer = world.ask(&event).now_or_never().unwrap();
+    let answer = harness.ask(&event).now_or_never().unwrap();
     let is_valid = wrong.is_empty() && has_each_height_once(body);
     prop_assert_eq!(answer.status.is_success(), is_valid, "{}: {} {:?}", body, answer.text(), wrong);
     prop_assert!(is_valid || answer.status == 422, "{body}: {}", answer.text());
@@ -169,7 +169,7 @@ proptest! {
 
 /// On both sides of every limit that the document names, so that none can be off by one.
 #[test]
-fn limits_are_the_code_s() {
+fn documented_limits_are_those_of_the_code() {
     let schemas = &contract().document["components"]["schemas"];
     let around = |schema: &Value, least: &str, most: &str, step: i64| -> Vec<i64> {
         let (least, most) = (schema[least].as_i64().unwrap(), schema[most].as_i64().unwrap());

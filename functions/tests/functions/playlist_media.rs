@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 
 use headwater_domain::Lease;
-use headwater_domain::beat::{Activity, Health};
+use headwater_domain::heartbeat::{Activity, Health};
 use headwater_domain::hooks::SessionRef;
-use headwater_domain::ports::{ReadLive, ReadStreams, WriteStreams, WriteTimeline};
+use headwater_domain::ports::{ReadControl, ReadStreams, WriteStreams, WriteTimeline};
 use headwater_domain::stream::{Latency, PublishPolicy};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, TrackKind};
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
 
-use crate::support::{Answer, Event, World, flowing, later, now};
+use crate::support::{Answer, Event, Harness, flowing, later, now};
 
 /// A live broadcast with its first lease.
-async fn live(seconds: u32) -> (World, SessionRef, Lease) {
-    let world = World::with(|stream| stream.settings.dvr_window_seconds = seconds).await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    let lease = world.lease().await;
-    (world, session, lease)
+async fn live(seconds: u32) -> (Harness, SessionRef, Lease) {
+    let harness = Harness::with(|stream| stream.settings.dvr_window_seconds = seconds).await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    let lease = harness.lease().await;
+    (harness, session, lease)
 }
 
 fn media_of(answer: &Answer) -> MediaPlaylist {
@@ -34,13 +34,13 @@ fn answer_ok(answer: &Answer) {
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
 }
 
-async fn media(world: &World, rendition: &str) -> MediaPlaylist {
+async fn media(harness: &Harness, rendition: &str) -> MediaPlaylist {
     let path = format!("/us-east-1/playlists/{}/{rendition}.m3u8", samples::broadcast());
-    media_of(&world.view(&Event::sample("playlist-media").path(&path)).await)
+    media_of(&harness.view(&Event::sample("playlist-media").path(&path)).await)
 }
 
-async fn master(world: &World, event: Event) -> MasterPlaylist {
-    let answer = world.view(&event).await;
+async fn master(harness: &Harness, event: Event) -> MasterPlaylist {
+    let answer = harness.view(&event).await;
     answer_ok(&answer);
     let text = answer.text();
     m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap().1
@@ -50,19 +50,19 @@ fn gaps(list: &MediaPlaylist) -> Vec<bool> {
     list.segments.iter().map(|segment| segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP")).collect()
 }
 
-async fn put(world: &World, lease: &Lease, number: u64, change: impl FnOnce(&mut Entry)) {
+async fn put(harness: &Harness, lease: &Lease, number: u64, change: impl FnOnce(&mut Entry)) {
     let mut entry = Entry { lease: lease.clone(), ..samples::entry(1, number) };
     change(&mut entry);
-    world.table.commit(&entry).await.unwrap();
+    harness.table.commit(&entry).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_media_playlist_says_what_the_timeline_says() {
-    let (world, session, lease) = live(60).await;
+    let (harness, session, lease) = live(60).await;
     for number in 0..4 {
-        world.commit(&lease, number).await;
+        harness.commit(&lease, number).await;
     }
-    let list = media(&world, "720p").await;
+    let list = media(&harness, "720p").await;
     assert_eq!((list.media_sequence, list.discontinuity_sequence, list.target_duration), (0, 0, 2));
     assert_eq!((list.playlist_type.clone(), list.end_list, list.independent_segments), (None, false, true));
     let folder = format!("/us-east-1/media/{}/{lease}", session.broadcast);
@@ -77,7 +77,7 @@ async fn a_media_playlist_says_what_the_timeline_says() {
         list.segments.iter().filter_map(|segment| Some(segment.map.as_ref()?.uri.as_str())).collect();
     assert!(!maps.is_empty() && maps.iter().all(|map| map.ends_with("/720p/init-1.mp4")), "{maps:?}");
 
-    let audio = media(&world, "audio").await;
+    let audio = media(&harness, "audio").await;
     assert_eq!(audio.segments.len(), 4);
     let exact = samples::entry(1, 1).audio.unwrap().duration.seconds();
     assert!((f64::from(audio.segments[1].duration) - exact).abs() < 1e-5, "audio has its own exact length");
@@ -87,17 +87,17 @@ async fn a_media_playlist_says_what_the_timeline_says() {
 
 #[tokio::test]
 async fn the_window_slides_and_counts_what_leaves_it() {
-    let (world, _, lease) = live(12).await;
+    let (harness, _, lease) = live(12).await;
     let mut discontinuities = 0;
     for number in 0..20 {
         let broken = matches!(number, 5 | 9);
         discontinuities += u64::from(broken);
-        put(&world, &lease, number, |entry| {
+        put(&harness, &lease, number, |entry| {
             entry.discontinuity = broken;
             entry.discontinuities = discontinuities;
         })
         .await;
-        let list = media(&world, "720p").await;
+        let list = media(&harness, "720p").await;
         let first = (number + 1).saturating_sub(6);
         assert_eq!((list.media_sequence, list.segments.len() as u64), (first, (number + 1).min(6)));
         // A break that stands on the first segment is still shown, so it is not counted.
@@ -114,9 +114,9 @@ async fn the_window_slides_and_counts_what_leaves_it() {
 
 #[tokio::test]
 async fn a_new_init_is_named_where_it_begins() {
-    let (world, _, lease) = live(60).await;
+    let (harness, _, lease) = live(60).await;
     for number in 0..4 {
-        put(&world, &lease, number, |entry| {
+        put(&harness, &lease, number, |entry| {
             if number >= 2 {
                 entry.renditions[0].init = entry.renditions[0].init.replace("init-1", "init-2");
                 entry.discontinuity = number == 2;
@@ -125,7 +125,7 @@ async fn a_new_init_is_named_where_it_begins() {
         })
         .await;
     }
-    let list = media(&world, "720p").await;
+    let list = media(&harness, "720p").await;
     let map =
         |at: usize| list.segments[at].map.as_ref().map(|map| map.uri.rsplit('/').next().unwrap().to_owned());
     assert_eq!((map(0).as_deref(), map(2).as_deref()), (Some("init-1.mp4"), Some("init-2.mp4")));
@@ -133,14 +133,14 @@ async fn a_new_init_is_named_where_it_begins() {
 
 #[tokio::test]
 async fn what_nobody_wrote_after_a_takeover_is_a_gap() {
-    let (world, _, lease) = live(60).await;
+    let (harness, _, lease) = live(60).await;
     for number in 0..3 {
-        world.commit(&lease, number).await;
+        harness.commit(&lease, number).await;
     }
     let mut other = samples::lease(2);
     other.region = samples::region_b();
     for number in 6..8 {
-        put(&world, &other, number, |entry| {
+        put(&harness, &other, number, |entry| {
             entry.discontinuity = number == 6;
             entry.discontinuities = 1;
             let init = entry.renditions[0].init.clone();
@@ -148,7 +148,7 @@ async fn what_nobody_wrote_after_a_takeover_is_a_gap() {
         })
         .await;
     }
-    for region in [&world, &world.other_region()] {
+    for region in [&harness, &harness.other_region()] {
         let list = media(region, "720p").await;
         assert_eq!(gaps(&list), [false, false, false, true, true, true, false, false]);
         assert_eq!(list.media_sequence, 0, "every number has its place, so numbers stay true");
@@ -159,19 +159,19 @@ async fn what_nobody_wrote_after_a_takeover_is_a_gap() {
 
 #[tokio::test]
 async fn a_segment_that_could_not_be_stored_is_a_gap() {
-    let (world, _, lease) = live(60).await;
+    let (harness, _, lease) = live(60).await;
     for number in 0..3 {
-        put(&world, &lease, number, |entry| entry.gap = number == 1).await;
+        put(&harness, &lease, number, |entry| entry.gap = number == 1).await;
     }
-    assert_eq!(gaps(&media(&world, "720p").await), [false, true, false]);
+    assert_eq!(gaps(&media(&harness, "720p").await), [false, true, false]);
     // A rendition that begins late has the nearest one before, so that all renditions have the same numbers.
-    put(&world, &lease, 3, |entry| {
+    put(&harness, &lease, 3, |entry| {
         let mut low = entry.renditions[0].clone();
         low.name = "360p".into();
         entry.renditions.push(low);
     })
     .await;
-    let late = media(&world, "360p").await;
+    let late = media(&harness, "360p").await;
     assert_eq!((gaps(&late), late.media_sequence), (vec![false, true, false, false], 0));
     let shown: Vec<_> = late.segments.iter().map(|segment| segment.uri.contains("/360p/")).collect();
     assert_eq!(shown, [false, false, false, true]);
@@ -179,47 +179,50 @@ async fn a_segment_that_could_not_be_stored_is_a_gap() {
 
 #[tokio::test]
 async fn the_end_is_said_and_the_whole_broadcast_is_a_recording() {
-    let (world, session, lease) = live(12).await;
+    let (harness, session, lease) = live(12).await;
     for number in 0..10 {
-        put(&world, &lease, number, |entry| {
+        put(&harness, &lease, number, |entry| {
             entry.discontinuity = number == 1;
             entry.discontinuities = u64::from(number >= 1);
         })
         .await;
     }
-    assert!(!media(&world, "720p").await.end_list);
-    world.unpublish(&session).await;
+    assert!(!media(&harness, "720p").await.end_list);
+    harness.unpublish(&session).await;
     later(59);
-    assert!(!media(&world, "720p").await.end_list, "it may come back");
+    assert!(!media(&harness, "720p").await.end_list, "it may come back");
     later(1);
-    let ended = media(&world, "720p").await;
+    let ended = media(&harness, "720p").await;
     assert_eq!((ended.end_list, ended.media_sequence, ended.segments.len()), (true, 4, 6));
     assert_eq!(ended.discontinuity_sequence, 1);
 
-    let index = master(&world, Event::sample("playlist-recording")).await;
+    let index = master(&harness, Event::sample("playlist-recording")).await;
     let uri = &index.variants[0].uri;
     // What was measured, not what the settings would have allowed.
     let (announced, measured) = (index.variants[0].bandwidth, (650_000 + 32_000) * 8 / 2);
     assert!(announced.abs_diff(measured) <= measured / 10, "{announced}");
     assert_eq!(uri, &format!("/us-east-1/playlists/{}/vod/720p.m3u8", session.broadcast));
-    let vod = media_of(&world.view(&Event::sample("playlist-recording-media").path(uri)).await);
+    let vod = media_of(&harness.view(&Event::sample("playlist-recording-media").path(uri)).await);
     assert_eq!((vod.playlist_type.clone(), vod.end_list), (Some(MediaPlaylistType::Vod), true));
     assert_eq!((vod.segments.len(), vod.media_sequence, vod.discontinuity_sequence), (10, 0, 0));
     let audio = uri.replace("720p", "audio");
-    assert_eq!(media_of(&world.view(&Event::sample("playlist-media").path(&audio)).await).segments.len(), 10);
+    assert_eq!(
+        media_of(&harness.view(&Event::sample("playlist-media").path(&audio)).await).segments.len(),
+        10
+    );
 
     // The next broadcast does not disturb it.
-    let next = world.allowed(2).await;
+    let next = harness.allowed(2).await;
     assert_ne!(next.broadcast, session.broadcast);
-    assert!(media(&world, "720p").await.end_list);
-    assert_eq!(media_of(&world.view(&Event::sample("playlist-recording-media")).await).segments.len(), 10);
+    assert!(media(&harness, "720p").await.end_list);
+    assert_eq!(media_of(&harness.view(&Event::sample("playlist-recording-media")).await).segments.len(), 10);
 }
 
 #[tokio::test]
 async fn a_recording_has_what_was_there_most_of_the_time() {
-    let (world, session, lease) = live(12).await;
+    let (harness, session, lease) = live(12).await;
     for number in 0..10 {
-        put(&world, &lease, number, |entry| {
+        put(&harness, &lease, number, |entry| {
             let mut high = entry.renditions[0].clone();
             (high.name, high.max_bitrate) = ("1080p".into(), 6_000_000);
             high.kind = TrackKind::Video { width: 1920, height: 1080, millifps: 30_000 };
@@ -237,14 +240,14 @@ async fn a_recording_has_what_was_there_most_of_the_time() {
         })
         .await;
     }
-    world.unpublish(&session).await;
+    harness.unpublish(&session).await;
     later(60);
-    let index = master(&world, Event::sample("playlist-recording")).await;
+    let index = master(&harness, Event::sample("playlist-recording")).await;
     let heights: BTreeSet<_> = index.variants.iter().filter_map(|one| Some(one.resolution?.height)).collect();
     assert_eq!(heights, [720, 1080].into());
     assert_eq!(index.alternatives.len(), 1, "and its sound");
     let high = index.variants.iter().find(|one| one.uri.contains("1080p")).unwrap();
-    let vod = media_of(&world.view(&Event::sample("playlist-recording-media").path(&high.uri)).await);
+    let vod = media_of(&harness.view(&Event::sample("playlist-recording-media").path(&high.uri)).await);
     assert_eq!(
         gaps(&vod),
         [[false; 9].as_slice(), &[true]].concat(),
@@ -257,49 +260,49 @@ async fn a_recording_has_what_was_there_most_of_the_time() {
 
 #[tokio::test]
 async fn a_broadcast_that_another_one_has_replaced_ends_when_its_task_has_left() {
-    let world = World::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
-    let session = world.allowed(1).await;
-    world.beat_live(&session).await;
-    let lease = world.lease().await;
-    put(&world, &lease, 0, |_| {}).await;
-    world.unpublish(&session).await;
+    let harness = Harness::with(|stream| stream.settings.reconnect_window_seconds = 0).await;
+    let session = harness.allowed(1).await;
+    harness.heartbeat_live(&session).await;
+    let lease = harness.lease().await;
+    put(&harness, &lease, 0, |_| {}).await;
+    harness.unpublish(&session).await;
     later(1);
-    let next = world.allowed(2).await;
+    let next = harness.allowed(2).await;
     assert_ne!(next.broadcast, session.broadcast);
-    put(&world, &lease, 1, |_| {}).await;
-    let draining = media(&world, "720p").await;
+    put(&harness, &lease, 1, |_| {}).await;
+    let draining = media(&harness, "720p").await;
     assert_eq!((draining.end_list, draining.segments.len()), (false, 2), "it has more to write");
     let goodbye = Health { activity: Activity::Leaving, ..flowing(&session) };
-    world.beat(&session, &lease, "boot", goodbye).await;
+    harness.heartbeat(&session, &lease, "process", goodbye).await;
     later(1);
-    assert!(media(&world, "720p").await.end_list);
+    assert!(media(&harness, "720p").await.end_list);
 }
 
 #[tokio::test]
 async fn settings_that_shape_a_playlist_hold_for_the_broadcast() {
-    let (world, session, lease) = live(12).await;
+    let (harness, session, lease) = live(12).await;
     for number in 0..20 {
-        put(&world, &lease, number, |_| {}).await;
+        put(&harness, &lease, number, |_| {}).await;
     }
-    assert_eq!(media(&world, "720p").await.media_sequence, 14);
-    let mut document = world.table.stream(&session.stream).await.unwrap().unwrap();
+    assert_eq!(media(&harness, "720p").await.media_sequence, 14);
+    let mut document = harness.table.stream(&session.stream).await.unwrap().unwrap();
     (document.settings.dvr_window_seconds, document.settings.latency) = (600, Latency::Low);
     document.settings.publish_policy = PublishPolicy::Reject;
     document.version += 1;
-    world.table.put_stream(&document).await.unwrap();
-    world.unpublish(&session).await;
-    let again = world.allowed(2).await;
+    harness.table.put_stream(&document).await.unwrap();
+    harness.unpublish(&session).await;
+    let again = harness.allowed(2).await;
     assert_eq!(again.broadcast, session.broadcast);
-    assert_eq!(media(&world, "720p").await.media_sequence, 14, "what has left does not come back");
-    let situation = world.table.situation(&session.stream).await.unwrap();
-    let settings = &situation.session().unwrap().settings;
+    assert_eq!(media(&harness, "720p").await.media_sequence, 14, "what has left does not come back");
+    let replicated = harness.table.replicated_state(&session.stream).await.unwrap();
+    let settings = &replicated.session().unwrap().settings;
     assert_eq!((settings.latency, settings.publish_policy), (Latency::Standard, PublishPolicy::Reject));
-    world.unpublish(&again).await;
+    harness.unpublish(&again).await;
     later(60);
-    world.allowed(3).await;
-    let situation = world.table.situation(&session.stream).await.unwrap();
+    harness.allowed(3).await;
+    let replicated = harness.table.replicated_state(&session.stream).await.unwrap();
     assert_eq!(
-        situation.session().unwrap().settings,
+        replicated.session().unwrap().settings,
         document.settings,
         "the next broadcast has the new ones"
     );
@@ -307,9 +310,9 @@ async fn settings_that_shape_a_playlist_hold_for_the_broadcast() {
 
 #[tokio::test]
 async fn the_multivariant_playlist_offers_what_there_is() {
-    let (world, session, lease) = live(60).await;
+    let (harness, session, lease) = live(60).await;
     for number in 0..3 {
-        put(&world, &lease, number, |entry| {
+        put(&harness, &lease, number, |entry| {
             let mut low = entry.renditions[0].clone();
             low.name = "360p".into();
             low.kind = TrackKind::Video { width: 640, height: 360, millifps: 29_970 };
@@ -319,7 +322,7 @@ async fn the_multivariant_playlist_offers_what_there_is() {
         })
         .await;
     }
-    let list = master(&world, Event::sample("playlist-multivariant")).await;
+    let list = master(&harness, Event::sample("playlist-multivariant")).await;
     let find =
         |name: &str| list.variants.iter().find(|variant| variant.uri.ends_with(&format!("/{name}.m3u8")));
     let (high, low) = (find("720p").unwrap(), find("360p").unwrap());
@@ -344,7 +347,7 @@ async fn the_multivariant_playlist_offers_what_there_is() {
     let audio_uri = audio.uri.as_deref().unwrap();
     assert_eq!(audio_uri, format!("/us-east-1/playlists/{}/audio.m3u8", session.broadcast));
     for uri in list.variants.iter().map(|variant| variant.uri.as_str()).chain([audio_uri]) {
-        let answer = world.view(&Event::sample("playlist-media").path(uri)).await;
+        let answer = harness.view(&Event::sample("playlist-media").path(uri)).await;
         assert_eq!(media_of(&answer).segments.len(), 3, "{uri} is there");
     }
 }
@@ -352,32 +355,33 @@ async fn the_multivariant_playlist_offers_what_there_is() {
 #[tokio::test]
 async fn a_stream_without_sound_or_without_picture_plays() {
     for (kept, codecs) in [(0, "avc1.64001f"), (1, "mp4a.40.2")] {
-        let (world, _, lease) = live(60).await;
+        let (harness, _, lease) = live(60).await;
         for number in 0..3 {
-            put(&world, &lease, number, |entry| {
+            put(&harness, &lease, number, |entry| {
                 entry.renditions = vec![entry.renditions[kept].clone()];
                 if kept == 0 { entry.audio = None } else { entry.video = None }
             })
             .await;
         }
-        let list = master(&world, Event::sample("playlist-multivariant")).await;
+        let list = master(&harness, Event::sample("playlist-multivariant")).await;
         assert_eq!((list.variants.len(), list.alternatives.len()), (1, 0));
         assert_eq!(list.variants[0].codecs.as_deref(), Some(codecs));
         let event = Event::sample("playlist-media").path(&list.variants[0].uri);
-        assert_eq!(gaps(&media_of(&world.view(&event).await)), [false, false, false]);
+        assert_eq!(gaps(&media_of(&harness.view(&event).await)), [false, false, false]);
     }
 }
 
 #[tokio::test]
 async fn the_playback_url_follows_the_encoder_to_the_other_region() {
-    let (world, _, lease) = live(60).await;
-    world.commit(&lease, 0).await;
+    let (harness, _, lease) = live(60).await;
+    harness.commit(&lease, 0).await;
     later(20);
-    let b = world.other_region();
+    let b = harness.other_region();
     let second = b.allowed(2).await;
-    b.beat_live(&second).await;
-    put(&world, &b.lease().await, 24, |entry| (entry.discontinuity, entry.discontinuities) = (true, 1)).await;
-    for region in [&world, &b] {
+    b.heartbeat_live(&second).await;
+    put(&harness, &b.lease().await, 24, |entry| (entry.discontinuity, entry.discontinuities) = (true, 1))
+        .await;
+    for region in [&harness, &b] {
         let list = master(region, Event::sample("playlist-multivariant")).await;
         assert!(list.variants[0].uri.starts_with("/eu-west-1/playlists/"), "{}", list.variants[0].uri);
     }

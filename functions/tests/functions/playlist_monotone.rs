@@ -8,7 +8,7 @@ use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{Lease, ports::ReadTimeline};
 use proptest::prelude::*;
 
-use crate::support::{Event, World};
+use crate::support::{Event, Harness};
 
 /// What the writer of the timeline does next.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ enum Step {
     /// The next lease goes on; the old one had written so many entries that the new one did not see.
     Replace { unseen: u64 },
     /// A lease of the other region takes over and leaves so many numbers free.
-    TakeOver { hole: u64 },
+    TakeOver { gap: u64 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -27,13 +27,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => write,
         1 => (0..6_u64).prop_map(|unseen| Step::Replace { unseen }),
-        1 => (2..15_u64).prop_map(|hole| Step::TakeOver { hole }),
+        1 => (2..15_u64).prop_map(|gap| Step::TakeOver { gap }),
     ];
     proptest::collection::vec(step, 1..14)
 }
 
 struct Writer {
-    world: World,
+    harness: Harness,
     lease: Lease,
     next: u64,
     breaks: u64,
@@ -56,7 +56,7 @@ impl Writer {
         if self.low {
             self.write_parts(&entry);
         }
-        self.world.table.commit(&entry).now_or_never().unwrap().unwrap();
+        self.harness.table.commit(&entry).now_or_never().unwrap().unwrap();
         (self.next, self.broken) = (self.next + 1, false);
         self.poll();
     }
@@ -66,14 +66,14 @@ impl Writer {
             let (discontinuity, discontinuities) = (closed.discontinuity, closed.discontinuities);
             let open =
                 Entry { discontinuity, discontinuities, ..open_entry(&closed.lease, closed.number.0, parts) };
-            self.world.table.commit(&open).now_or_never().unwrap().unwrap();
+            self.harness.table.commit(&open).now_or_never().unwrap().unwrap();
             self.poll_low(closed.number.0);
         }
     }
 
     /// While a segment is open.
     fn poll_low(&mut self, open: u64) {
-        let answer = self.world.view(&Event::sample("playlist-low-latency")).now_or_never().unwrap();
+        let answer = self.harness.view(&Event::sample("playlist-low-latency")).now_or_never().unwrap();
         let text = answer.text();
         assert_eq!(answer.status.as_u16(), 200, "{text}");
         let list = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap().1;
@@ -88,7 +88,7 @@ impl Writer {
     }
 
     fn poll(&mut self) {
-        let answer = self.world.view(&Event::sample("playlist-media")).now_or_never().unwrap();
+        let answer = self.harness.view(&Event::sample("playlist-media")).now_or_never().unwrap();
         assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
         let text = answer.text();
         let list = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap().1;
@@ -100,7 +100,7 @@ impl Writer {
             assert!(breaks >= before_breaks, "DISCONTINUITY-SEQUENCE {before_breaks} -> {breaks}\n{text}");
         }
         // Numbers are places: the last segment's is what the timeline says.
-        let all = self.world.table.all(&samples::broadcast()).now_or_never().unwrap().unwrap();
+        let all = self.harness.table.all(&samples::broadcast()).now_or_never().unwrap().unwrap();
         let newest = resolve(all).last().unwrap().number.0;
         assert_eq!(first + list.segments.len() as u64 - 1, newest, "{text}");
         assert_eq!(total, self.breaks, "every break is either shown or counted\n{text}");
@@ -118,13 +118,13 @@ impl Writer {
 }
 
 fn play(window_seconds: u32, low: bool, steps: Vec<Step>) {
-    let world =
-        World::with(|stream| stream.settings.dvr_window_seconds = window_seconds).now_or_never().unwrap();
-    let session = world.allowed(1).now_or_never().unwrap();
-    world.beat_live(&session).now_or_never().unwrap();
-    let lease = world.lease().now_or_never().unwrap();
+    let harness =
+        Harness::with(|stream| stream.settings.dvr_window_seconds = window_seconds).now_or_never().unwrap();
+    let session = harness.allowed(1).now_or_never().unwrap();
+    harness.heartbeat_live(&session).now_or_never().unwrap();
+    let lease = harness.lease().now_or_never().unwrap();
     let mut writer =
-        Writer { world, lease, next: 0, breaks: 0, broken: false, low, seen: None, seen_low: (0, 0) };
+        Writer { harness, lease, next: 0, breaks: 0, broken: false, low, seen: None, seen_low: (0, 0) };
     writer.write();
     for step in steps {
         match step {
@@ -139,9 +139,9 @@ fn play(window_seconds: u32, low: bool, steps: Vec<Step>) {
                 (writer.next, writer.breaks, writer.broken) = (next, breaks, true);
                 writer.write();
             }
-            Step::TakeOver { hole } => {
+            Step::TakeOver { gap } => {
                 writer.next_lease(true);
-                (writer.next, writer.broken) = (writer.next + hole, true);
+                (writer.next, writer.broken) = (writer.next + gap, true);
                 writer.write();
             }
         }
@@ -175,11 +175,11 @@ fn many_replaced_ends_do_not_pull_the_window_back() {
     for low in [false, true] {
         let steps = vec![
             Step::Replace { unseen: 3 },
-            Step::TakeOver { hole: 2 },
+            Step::TakeOver { gap: 2 },
             Step::Write { entries: 7, discontinuity: false },
             Step::Replace { unseen: 5 },
             Step::Replace { unseen: 4 },
-            Step::TakeOver { hole: 3 },
+            Step::TakeOver { gap: 3 },
             Step::Write { entries: 11, discontinuity: false },
             Step::Replace { unseen: 4 },
         ];

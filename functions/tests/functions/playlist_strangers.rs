@@ -8,7 +8,7 @@ use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use headwater_functions::playlist::PlaylistFunction;
 
-use crate::support::{Answer, Event, Shim, World, later};
+use crate::support::{Answer, Event, Harness, Shim, later};
 
 /// Entries that a look at either end of a timeline reads.
 const FEW: usize = 8;
@@ -18,11 +18,11 @@ type Reads = Arc<Mutex<Vec<(String, usize)>>>;
 
 /// A function over a table that notes what is read, as a new instance is.
 fn instance(
-    world: &World,
+    harness: &Harness,
     reads: &Reads,
 ) -> PlaylistFunction<Shim, impl headwater_domain::ports::ReadParts + use<>> {
     let (operations, limits) = (reads.clone(), reads.clone());
-    let table = Shim::new(&world.table, move |action, _| {
+    let table = Shim::new(&harness.table, move |action, _| {
         operations.lock().unwrap().push((action.to_owned(), if action == "all" { usize::MAX } else { 1 }));
         None
     });
@@ -31,48 +31,48 @@ fn instance(
             last.1 = limit;
         }
     });
-    world.playlist_over(table, &[])
+    harness.playlist_over(table, &[])
 }
 
 /// The answer of a new instance, and what it read.
-async fn cold(world: &World, path: &str, query: &str) -> (Answer, Vec<(String, usize)>) {
+async fn cold(harness: &Harness, path: &str, query: &str) -> (Answer, Vec<(String, usize)>) {
     let reads = Reads::default();
     let event = Event::sample("playlist-low-latency").path(path).query(query);
-    let answer = Answer::of(instance(world, &reads).handle(event.request()).await);
+    let answer = Answer::of(instance(harness, &reads).handle(event.request()).await);
     let reads = reads.lock().unwrap().clone();
     (answer, reads)
 }
 
 /// A live broadcast with a long window, and one before it that is over.
-async fn long() -> (World, String, String) {
-    let world = World::with(|stream| {
+async fn long() -> (Harness, String, String) {
+    let harness = Harness::with(|stream| {
         stream.settings.dvr_window_seconds = 7_200;
         stream.settings.reconnect_window_seconds = 0;
     })
     .await;
     let mut broadcasts = Vec::new();
     for session in [1, 2] {
-        let session = world.allowed(session).await;
-        world.beat_live(&session).await;
-        let lease = world.lease().await;
+        let session = harness.allowed(session).await;
+        harness.heartbeat_live(&session).await;
+        let lease = harness.lease().await;
         for number in 0..500 {
             let (broadcast, lease) = (session.broadcast.clone(), lease.clone());
-            world.table.commit(&Entry { broadcast, lease, ..samples::entry(1, number) }).await.unwrap();
+            harness.table.commit(&Entry { broadcast, lease, ..samples::entry(1, number) }).await.unwrap();
         }
         broadcasts.push(session.broadcast.to_string());
         if broadcasts.len() == 1 {
-            world.unpublish(&session).await;
+            harness.unpublish(&session).await;
             later(60);
         }
     }
-    world.beat_live(&world.allowed(2).await).await;
+    harness.heartbeat_live(&harness.allowed(2).await).await;
     let [over, live] = broadcasts.try_into().unwrap();
-    (world, over, live)
+    (harness, over, live)
 }
 
 #[tokio::test]
 async fn what_nobody_made_costs_two_small_reads_at_most() {
-    let (world, over, live) = long().await;
+    let (harness, over, live) = long().await;
     let other = "000000000002-1hf7yat000001";
     let stale = format!("{}-000000000000z", live.split('-').next().unwrap());
     let mut asked = Vec::new();
@@ -116,7 +116,7 @@ async fn what_nobody_made_costs_two_small_reads_at_most() {
     }
     for path in &asked {
         for query in ["", "_HLS_msn=499", "_HLS_msn=500&_HLS_part=0", "_HLS_skip=YES"] {
-            let (answer, reads) = cold(&world, path, query).await;
+            let (answer, reads) = cold(&harness, path, query).await;
             assert_eq!(answer.status.as_u16(), 404, "{path}: {}", answer.text());
             assert!(
                 reads.len() <= 2 && reads.iter().all(|(_, entries)| *entries <= FEW),
@@ -128,9 +128,9 @@ async fn what_nobody_made_costs_two_small_reads_at_most() {
 
 #[tokio::test]
 async fn what_an_instance_knows_costs_two_reads() {
-    let (world, over, live) = long().await;
+    let (harness, over, live) = long().await;
     let reads = Reads::default();
-    let function = instance(&world, &reads);
+    let function = instance(&harness, &reads);
     let ask = async |path: &str| {
         let event = Event::sample("playlist-media").path(path);
         let answer = Answer::of(function.handle(event.request()).await);
@@ -138,9 +138,9 @@ async fn what_an_instance_knows_costs_two_reads() {
         std::mem::take(&mut *reads.lock().unwrap()).into_iter().map(|(action, _)| action).collect::<Vec<_>>()
     };
     let path = format!("/us-east-1/playlists/{live}/720p.m3u8");
-    assert_eq!(ask(&path).await, ["newest", "situation", "newest"], "the name is looked for once");
-    assert_eq!(ask(&path).await, ["situation", "newest"]);
-    assert_eq!(ask(&path.replace("720p", "audio")).await, ["situation", "newest"]);
+    assert_eq!(ask(&path).await, ["newest", "replicated_state", "newest"], "the name is looked for once");
+    assert_eq!(ask(&path).await, ["replicated_state", "newest"]);
+    assert_eq!(ask(&path.replace("720p", "audio")).await, ["replicated_state", "newest"]);
     ask(&format!("/us-east-1/playlists/{over}/vod/720p.m3u8")).await;
-    assert_eq!(ask(&path).await, ["situation", "newest"], "others do not drive it out");
+    assert_eq!(ask(&path).await, ["replicated_state", "newest"], "others do not drive it out");
 }

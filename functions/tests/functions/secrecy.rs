@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Event, Logs, World, later};
+use crate::support::{Event, Harness, Logs, later};
 
 /// Every part of a key that lets somebody publish.
 fn secret_of(key: &Value) -> String {
@@ -12,30 +12,31 @@ fn secret_of(key: &Value) -> String {
 #[tokio::test]
 async fn no_key_reaches_a_log_line_or_another_answer() {
     let logs = Logs::capture();
-    let world = World::empty();
-    let made = world.ask(&Event::sample("api-create-stream")).await.expect(201);
+    let harness = Harness::empty();
+    let made = harness.ask(&Event::sample("api-create-stream")).await.expect(201);
     let path = format!("/v1/streams/{}", made["id"].as_str().unwrap());
-    let second = world.ask(&Event::sample("api-create-key").path(&format!("{path}/keys"))).await.expect(201);
+    let second =
+        harness.ask(&Event::sample("api-create-key").path(&format!("{path}/keys"))).await.expect(201);
     let (first, second) = (&made["stream_key"], &second);
     let secrets = [secret_of(first), secret_of(second)];
 
     let publish =
-        |session: u128, key: &str| world.publish_event(session).edit(|body| body["key"] = json!(key));
+        |session: u128, key: &str| harness.publish_event(session).edit(|body| body["key"] = json!(key));
     let value = first["value"].as_str().unwrap();
     let mut answers = Vec::new();
     // A key with a typing error, one in the wrong field of the encoder, one in its query, then the right one.
-    answers.push(world.hook(&publish(1, &value[..value.len() - 1])).await);
-    answers.push(world.hook(&publish(1, &format!("{value}?a=b"))).await);
+    answers.push(harness.hook(&publish(1, &value[..value.len() - 1])).await);
+    answers.push(harness.hook(&publish(1, &format!("{value}?a=b"))).await);
     let misplaced = publish(1, "").edit(|body| {
         body["app"] = json!(format!("live/{value}"));
         body["query"] = json!({ "key": value });
     });
-    answers.push(world.hook(&misplaced).await);
-    world.cluster.fail(Some("no capacity"));
-    answers.push(world.hook(&publish(2, value)).await);
-    world.cluster.fail(None);
-    answers.push(world.hook(&publish(3, value)).await);
-    answers.push(world.hook(&publish(4, second["value"].as_str().unwrap())).await);
+    answers.push(harness.hook(&misplaced).await);
+    harness.cluster.fail(Some("no capacity"));
+    answers.push(harness.hook(&publish(2, value)).await);
+    harness.cluster.fail(None);
+    answers.push(harness.hook(&publish(3, value)).await);
+    answers.push(harness.hook(&publish(4, second["value"].as_str().unwrap())).await);
     for (name, suffix) in [
         ("api-get-stream", ""),
         ("api-list-keys", "/keys"),
@@ -45,15 +46,15 @@ async fn no_key_reaches_a_log_line_or_another_answer() {
         ("api-list-streams", "none"),
     ] {
         let path = if suffix == "none" { "/v1/streams".to_owned() } else { format!("{path}{suffix}") };
-        answers.push(world.ask(&Event::sample(name).path(&path)).await);
+        answers.push(harness.ask(&Event::sample(name).path(&path)).await);
     }
     let key_path = format!("{path}/keys/{}", first["id"].as_str().unwrap());
-    answers.push(world.ask(&Event::sample("api-revoke-key").path(&key_path)).await);
-    answers.push(world.hook(&publish(5, value)).await);
+    answers.push(harness.ask(&Event::sample("api-revoke-key").path(&key_path)).await);
+    answers.push(harness.hook(&publish(5, value)).await);
     later(30);
-    answers.push(world.ask(&Event::sample("api-delete-stream").path(&path)).await);
-    answers.push(world.hook(&publish(6, value)).await);
-    world.sweep().await;
+    answers.push(harness.ask(&Event::sample("api-delete-stream").path(&path)).await);
+    answers.push(harness.hook(&publish(6, value)).await);
+    harness.sweep().await;
 
     let log = logs.text();
     assert!(

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use headwater_domain::beat::{Activity, Beat, Health};
+use headwater_domain::control::decide::StartTask;
+use headwater_domain::control::{ControlRecord, End, LeaseRecord, ReplicatedState, SessionRecord};
+use headwater_domain::heartbeat::{Activity, Health, Heartbeat};
 use headwater_domain::hooks::Gateway;
 use headwater_domain::ids::{LeaseNumber, Nonce};
-use headwater_domain::live::decide::StartTask;
-use headwater_domain::live::{End, LeaseSeat, Seat, SessionSeat, Situation};
 use headwater_domain::ports::{
-    PortResult, ReadLive, StartTasks, TaskStart, Write, WriteBroadcasts, WriteLive,
+    PortResult, ReadControl, StartTasks, TaskStart, Write, WriteBroadcasts, WriteControl,
 };
 use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::samples;
@@ -52,19 +52,19 @@ struct Table(Arc<Stored>);
 
 struct Stored {
     latency: Duration,
-    live: Mutex<BTreeMap<StreamId, Situation>>,
+    live: Mutex<BTreeMap<StreamId, ReplicatedState>>,
     reads: Mutex<BTreeMap<StreamId, usize>>,
     /// Calls under way, and the most there were.
     under_way: Mutex<(usize, usize)>,
 }
 
 impl Table {
-    fn with(latency: Duration, live: impl IntoIterator<Item = (StreamId, Situation)>) -> Self {
+    fn with(latency: Duration, live: impl IntoIterator<Item = (StreamId, ReplicatedState)>) -> Self {
         let live = Mutex::new(live.into_iter().collect());
         Self(Arc::new(Stored { latency, live, reads: Mutex::default(), under_way: Mutex::default() }))
     }
 
-    fn live(&self) -> MutexGuard<'_, BTreeMap<StreamId, Situation>> {
+    fn live(&self) -> MutexGuard<'_, BTreeMap<StreamId, ReplicatedState>> {
         self.0.live.lock().unwrap()
     }
 
@@ -83,8 +83,8 @@ impl Table {
     }
 }
 
-impl ReadLive for Table {
-    async fn situation(&self, stream: &StreamId) -> PortResult<Situation> {
+impl ReadControl for Table {
+    async fn replicated_state(&self, stream: &StreamId) -> PortResult<ReplicatedState> {
         self.travel().await;
         *self.0.reads.lock().unwrap().entry(stream.clone()).or_default() += 1;
         Ok(self.live().get(stream).cloned().unwrap_or_default())
@@ -96,15 +96,15 @@ impl ReadLive for Table {
     }
 }
 
-impl WriteLive for Table {
-    async fn put_seat(&self, seat: &Seat) -> PortResult<Write> {
+impl WriteControl for Table {
+    async fn put_control_record(&self, record: &ControlRecord) -> PortResult<Write> {
         self.travel().await;
         let mut live = self.live();
-        let there = &mut live.get_mut(&seat.stream).unwrap().seats[0];
-        if there.version + 1 != seat.version {
+        let there = &mut live.get_mut(&record.stream).unwrap().records[0];
+        if there.version + 1 != record.version {
             return Ok(Write::Lost);
         }
-        *there = seat.clone();
+        *there = record.clone();
         Ok(Write::Stored)
     }
 
@@ -151,13 +151,13 @@ impl Ecs {
 }
 
 /// A task that gives signs of life for the next hour.
-fn beating(broadcast: &BroadcastId, lease: &Lease) -> Beat {
-    Beat {
+fn heartbeats(broadcast: &BroadcastId, lease: &Lease) -> Heartbeat {
+    Heartbeat {
         stream: broadcast.stream(),
         region: lease.region.clone(),
         broadcast: broadcast.clone(),
         lease: lease.clone(),
-        boot: "boot".into(),
+        fencing_token: "process".into(),
         at: clock() + Duration::from_secs(3_600),
         health: Health { activity: Activity::Transcoding, ..Health::starting() },
         before: Vec::new(),
@@ -182,8 +182,8 @@ impl StartTasks for Ecs {
         calls.tokens -= 1.0;
         calls.started.push(task.stream.clone());
         let mut live = self.1.live();
-        let situation = live.get_mut(&task.stream).unwrap();
-        situation.beats = vec![beating(&task.broadcast, &task.lease)];
+        let replicated = live.get_mut(&task.stream).unwrap();
+        replicated.heartbeats = vec![heartbeats(&task.broadcast, &task.lease)];
         Ok(TaskStart::Started)
     }
 }
@@ -207,12 +207,12 @@ async fn sweep(table: &Table, tasks: &Ecs) -> (Report, Duration) {
 }
 
 /// A stream whose encoder came at `accepted_at`, and whose task was granted so long before now.
-fn stream(number: u128, accepted_at: Timestamp, granted: Duration) -> (StreamId, Situation) {
+fn stream(number: u128, accepted_at: Timestamp, granted: Duration) -> (StreamId, ReplicatedState) {
     let stream = StreamId::from_random(number.wrapping_mul(0x2545_f491_4f6c_dd1d_9e37_79b9_7f4a_7c15));
     let broadcast = BroadcastId::new(&stream, accepted_at.0, number);
     let region = samples::region_a();
     let lease = Lease { number: LeaseNumber(1), region: region.clone(), nonce: Nonce::from_random(number) };
-    let session = SessionSeat {
+    let session = SessionRecord {
         id: SessionId::from_random(number),
         order: 1,
         broadcast: broadcast.clone(),
@@ -225,28 +225,28 @@ fn stream(number: u128, accepted_at: Timestamp, granted: Duration) -> (StreamId,
         earlier: Vec::new(),
     };
     let granted_at = Timestamp(clock().0 - u64::try_from(granted.as_millis()).unwrap());
-    let lease = LeaseSeat { lease, broadcast, granted_at, crossed: None, failures: 0 };
-    let seat = Seat {
+    let lease = LeaseRecord { lease, broadcast, granted_at, crossed: None, failures: 0 };
+    let record = ControlRecord {
         version: 1,
         session: Some(session),
         lease: Some(lease),
-        ..Seat::empty(stream.clone(), region)
+        ..ControlRecord::empty(stream.clone(), region)
     };
-    (stream, Situation { seats: vec![seat], beats: Vec::new() })
+    (stream, ReplicatedState { records: vec![record], heartbeats: Vec::new() })
 }
 
 /// Streams that are well.
-fn well(count: usize) -> impl Iterator<Item = (StreamId, Situation)> {
+fn well(count: usize) -> impl Iterator<Item = (StreamId, ReplicatedState)> {
     (0..count).map(|number| {
-        let (stream, mut situation) = stream(number as u128, clock(), Duration::ZERO);
-        let seat = situation.seats[0].lease.as_ref().unwrap();
-        situation.beats = vec![beating(&seat.broadcast, &seat.lease)];
-        (stream, situation)
+        let (stream, mut replicated) = stream(number as u128, clock(), Duration::ZERO);
+        let record = replicated.records[0].lease.as_ref().unwrap();
+        replicated.heartbeats = vec![heartbeats(&record.broadcast, &record.lease)];
+        (stream, replicated)
     })
 }
 
 /// Streams whose tasks are gone; the one with the lowest number has waited longest.
-fn without_task(count: usize) -> Vec<(StreamId, Situation)> {
+fn without_task(count: usize) -> Vec<(StreamId, ReplicatedState)> {
     let accepted_at = |number: usize| Timestamp(clock().0 - 200_000 + number as u64);
     (0..count).map(|number| stream(number as u128, accepted_at(number), Duration::from_secs(130))).collect()
 }
@@ -322,9 +322,9 @@ async fn streams_that_ecs_has_no_turn_for_wait_and_do_not_fail() {
     }
     assert!(sweeps > 3, "more than five sweeps' worth of refusals");
     let live = table.live();
-    let seats = live.values().map(|situation| &situation.seats[0]);
-    for seat in seats {
-        assert_eq!(seat.end, None, "{seat:?}");
-        assert!(seat.lease.as_ref().unwrap().failures <= 1, "{seat:?}");
+    let records = live.values().map(|replicated| &replicated.records[0]);
+    for record in records {
+        assert_eq!(record.end, None, "{record:?}");
+        assert!(record.lease.as_ref().unwrap().failures <= 1, "{record:?}");
     }
 }

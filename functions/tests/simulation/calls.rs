@@ -8,7 +8,7 @@ use headwater_domain::ports::ReadParts;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::api::ApiFunction;
 use headwater_functions::context::Context;
-use headwater_functions::hooks::{Door, HooksFunction};
+use headwater_functions::hooks::{HooksFunction, PublishGuard};
 use headwater_functions::lifecycle::LifecycleFunction;
 use headwater_functions::playlist::PlaylistFunction;
 use http::Request;
@@ -18,10 +18,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::cluster::Cluster;
-use super::dice;
 use super::executor::{self, sleep};
+use super::rng;
+use super::simulation::{self, Side, clock_a, clock_b};
 use super::table::Table;
-use super::world::{self, Side, clock_a, clock_b};
 
 /// How long the hook client waits for one API.
 pub const ANSWER_WITHIN: u64 = 4_000;
@@ -32,7 +32,7 @@ const AVOID_FOR: u64 = 5_000;
 
 fn context(side: Side) -> Context {
     let clock = if side == Side::A { clock_a } else { clock_b };
-    Context { region: side.region(), peer: Some(side.peer().region()), clock, random: dice::random }
+    Context { region: side.region(), peer: Some(side.peer().region()), clock, random: rng::random }
 }
 
 pub fn pepper() -> Pepper {
@@ -51,7 +51,7 @@ pub fn hooks(side: Side) -> HooksFunction<Table, Cluster> {
         pepper: pepper(),
         signing: signing(),
         peer: None,
-        door: Door::default(),
+        publish_guard: PublishGuard::default(),
         revision: None,
     }
 }
@@ -69,8 +69,8 @@ pub fn lifecycle(side: Side, at_once: bool) -> LifecycleFunction<Table, Cluster>
 }
 
 pub fn api(side: Side) -> ApiFunction<Table> {
-    let (table, places) = (Table::of_control_plane(side), Default::default());
-    ApiFunction { context: context(side), table, pepper: pepper(), places, kept_for: Default::default() }
+    let (table, public_urls) = (Table::of_control_plane(side), Default::default());
+    ApiFunction { context: context(side), table, pepper: pepper(), public_urls, kept_for: Default::default() }
 }
 
 /// No parts are read: players get whole segments from buckets.
@@ -107,27 +107,27 @@ pub async fn run<T: 'static>(
     work: impl Future<Output = T> + 'static,
 ) -> Option<T> {
     let is_open = move || {
-        world::with(|world| {
-            let region = world.region(to);
-            !region.api_down && !region.lost && (from == to || !world.is_cut())
+        simulation::with(|sim| {
+            let region = sim.region(to);
+            !region.api_down && !region.lost && (from == to || !sim.is_cut())
         })
     };
     let (answer, answered) = oneshot::channel();
-    if !is_open() || dice::chance(lossy) {
+    if !is_open() || rng::chance(lossy) {
         // Refused at once, or silence.
-        sleep(if dice::chance(50) { 5 } else { ANSWER_WITHIN }).await;
+        sleep(if rng::chance(50) { 5 } else { ANSWER_WITHIN }).await;
         return None;
     }
-    let process = world::with(|world| world.region(to).functions);
-    let way = move || dice::between(2, if from == to { 20 } else { 150 });
+    let process = simulation::with(|sim| sim.region(to).functions);
+    let way = move || rng::between(2, if from == to { 20 } else { 150 });
     executor::spawn(process, async move {
         sleep(way()).await;
-        while world::with(|world| world.region(to).api_hangs) {
+        while simulation::with(|sim| sim.region(to).api_hangs) {
             sleep(250).await;
         }
         let done = work.await;
         sleep(way()).await;
-        if is_open() && !dice::chance(lossy) {
+        if is_open() && !rng::chance(lossy) {
             let _ = answer.send(done);
         }
     });
@@ -145,7 +145,7 @@ async fn ask_one<A: DeserializeOwned>(
     question: String,
 ) -> Option<A> {
     let request = Request::post(path).body(Body::Text(question)).unwrap();
-    let lossy = world::with(|world| world.lossy);
+    let lossy = simulation::with(|sim| sim.lossy);
     let answer = run(from, to, lossy, async move { hooks(to).handle(request).await }).await;
     let answer = answer.filter(|answer| answer.status() == 200)?;
     Some(serde_json::from_str(&text(answer)).unwrap())
@@ -160,7 +160,7 @@ pub async fn ask<A: DeserializeOwned>(
     settles: impl Fn(&A) -> bool,
 ) -> Option<A> {
     let question = serde_json::to_string(question).unwrap();
-    let avoids = world::with(|world| world.region(from).avoids_own_api_until > executor::now());
+    let avoids = simulation::with(|sim| sim.region(from).avoids_own_api_until > executor::now());
     let (first, second) = if avoids { (from.peer(), from) } else { (from, from.peer()) };
     let give_up = executor::now() + ANSWER_WITHIN;
     let asked = Box::pin(ask_one::<A>(from, first, path, question.clone()));
@@ -170,7 +170,7 @@ pub async fn ask<A: DeserializeOwned>(
         Either::Right(((), asked)) => {
             if first == from {
                 let until = executor::now() + AVOID_FOR;
-                world::with(|world| world.region_mut(from).avoids_own_api_until = until);
+                simulation::with(|sim| sim.region_mut(from).avoids_own_api_until = until);
             }
             Some(asked)
         }

@@ -1,16 +1,16 @@
 //! ECS: starts transcoder tasks once per client token, and tells when they have stopped.
 
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
-use headwater_domain::live::decide::StartTask;
+use headwater_domain::control::decide::StartTask;
 use headwater_domain::ports::{FaultKind, PortResult, StartTasks, TaskStart};
 use headwater_domain::{BroadcastId, Lease};
 use serde_json::json;
 
 use super::executor::{self, NETWORK, Process, sleep};
+use super::simulation::{self, Side, tell};
 use super::table::fault;
 use super::transcoder;
-use super::world::{self, Side, tell};
-use super::{calls, dice};
+use super::{calls, rng};
 
 /// RunTask as one region's control plane calls it, for either region.
 #[derive(Debug, Clone)]
@@ -41,16 +41,16 @@ impl StartTasks for Cluster {
     async fn start(&self, task: &StartTask) -> PortResult<TaskStart> {
         const ACTION: &str = "start a transcoder task";
         let place = Side::of(&task.lease.region);
-        sleep(dice::between(20, 400)).await;
-        let (out_of_reach, no_capacity) = world::with(|world| {
-            let region = world.region(place);
-            (region.lost || (place != self.from && world.is_cut()), region.no_capacity)
+        sleep(rng::between(20, 400)).await;
+        let (out_of_reach, no_capacity) = simulation::with(|sim| {
+            let region = sim.region(place);
+            (region.lost || (place != self.from && sim.is_cut()), region.no_capacity)
         });
         if out_of_reach {
             return Err(fault(FaultKind::Unavailable, ACTION));
         }
         if no_capacity {
-            let throttled = dice::chance(50);
+            let throttled = rng::chance(50);
             tell(|| format!("RunTask fails for {}, throttled: {throttled}", task.lease));
             return Ok(match throttled {
                 true => TaskStart::Throttled("ThrottlingException: Rate exceeded".into()),
@@ -58,21 +58,21 @@ impl StartTasks for Cluster {
             });
         }
         let process = executor::process();
-        let is_new = world::with(|world| {
+        let is_new = simulation::with(|sim| {
             let (broadcast, frozen, stopped) = (task.broadcast.clone(), false, false);
             let info = TaskInfo { broadcast, process, up: u64::MAX, frozen, stopped, deaf_until: 0 };
-            let is_new = !world.tasks.contains_key(&task.lease);
-            world.tasks.entry(task.lease.clone()).or_insert(info);
+            let is_new = !sim.tasks.contains_key(&task.lease);
+            sim.tasks.entry(task.lease.clone()).or_insert(info);
             is_new
         });
         if is_new {
-            let delay = world::with(|world| world.start_delay);
-            let delay = dice::between(delay.0, delay.1);
+            let delay = simulation::with(|sim| sim.start_delay);
+            let delay = rng::between(delay.0, delay.1);
             tell(|| format!("RunTask {} (up in {:.1} s)", task.lease, delay as f64 / 1e3));
             let (broadcast, lease) = (task.broadcast.clone(), task.lease.clone());
             executor::spawn(process, async move {
                 sleep(delay).await;
-                world::with(|world| world.tasks.get_mut(&lease).unwrap().up = executor::now());
+                simulation::with(|sim| sim.tasks.get_mut(&lease).unwrap().up = executor::now());
                 let why = transcoder::run(broadcast, lease.clone()).await;
                 stopped(&lease, &why);
             });
@@ -83,7 +83,8 @@ impl StartTasks for Cluster {
 
 /// Kills a task, as the kernel or Fargate does.
 pub fn kill(lease: &Lease, why: &str) {
-    let process = world::with(|world| world.tasks.get(lease).filter(|task| !task.stopped).map(|t| t.process));
+    let process =
+        simulation::with(|sim| sim.tasks.get(lease).filter(|task| !task.stopped).map(|t| t.process));
     if let Some(process) = process {
         executor::kill(process);
         stopped(lease, why);
@@ -92,8 +93,8 @@ pub fn kill(lease: &Lease, why: &str) {
 
 fn stopped(lease: &Lease, why: &str) {
     tell(|| format!("task {lease} stopped: {why}"));
-    let broadcast = world::with(|world| {
-        let task = world.tasks.get_mut(lease).unwrap();
+    let broadcast = simulation::with(|sim| {
+        let task = sim.tasks.get_mut(lease).unwrap();
         (task.stopped, task.frozen) = (true, false);
         task.broadcast.clone()
     });
@@ -110,9 +111,9 @@ fn stopped(lease: &Lease, why: &str) {
     });
     let place = Side::of(&lease.region);
     executor::spawn(NETWORK, async move {
-        sleep(dice::between(500, 6_000)).await;
+        sleep(rng::between(500, 6_000)).await;
         // At least once, as a rule; lost now and then.
-        for _ in 0..if dice::chance(10) { 0 } else { dice::between(1, 3) } {
+        for _ in 0..if rng::chance(10) { 0 } else { rng::between(1, 3) } {
             calls::bring(place, event.clone()).await;
         }
     });

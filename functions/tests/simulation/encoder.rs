@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use headwater_domain::SessionId;
 
-use super::dice;
 use super::executor::{self, NETWORK, sleep};
 use super::gateway;
-use super::world::{Side, tell};
+use super::rng;
+use super::simulation::{Side, tell};
 
 /// How often an encoder looks around, in milliseconds.
 const LOOK_EVERY: u64 = 250;
@@ -50,20 +50,20 @@ pub fn start(home: Side) {
                     // Two encoders with one key: one of them gives up, sooner or later.
                     if reason.contains("taken over")
                         && !with(home, |encoder| encoder.is_last)
-                        && dice::chance(60)
+                        && rng::chance(60)
                     {
                         with(home, |encoder| encoder.publishes = false);
                     }
-                    sleep(dice::between(500, 3_000)).await;
+                    sleep(rng::between(500, 3_000)).await;
                 }
                 Err(reason) => {
                     tell(|| format!("encoder {home:?} is refused in {place:?}: {reason}"));
                     if reason.contains("revoked") {
                         key = 1;
-                    } else if dice::chance(50) {
+                    } else if rng::chance(50) {
                         place = place.peer();
                     }
-                    sleep(dice::between(1_000, 4_000)).await;
+                    sleep(rng::between(1_000, 4_000)).await;
                 }
             }
         }

@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use futures::channel::oneshot;
 use headwater_domain::SessionId;
 use headwater_domain::hooks::{
-    Gateway, GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, Secret, SessionOrder,
-    SessionRef, UnpublishRequest, Withdrawn,
+    Gateway, GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, Secret,
+    SessionOrder, SessionRef, UnpublishRequest, Withdrawn,
 };
 use headwater_domain::testing::samples;
 use serde_json::Value;
 
 use super::executor::{self, Process, sleep};
-use super::world::{self, Side, tell};
-use super::{calls, dice};
+use super::simulation::{self, Side, tell};
+use super::{calls, rng};
 
 /// For how long heartbeats name what was given up.
 const WITHDRAWN_FOR: u64 = 120_000;
 /// Pauses between tries to tell that a session has ended, in milliseconds.
-const FAREWELLS: [u64; 7] = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+const UNPUBLISH_PAUSES: [u64; 7] = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
 /// The gateway of one region; all that it knows dies with it.
 #[derive(Debug, Default)]
@@ -61,30 +61,30 @@ pub fn name(side: Side) -> Gateway {
 /// A new gateway in place of the one before.
 pub fn start(side: Side) {
     let process = executor::process();
-    world::with(|world| world.region_mut(side).gateway = Sessions { process, ..Sessions::default() });
+    simulation::with(|sim| sim.region_mut(side).gateway = Sessions { process, ..Sessions::default() });
     executor::spawn(process, async move {
         loop {
             sleep(2_000).await;
-            beat(side).await;
+            heartbeat(side).await;
         }
     });
 }
 
 pub fn session(side: Side, id: &SessionId) -> Option<Session> {
-    world::with(|world| world.region(side).gateway.all.get(id).cloned())
+    simulation::with(|sim| sim.region(side).gateway.all.get(id).cloned())
 }
 
 pub fn change(side: Side, id: &SessionId, change: impl FnOnce(&mut Session)) {
-    world::with(|world| world.region_mut(side).gateway.all.get_mut(id).map(change));
+    simulation::with(|sim| sim.region_mut(side).gateway.all.get_mut(id).map(change));
 }
 
-async fn beat(side: Side) {
-    let sessions: Vec<_> = world::with(|world| {
-        let all = world.region(side).gateway.all.values();
+async fn heartbeat(side: Side) {
+    let sessions: Vec<_> = simulation::with(|sim| {
+        let all = sim.region(side).gateway.all.values();
         all.filter(|session| !session.ended).map(|session| session.names.clone()).collect()
     });
-    let withdrawn: Vec<_> = world::with(|world| {
-        let withdrawn = &mut world.region_mut(side).gateway.withdrawn;
+    let withdrawn: Vec<_> = simulation::with(|sim| {
+        let withdrawn = &mut sim.region_mut(side).gateway.withdrawn;
         withdrawn.retain(|_, since| executor::now() < *since + WITHDRAWN_FOR);
         let stream = samples::stream_id();
         withdrawn
@@ -95,13 +95,18 @@ async fn beat(side: Side) {
     if sessions.is_empty() && withdrawn.is_empty() {
         return;
     }
-    let beat = Heartbeat::Gateway(GatewayBeat { gateway: name(side), sessions, revision: None, withdrawn });
-    let Some(orders) = calls::ask_once::<GatewayOrders>(side, "/hooks/heartbeat", &beat).await else {
+    let heartbeat = HeartbeatRequest::Gateway(GatewayHeartbeat {
+        gateway: name(side),
+        sessions,
+        revision: None,
+        withdrawn,
+    });
+    let Some(orders) = calls::ask_once::<GatewayOrders>(side, "/hooks/heartbeat", &heartbeat).await else {
         return;
     };
     for taken_back in &orders.withdrawn {
         tell(|| format!("{} is taken back", short(taken_back)));
-        world::with(|world| world.region_mut(side).gateway.withdrawn.remove(taken_back));
+        simulation::with(|sim| sim.region_mut(side).gateway.withdrawn.remove(taken_back));
     }
     for (id, order) in orders.sessions {
         if let SessionOrder::Stop { reason, .. } = order {
@@ -114,7 +119,7 @@ async fn beat(side: Side) {
 pub async fn connect(side: Side, key: String) -> Result<SessionId, String> {
     let (answer, answered) = oneshot::channel();
     let gateway =
-        world::with(|world| (!world.region(side).lost).then_some(world.region(side).gateway.process));
+        simulation::with(|sim| (!sim.region(side).lost).then_some(sim.region(side).gateway.process));
     let Some(process) = gateway else {
         sleep(1_000).await;
         return Err("no answer".into());
@@ -126,7 +131,7 @@ pub async fn connect(side: Side, key: String) -> Result<SessionId, String> {
 }
 
 async fn publish(side: Side, key: String) -> Result<SessionId, String> {
-    let session = SessionId::from_random(dice::random());
+    let session = SessionId::from_random(rng::random());
     let request = PublishRequest {
         gateway: name(side),
         session: session.clone(),
@@ -148,13 +153,13 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
             let (started, media_until) = (executor::now(), None);
             let opened =
                 Session { names, key, started, media_until, ended: false, committed: 0, stopped: None };
-            world::with(|world| world.region_mut(side).gateway.all.insert(session.clone(), opened));
+            simulation::with(|sim| sim.region_mut(side).gateway.all.insert(session.clone(), opened));
             Ok(session)
         }
         Some(PublishAnswer::Deny { reason, .. }) => Err(reason),
         None => {
-            world::with(|world| {
-                let gateway = &mut world.region_mut(side).gateway;
+            simulation::with(|sim| {
+                let gateway = &mut sim.region_mut(side).gateway;
                 gateway.given_up.insert(session.clone(), executor::now());
                 gateway.withdrawn.insert(session.clone(), executor::now());
             });
@@ -173,9 +178,9 @@ pub fn close(side: Side, id: &SessionId, reason: &str, by_us: bool) {
         session.stopped = by_us.then(|| reason.to_owned());
     });
     let request = UnpublishRequest { gateway: name(side), session: there.names, reason: reason.into() };
-    let process = world::with(|world| world.region(side).gateway.process);
+    let process = simulation::with(|sim| sim.region(side).gateway.process);
     executor::spawn(process, async move {
-        for pause in FAREWELLS {
+        for pause in UNPUBLISH_PAUSES {
             sleep(pause).await;
             if calls::ask_once::<Value>(side, "/hooks/unpublish", &request).await.is_some() {
                 return;

@@ -8,19 +8,19 @@
 mod calls;
 mod check;
 mod cluster;
-mod dice;
 mod encoder;
 mod executor;
 mod gateway;
 mod media;
 mod pinned;
+mod rng;
 mod run;
 mod script;
+mod simulation;
 mod store;
 mod table;
 mod transcoder;
 mod viewer;
-mod world;
 
 pub use run::{key_id, key_text};
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::channel::oneshot;
 use headwater_domain::ports::{FaultKind, PortResult};
 
-use super::dice;
 use super::executor::{self, NETWORK, sleep};
+use super::rng;
+use super::simulation::{self, Side, violated};
 use super::table::fault;
-use super::world::{self, Side, violated};
 
 /// Which objects are where, and who wrote them.
 #[derive(Debug, Default)]
@@ -26,16 +26,16 @@ impl Media {
 
 /// Puts one object into the bucket of `to`.
 async fn put(from: Side, to: Side, path: &str, writer: &str) -> PortResult<()> {
-    sleep(dice::between(15, 80)).await;
-    let (down, failing) = world::with(|world| {
-        let bucket = world.region(to);
-        (bucket.bucket_down || bucket.lost || (from != to && world.is_cut()), bucket.bucket_failing)
+    sleep(rng::between(15, 80)).await;
+    let (down, failing) = simulation::with(|sim| {
+        let bucket = sim.region(to);
+        (bucket.bucket_down || bucket.lost || (from != to && sim.is_cut()), bucket.bucket_failing)
     });
-    if down || dice::chance(failing) {
+    if down || rng::chance(failing) {
         return Err(fault(FaultKind::Unavailable, "store a media object"));
     }
-    let other = world::with(|world| {
-        let media = &mut world.media;
+    let other = simulation::with(|sim| {
+        let media = &mut sim.media;
         media.objects[to as usize].insert(path.to_owned());
         let owner = media.writers.entry(path.to_owned()).or_insert_with(|| writer.to_owned());
         (owner != writer).then(|| owner.clone())

@@ -5,7 +5,7 @@ use headwater_domain::stream::{Latency, PublishPolicy};
 
 use crate::run;
 use crate::script::{Event, Script, Setting};
-use crate::world::Side;
+use crate::simulation::Side;
 
 /// Seeds that are tried: about one in seven has a gateway that does not hear for a while that its silent session was
 /// replaced.

@@ -9,9 +9,9 @@ use headwater_domain::ports::{WriteKeys, WriteStreams};
 use headwater_domain::testing::samples;
 
 use crate::script::{self, Script};
+use crate::simulation::{self, SIDES, Side, Simulation};
 use crate::table::Table;
-use crate::world::{self, SIDES, Side, World};
-use crate::{calls, check, dice, encoder, executor, gateway, viewer};
+use crate::{calls, check, encoder, executor, gateway, rng, viewer};
 
 /// After the last event what it broke may be whole again for so long before everything is made whole.
 const LINGER: u64 = 15_000;
@@ -41,7 +41,7 @@ pub struct Failure {
 fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
     executor::reset();
     check::reset();
-    dice::seed(seed);
+    rng::seed(seed);
     set_up(script, tells);
     for (at, event) in &script.events {
         executor::run(*at, check::step);
@@ -59,28 +59,28 @@ fn play(seed: u64, script: &Script, tells: bool) -> Option<Failure> {
     }
     SIDES.into_iter().for_each(|side| encoder::with(side, |encoder| encoder.publishes = false));
     check::settled::comes_to_its_end();
-    if world::with(|world| world.violations.is_empty()) {
+    if simulation::with(|sim| sim.violations.is_empty()) {
         check::settled::agrees();
     }
-    world::with(|world| {
-        let what = world.violations.pop()?;
-        Some(Failure { what, trace: world.trace.take().unwrap_or_default() })
+    simulation::with(|sim| {
+        let what = sim.violations.pop()?;
+        Some(Failure { what, trace: sim.trace.take().unwrap_or_default() })
     })
 }
 
 fn set_up(script: &Script, tells: bool) {
     let setting = &script.setting;
     let (lag, start_delay) = (setting.lag, setting.start_delay);
-    world::reset(World {
+    simulation::reset(Simulation {
         lag,
         longest_lag: lag.1,
         start_delay,
         trace: tells.then(Vec::new),
-        ..World::default()
+        ..Simulation::default()
     });
-    world::with(|world| {
-        world.region_mut(Side::B).skew = setting.skew;
-        SIDES.into_iter().for_each(|side| world.region_mut(side).functions = executor::process());
+    simulation::with(|sim| {
+        sim.region_mut(Side::B).skew = setting.skew;
+        SIDES.into_iter().for_each(|side| sim.region_mut(side).functions = executor::process());
     });
     let table = Table::at_once(Side::A);
     let mut document = samples::stream();
@@ -111,7 +111,7 @@ pub fn told(seed: u64, script: &Script) -> Vec<String> {
     if play(seed, script, true).is_some() {
         panic!("{}", story(seed, script.clone()));
     }
-    world::with(|world| world.trace.take().unwrap_or_default())
+    simulation::with(|sim| sim.trace.take().unwrap_or_default())
 }
 
 /// Runs one seed; panics with its story if it fails.

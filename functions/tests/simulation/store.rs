@@ -5,16 +5,16 @@
 use std::collections::BTreeMap;
 
 use headwater_aws::schema::{Key, LISTING};
-use headwater_domain::beat::Beat;
+use headwater_domain::control::{ControlRecord, End};
+use headwater_domain::heartbeat::Heartbeat;
 use headwater_domain::key::KeyRecord;
-use headwater_domain::live::{End, Seat};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::timeline::Entry;
 use headwater_domain::{StreamId, Timestamp};
 
 use super::executor::{self, NETWORK};
-use super::world::{self, Side, violated};
-use super::{check, dice};
+use super::simulation::{self, Side, violated};
+use super::{check, rng};
 
 /// Partition and sort key.
 pub type ItemKey = (String, String);
@@ -26,8 +26,8 @@ pub enum Item {
     Listed,
     StreamKey(Box<KeyRecord>),
     Revoked(Timestamp),
-    Seat(Box<Seat>),
-    Beat(Box<Beat>),
+    ControlRecord(Box<ControlRecord>),
+    Heartbeat(Box<Heartbeat>),
     Active(StreamId),
     Start(Timestamp),
     End(End),
@@ -96,16 +96,16 @@ impl Store {
 /// Writes an item in one replica; the other one has it some time later.
 pub fn write(side: Side, writer: &str, key: &Key<'_>, item: Item) {
     let key = key.encode();
-    let count = world::with(|world| world.store.writes);
+    let count = simulation::with(|sim| sim.store.writes);
     let stamped = Stamped { at: (side.clock(), count, side), item };
-    let other = world::with(|world| {
-        let owner = world.store.writers.entry(key.clone()).or_insert_with(|| writer.to_owned());
+    let other = simulation::with(|sim| {
+        let owner = sim.store.writers.entry(key.clone()).or_insert_with(|| writer.to_owned());
         // A place in the listing is nobody's: it says nothing, and both regions may put it there or take it out.
         let other = (owner != writer && key.0 != LISTING).then(|| owner.clone());
-        world.store.writes += 1;
+        sim.store.writes += 1;
         // In its own replica the newest write is the newest, whatever the clock does.
-        world.store.replicas[side as usize].insert(key.clone(), stamped.clone());
-        world.store.under_way += 1;
+        sim.store.replicas[side as usize].insert(key.clone(), stamped.clone());
+        sim.store.under_way += 1;
         other
     });
     if let Some(other) = other {
@@ -113,14 +113,14 @@ pub fn write(side: Side, writer: &str, key: &Key<'_>, item: Item) {
     }
     check::written(side, &stamped.item);
     executor::spawn(NETWORK, async move {
-        let (least, most) = world::with(|world| world.lag);
-        executor::sleep(dice::between(least, most + 1)).await;
-        while world::with(|world| world.is_cut() || world.region(side.peer()).table_down) {
-            executor::sleep(dice::between(100, 2_000)).await;
+        let (least, most) = simulation::with(|sim| sim.lag);
+        executor::sleep(rng::between(least, most + 1)).await;
+        while simulation::with(|sim| sim.is_cut() || sim.region(side.peer()).table_down) {
+            executor::sleep(rng::between(100, 2_000)).await;
         }
-        let applied = world::with(|world| {
-            world.store.under_way -= 1;
-            world.store.apply(side.peer(), &key, &stamped)
+        let applied = simulation::with(|sim| {
+            sim.store.under_way -= 1;
+            sim.store.apply(side.peer(), &key, &stamped)
         });
         if applied {
             check::replicated(side.peer(), &stamped.item);

@@ -2,12 +2,12 @@
 //! and may have been done although the answer is lost.
 
 use headwater_aws::schema::{
-    BEAT, Key, SEAT, active_partition, broadcasts_partition, keys_partition, live_partition,
+    HEARTBEAT, Key, RECORD, active_partition, broadcasts_partition, control_partition, keys_partition,
     stream_partition, timeline_partition,
 };
-use headwater_domain::beat::Beat;
+use headwater_domain::control::{ControlRecord, End, ReplicatedState};
+use headwater_domain::heartbeat::Heartbeat;
 use headwater_domain::key::{KeyRecord, KeyRing};
-use headwater_domain::live::{End, Seat, Situation};
 use headwater_domain::ports::*;
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::samples;
@@ -15,9 +15,9 @@ use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, KeyId, Region, StreamId, Timestamp};
 
 use super::executor::sleep;
+use super::simulation::{self, Side, Simulation};
 use super::store::{self, Item};
-use super::world::{self, Side, World};
-use super::{check, dice};
+use super::{check, rng};
 
 /// One program's access to its region's replica.
 #[derive(Debug, Clone)]
@@ -46,15 +46,15 @@ impl Table {
         if self.at_once {
             return Ok(());
         }
-        sleep(dice::between(2, 25)).await;
-        let (down, throttled) = world::with(|world| {
-            let region = world.region(self.side);
+        sleep(rng::between(2, 25)).await;
+        let (down, throttled) = simulation::with(|sim| {
+            let region = sim.region(self.side);
             (region.table_down || region.lost, if writes { region.throttled } else { 0 })
         });
         if down {
             return Err(fault(FaultKind::Unavailable, action));
         }
-        if dice::chance(throttled) { Err(fault(FaultKind::Throttled, action)) } else { Ok(()) }
+        if rng::chance(throttled) { Err(fault(FaultKind::Throttled, action)) } else { Ok(()) }
     }
 
     /// The way back; what was written stays written.
@@ -62,14 +62,14 @@ impl Table {
         if self.at_once {
             return Ok(());
         }
-        sleep(dice::between(1, 10)).await;
-        let down = world::with(|world| world.region(self.side).table_down);
+        sleep(rng::between(1, 10)).await;
+        let down = simulation::with(|sim| sim.region(self.side).table_down);
         if down { Err(fault(FaultKind::Unavailable, action)) } else { Ok(()) }
     }
 
-    async fn read<T>(&self, action: &'static str, find: impl FnOnce(&World) -> T) -> PortResult<T> {
+    async fn read<T>(&self, action: &'static str, find: impl FnOnce(&Simulation) -> T) -> PortResult<T> {
         self.request(action, false).await?;
-        Ok(world::with(|world| find(world)))
+        Ok(simulation::with(|sim| find(sim)))
     }
 
     /// A conditional write: `item` says what is written over what is there, if anything.
@@ -82,7 +82,7 @@ impl Table {
         self.request(action, true).await?;
         let encoded = key.encode();
         // Cloned, so that the decision may look at the world.
-        let there = world::with(|world| world.store.get(self.side, &encoded).cloned());
+        let there = simulation::with(|sim| sim.store.get(self.side, &encoded).cloned());
         let item = item(there.as_ref());
         let is_written = item.is_some();
         if let Some(item) = item {
@@ -98,9 +98,9 @@ fn outcome(is_written: bool) -> Write {
 }
 
 /// The stream's document as one replica holds it.
-pub fn document(world: &World, side: Side) -> Option<StreamDocument> {
+pub fn document(sim: &Simulation, side: Side) -> Option<StreamDocument> {
     let partition = stream_partition(&samples::stream_id());
-    let items = world.store.partition(side, &partition);
+    let items = sim.store.partition(side, &partition);
     StreamDocument::current(items.filter_map(|(_, item)| match item {
         Item::Document(document) => Some((**document).clone()),
         _ => None,
@@ -110,10 +110,14 @@ pub fn document(world: &World, side: Side) -> Option<StreamDocument> {
 impl ReadStreams for Table {
     async fn stream(&self, id: &StreamId) -> PortResult<Option<StreamDocument>> {
         debug_assert_eq!(*id, samples::stream_id(), "there is one");
-        self.read("read a stream", |world| document(world, self.side)).await
+        self.read("read a stream", |sim| document(sim, self.side)).await
     }
 
-    async fn streams(&self, _after: Option<&StreamPlace>, _limit: usize) -> PortResult<Page<StreamPlace>> {
+    async fn streams(
+        &self,
+        _after: Option<&ListingPosition>,
+        _limit: usize,
+    ) -> PortResult<Page<ListingPosition>> {
         Ok(Page { items: Vec::new(), more: false })
     }
 }
@@ -141,9 +145,9 @@ impl WriteStreams for Table {
 
 impl ReadKeys for Table {
     async fn key_ring(&self, stream: &StreamId) -> PortResult<KeyRing> {
-        self.read("read keys", |world| {
+        self.read("read keys", |sim| {
             let mut ring = KeyRing::default();
-            for (sort, item) in world.store.partition(self.side, &keys_partition(stream)) {
+            for (sort, item) in sim.store.partition(self.side, &keys_partition(stream)) {
                 match item {
                     Item::StreamKey(record) => ring.keys.push((**record).clone()),
                     Item::Revoked(at) => {
@@ -185,15 +189,15 @@ impl WriteKeys for Table {
     }
 }
 
-impl ReadLive for Table {
-    async fn situation(&self, stream: &StreamId) -> PortResult<Situation> {
-        self.read("read what is live", |world| situation(world, self.side, stream)).await
+impl ReadControl for Table {
+    async fn replicated_state(&self, stream: &StreamId) -> PortResult<ReplicatedState> {
+        self.read("read what is live", |sim| replicated_state(sim, self.side, stream)).await
     }
 
     async fn active(&self, region: &Region) -> PortResult<Vec<StreamId>> {
-        self.read("list active streams", |world| {
+        self.read("list active streams", |sim| {
             let partition = active_partition(region);
-            let items = world.store.partition(self.side, &partition);
+            let items = sim.store.partition(self.side, &partition);
             items
                 .filter_map(|(_, item)| match item {
                     Item::Active(stream) => Some(stream.clone()),
@@ -206,33 +210,41 @@ impl ReadLive for Table {
 }
 
 /// What one replica holds of a stream's life.
-pub fn situation(world: &World, side: Side, stream: &StreamId) -> Situation {
-    let mut situation = Situation::default();
-    for (sort, item) in world.store.partition(side, &live_partition(stream)) {
+pub fn replicated_state(sim: &Simulation, side: Side, stream: &StreamId) -> ReplicatedState {
+    let mut replicated = ReplicatedState::default();
+    for (sort, item) in sim.store.partition(side, &control_partition(stream)) {
         match item {
-            Item::Seat(seat) if sort.starts_with(SEAT) => situation.seats.push((**seat).clone()),
-            Item::Beat(beat) if sort.starts_with(BEAT) => situation.beats.push((**beat).clone()),
+            Item::ControlRecord(record) if sort.starts_with(RECORD) => {
+                replicated.records.push((**record).clone())
+            }
+            Item::Heartbeat(heartbeat) if sort.starts_with(HEARTBEAT) => {
+                replicated.heartbeats.push((**heartbeat).clone())
+            }
             _ => {}
         }
     }
-    situation
+    replicated
 }
 
-impl WriteLive for Table {
-    async fn put_seat(&self, seat: &Seat) -> PortResult<Write> {
+impl WriteControl for Table {
+    async fn put_control_record(&self, record: &ControlRecord) -> PortResult<Write> {
         let put = |there: Option<&Item>| {
             let stored = match there {
-                Some(Item::Seat(stored)) if **stored == *seat => return Some(Item::Seat(stored.clone())),
-                Some(Item::Seat(stored)) => Some(&**stored),
+                Some(Item::ControlRecord(stored)) if **stored == *record => {
+                    return Some(Item::ControlRecord(stored.clone()));
+                }
+                Some(Item::ControlRecord(stored)) => Some(&**stored),
                 _ => None,
             };
-            let free = stored.map_or(0, |stored| stored.version) + 1 == seat.version;
+            let free = stored.map_or(0, |stored| stored.version) + 1 == record.version;
             free.then(|| {
-                check::leases::granted(self.side, stored, seat);
-                Item::Seat(Box::new(seat.clone()))
+                check::leases::granted(self.side, stored, record);
+                Item::ControlRecord(Box::new(record.clone()))
             })
         };
-        self.write("write a seat", Key::Seat(&seat.stream, &seat.region), put).await.map(outcome)
+        self.write("write a control record", Key::ControlRecord(&record.stream, &record.region), put)
+            .await
+            .map(outcome)
     }
 
     async fn mark_active(&self, stream: &StreamId, region: &Region) -> PortResult<()> {
@@ -246,22 +258,25 @@ impl WriteLive for Table {
     }
 }
 
-impl WriteBeats for Table {
-    async fn put_beat(&self, beat: &Beat) -> PortResult<Write> {
-        let rank = |beat: &Beat| (beat.broadcast.clone(), beat.lease.clone());
+impl WriteHeartbeats for Table {
+    async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> PortResult<Write> {
+        let rank = |heartbeat: &Heartbeat| (heartbeat.broadcast.clone(), heartbeat.lease.clone());
         let put = |there: Option<&Item>| {
             let free = match there {
-                Some(Item::Beat(there)) => {
-                    rank(there) < rank(beat) || (rank(there) == rank(beat) && there.boot == beat.boot)
+                Some(Item::Heartbeat(there)) => {
+                    rank(there) < rank(heartbeat)
+                        || (rank(there) == rank(heartbeat) && there.fencing_token == heartbeat.fencing_token)
                 }
                 _ => true,
             };
-            free.then(|| Item::Beat(Box::new(beat.clone())))
+            free.then(|| Item::Heartbeat(Box::new(heartbeat.clone())))
         };
-        let written =
-            self.write("write a heartbeat", Key::Beat(&beat.stream, &beat.region), put).await.map(outcome);
+        let written = self
+            .write("write a heartbeat", Key::Heartbeat(&heartbeat.stream, &heartbeat.region), put)
+            .await
+            .map(outcome);
         if matches!(written, Ok(Write::Stored)) {
-            crate::check::state::heard(&beat.broadcast);
+            crate::check::state::heard(&heartbeat.broadcast);
         }
         written
     }
@@ -286,9 +301,9 @@ impl ReadBroadcasts for Table {
         _after: Option<&BroadcastId>,
         _limit: usize,
     ) -> PortResult<Page<BroadcastRecord>> {
-        let records = self.read("read the history", |world| {
+        let records = self.read("read the history", |sim| {
             let mut records: Vec<BroadcastRecord> = Vec::new();
-            for (sort, item) in world.store.partition(self.side, &broadcasts_partition(stream)) {
+            for (sort, item) in sim.store.partition(self.side, &broadcasts_partition(stream)) {
                 let id: BroadcastId = sort.split('#').next().unwrap().parse().unwrap();
                 match item {
                     Item::Start(at) => records.push(BroadcastRecord { id, started_at: *at, end: None }),
@@ -307,9 +322,9 @@ impl ReadBroadcasts for Table {
 }
 
 /// A timeline as one replica holds it, newest entries first.
-pub fn entries(world: &World, side: Side, broadcast: &BroadcastId, limit: usize) -> Vec<Entry> {
+pub fn entries(sim: &Simulation, side: Side, broadcast: &BroadcastId, limit: usize) -> Vec<Entry> {
     let partition = timeline_partition(broadcast);
-    let items = world.store.partition(side, &partition).rev().take(limit);
+    let items = sim.store.partition(side, &partition).rev().take(limit);
     items
         .filter_map(|(_, item)| match item {
             Item::Entry(entry) => Some((**entry).clone()),
@@ -320,7 +335,7 @@ pub fn entries(world: &World, side: Side, broadcast: &BroadcastId, limit: usize)
 
 impl ReadTimeline for Table {
     async fn newest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {
-        self.read("read a timeline", |world| entries(world, self.side, broadcast, limit)).await
+        self.read("read a timeline", |sim| entries(sim, self.side, broadcast, limit)).await
     }
 
     async fn oldest(&self, broadcast: &BroadcastId, limit: usize) -> PortResult<Vec<Entry>> {

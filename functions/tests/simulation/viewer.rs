@@ -4,7 +4,7 @@ use headwater_domain::testing::samples;
 
 use super::check::playlists::{Playlist, get};
 use super::executor::{self, NETWORK, sleep};
-use super::world::{self, Side, tell, violated};
+use super::simulation::{self, Side, tell, violated};
 
 /// A player reloads about so often.
 const RELOAD_EVERY: u64 = 3_000;
@@ -50,7 +50,7 @@ fn open() -> Option<String> {
 fn ask(path: &str) -> Option<(Side, String)> {
     let first = if path.split('/').nth(1)? == Side::B.region().as_str() { Side::B } else { Side::A };
     for (side, attempt) in [(first, "1"), (first.peer(), "2")] {
-        if world::with(|world| world.region(side).api_down || world.region(side).lost) {
+        if simulation::with(|sim| sim.region(side).api_down || sim.region(side).lost) {
             continue;
         }
         match get(side, path, Some(attempt)) {
@@ -71,7 +71,7 @@ fn compare(before: &Seen, from: Side, now: &Playlist) {
     let back = before.playlist.end().saturating_sub(now.end());
     tell(|| format!("the viewer crosses to {from:?}: {} -> {}", before.playlist.end(), now.end()));
     let (lag, is_disturbed) =
-        world::with(|world| (world.lag.1, world.is_cut() || executor::now() < world.disturbed_until));
+        simulation::with(|sim| (sim.lag.1, sim.is_cut() || executor::now() < sim.disturbed_until));
     if !is_disturbed && back > lag.div_ceil(1_000) + BEHIND {
         let end = before.playlist.end();
         violated(|| format!("a viewer who crosses to {from:?} jumps back from {end} to {}", now.end()));

@@ -1,4 +1,4 @@
-//! Gives one order to the stack that runs on a data folder.
+//! Gives one command to the stack that runs on a data folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::{Order, socket};
+use super::{Command, socket};
 
 /// Longest answer, in bytes: a line for each task, of which there are at most some thousands.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
-/// Why an order was not carried out.
+/// Why a command was not carried out.
 #[derive(Debug, Error)]
 pub enum AskError {
     /// Nobody listens.
@@ -26,13 +26,13 @@ pub enum AskError {
     Refused(String),
 }
 
-/// Gives `order` and waits until it is carried out; what there is to tell.
-pub async fn ask(data: &Path, order: &Order) -> Result<String, AskError> {
+/// Gives `command` and waits until it is carried out; what there is to tell.
+pub async fn ask(data: &Path, command: &Command) -> Result<String, AskError> {
     let mut stream = UnixStream::connect(socket(data)).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(data.to_owned()),
         _ => AskError::Io(error),
     })?;
-    stream.write_all(format!("{order}\n").as_bytes()).await?;
+    stream.write_all(format!("{command}\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER).read_to_string(&mut answer).await?;
     match answer.split_once('\n') {

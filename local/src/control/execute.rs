@@ -1,20 +1,20 @@
-//! Carries orders out, and words what there is to tell. Must not know how orders come.
+//! Carries commands out, and words what there is to tell. Must not know how commands come.
 
 use std::fmt::Write as _;
 
 use headwater_aws::tasks::{ENV_BROADCAST, ENV_LEASE};
 use thiserror::Error;
 
-use super::{Order, Target};
+use super::{Command, SignalTarget};
 use crate::ecs::{RunningTask, Status};
 use crate::process::Signal;
-use crate::stack::{Part, PartError, Place, RegionId, Stack};
+use crate::stack::{Component, ComponentError, FaultTarget, RegionId, Stack};
 
-/// Why an order was not carried out.
+/// Why a command was not carried out.
 #[derive(Debug, Error)]
 pub(super) enum ExecuteError {
     #[error(transparent)]
-    Part(#[from] PartError),
+    Component(#[from] ComponentError),
     #[error("no task or stream {name:?}; {known}")]
     NoTask { name: String, known: String },
     #[error("{0:?} is the beginning of more than one task's id")]
@@ -24,22 +24,24 @@ pub(super) enum ExecuteError {
 }
 
 /// A task, where it runs, and what for.
-struct Found {
+struct FoundTask {
     region: RegionId,
     task: RunningTask,
 }
 
-pub(super) async fn execute(stack: &Stack, order: Order) -> Result<String, ExecuteError> {
-    match order {
-        Order::Status => return Ok(status(stack).await),
-        Order::Tasks => return Ok(tasks(stack)),
-        Order::Apply(Place { region, part }, fault) => stack.apply(region, part, fault).await?,
-        Order::Clear(Place { region, part }) => stack.clear(region, part).await?,
-        Order::StopRegion(region) => stack.stop_region(region).await,
-        Order::StartRegion(region) => stack.start_region(region).await?,
-        Order::Partition => stack.partition().await,
-        Order::Heal => stack.heal()?,
-        Order::Kill(target, signal) => return kill(stack, &target, signal).await,
+pub(super) async fn execute(stack: &Stack, command: Command) -> Result<String, ExecuteError> {
+    match command {
+        Command::Status => return Ok(status(stack).await),
+        Command::ListTasks => return Ok(tasks(stack)),
+        Command::Inject(FaultTarget { region, component }, fault) => {
+            stack.apply(region, component, fault).await?
+        }
+        Command::Clear(FaultTarget { region, component }) => stack.clear(region, component).await?,
+        Command::StopRegion(region) => stack.stop_region(region).await,
+        Command::StartRegion(region) => stack.start_region(region).await?,
+        Command::Partition => stack.partition().await,
+        Command::Heal => stack.heal()?,
+        Command::Signal(target, signal) => return kill(stack, &target, signal).await,
     }
     Ok(String::new())
 }
@@ -48,12 +50,12 @@ async fn status(stack: &Stack) -> String {
     let active = stack.list().await;
     let mut text = String::new();
     for region in RegionId::ALL {
-        for part in Part::ALL {
-            let place = Place { region, part };
-            let wrong = active.iter().filter(|one| one.place == place).map(|one| one.fault.to_string());
+        for component in Component::ALL {
+            let target = FaultTarget { region, component };
+            let wrong = active.iter().filter(|one| one.target == target).map(|one| one.fault.to_string());
             let wrong: Vec<_> = wrong.collect();
             let state = if wrong.is_empty() { "works".to_owned() } else { wrong.join(", ") };
-            line(&mut text, format_args!("{place:<28} {state}"));
+            line(&mut text, format_args!("{target:<28} {state}"));
         }
     }
     let count = found(stack).len();
@@ -64,7 +66,7 @@ async fn status(stack: &Stack) -> String {
 
 fn tasks(stack: &Stack) -> String {
     let mut text = String::new();
-    for Found { region, task } in found(stack) {
+    for FoundTask { region, task } in found(stack) {
         let get = |name: &str| task.environment.get(name).map_or("-", String::as_str);
         let pid = task.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
         let state = if task.frozen { "FROZEN" } else { task.status.name() };
@@ -75,13 +77,13 @@ fn tasks(stack: &Stack) -> String {
     if text.is_empty() { "no tasks\n".to_owned() } else { text }
 }
 
-async fn kill(stack: &Stack, target: &Target, signal: Signal) -> Result<String, ExecuteError> {
+async fn kill(stack: &Stack, target: &SignalTarget, signal: Signal) -> Result<String, ExecuteError> {
     let name = match target {
-        Target::Gateway(region) => {
+        SignalTarget::Gateway(region) => {
             let told = stack.regions[region.index()].gateway.signal(signal).await;
             return if told { Ok(String::new()) } else { Err(ExecuteError::NoGateway(*region)) };
         }
-        Target::Task(name) => name,
+        SignalTarget::Task(name) => name,
     };
     let all = found(stack);
     let id = name.rsplit('/').next().unwrap_or(name);
@@ -103,7 +105,7 @@ async fn kill(stack: &Stack, target: &Target, signal: Signal) -> Result<String, 
         _ => return Err(ExecuteError::Ambiguous(name.clone())),
     };
     let mut text = String::new();
-    for Found { region, task } in chosen {
+    for FoundTask { region, task } in chosen {
         let had = stack.regions[region.index()].ecs.kill(&task.id, signal).await;
         let id = &task.id;
         line(&mut text, format_args!("{id} {}", if had { "got it" } else { "has no process yet" }));
@@ -111,10 +113,10 @@ async fn kill(stack: &Stack, target: &Target, signal: Signal) -> Result<String, 
     Ok(text)
 }
 
-fn found(stack: &Stack) -> Vec<Found> {
+fn found(stack: &Stack) -> Vec<FoundTask> {
     let of = |region: RegionId| {
         let tasks = stack.regions[region.index()].ecs.running().into_iter();
-        tasks.filter(|task| task.status < Status::Stopped).map(move |task| Found { region, task })
+        tasks.filter(|task| task.status < Status::Stopped).map(move |task| FoundTask { region, task })
     };
     RegionId::ALL.into_iter().flat_map(of).collect()
 }

@@ -1,4 +1,4 @@
-//! Takes orders, one after the other. Must not know what they do.
+//! Takes commands, one after the other. Must not know what they do.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -10,15 +10,15 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{MAX_ORDER, Order, execute, socket};
+use super::{Command, MAX_COMMAND, execute, socket};
 use crate::stack::Stack;
 
-/// Who connects and says nothing for so long is dropped: orders are taken one after the other.
+/// Who connects and says nothing for so long is dropped: commands are taken one after the other.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why no orders can be taken.
+/// Why no commands can be taken.
 #[derive(Debug, Error)]
-#[error("cannot take orders at {}", path.display())]
+#[error("cannot take commands at {}", path.display())]
 pub struct ControlError {
     path: PathBuf,
     #[source]
@@ -40,7 +40,7 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Carries out orders for as long as it is polled.
+    /// Carries out commands for as long as it is polled.
     pub async fn serve(&self, stack: &Stack) {
         loop {
             let served = match self.listener.accept().await {
@@ -48,7 +48,7 @@ impl Control {
                 Err(error) => Err(error),
             };
             if let Err(error) = served {
-                tracing::warn!(%error, "an order was not taken");
+                tracing::warn!(%error, "a command was not taken");
                 // Out of file descriptors most likely; without a pause this would spin until one is free.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -81,10 +81,10 @@ fn bind(data: &Path, path: &Path) -> io::Result<UnixListener> {
 async fn serve(mut stream: UnixStream, stack: &Stack) -> io::Result<()> {
     let mut line = String::new();
     let (reader, mut writer) = stream.split();
-    let read = async { BufReader::new(reader.take(MAX_ORDER)).read_line(&mut line).await };
+    let read = async { BufReader::new(reader.take(MAX_COMMAND)).read_line(&mut line).await };
     tokio::time::timeout(PATIENCE, read).await??;
-    let done = match line.parse::<Order>() {
-        Ok(order) => execute::execute(stack, order).await.map_err(|error| error.to_string()),
+    let done = match line.parse::<Command>() {
+        Ok(command) => execute::execute(stack, command).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     let answer = match done {

@@ -1,7 +1,7 @@
 //! What this region has written and when, item by item: the last-writer-wins memory and the queue for the peer.
 //! Must not know how the peer is reached.
 
-use super::journal::{Entry, Journal, Line};
+use super::journal::{Journal, JournalEntry, Line};
 use super::writes::Touched;
 use crate::clock;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(super) struct Change {
 
 /// Whether a change from the peer is news here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Freshness {
     Newer,
     Superseded,
 }
@@ -47,12 +47,12 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Changes {
     region: String,
-    state: Mutex<State>,
+    state: Mutex<ChangesState>,
     pending: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ChangesState {
     journal: Journal,
     known: HashMap<(String, String), Stamp>,
     queue: VecDeque<Change>,
@@ -62,20 +62,20 @@ struct State {
 
 impl Changes {
     /// Opens the journal. The entries returned were on their way when we last ended; each needs a [`resume`](Self::resume).
-    pub(super) fn open(path: &Path, region: &str) -> io::Result<(Self, Vec<Entry>)> {
+    pub(super) fn open(path: &Path, region: &str) -> io::Result<(Self, Vec<JournalEntry>)> {
         let (journal, recovered) = Journal::open(path)?;
         let all = || recovered.known.iter().chain(&recovered.unacknowledged);
         let known = all().map(|e| ((e.table.clone(), canonical(&e.key)), e.stamp.clone())).collect();
         let next_number = all().map(|entry| entry.number + 1).max().unwrap_or_default();
         let last_micros = all().map(|entry| entry.stamp.micros).max().unwrap_or_default();
-        let state = State { journal, known, queue: VecDeque::new(), next_number, last_micros };
+        let state = ChangesState { journal, known, queue: VecDeque::new(), next_number, last_micros };
         let changes =
             Self { region: region.to_owned(), state: Mutex::new(state), pending: watch::Sender::new(0) };
         Ok((changes, recovered.unacknowledged))
     }
 
     /// Notes that `items` are about to be written. The caller holds their tables' locks until it commits or cancels.
-    pub(super) fn begin(&self, items: Vec<Touched>) -> io::Result<Vec<Entry>> {
+    pub(super) fn begin(&self, items: Vec<Touched>) -> io::Result<Vec<JournalEntry>> {
         let mut state = self.state();
         if state.queue.len() >= MAX_PENDING {
             return Err(io::Error::other("too many writes wait for the peer region"));
@@ -84,7 +84,7 @@ impl Changes {
         for Touched { table, key } in items {
             state.last_micros = clock::unix_micros().max(state.last_micros + 1);
             let stamp = Stamp { micros: state.last_micros, region: self.region.clone() };
-            let entry = Entry { number: state.next_number, table, key, stamp };
+            let entry = JournalEntry { number: state.next_number, table, key, stamp };
             state.next_number += 1;
             state.journal.append(&Line::Intent(entry.clone()))?;
             entries.push(entry);
@@ -93,19 +93,19 @@ impl Changes {
     }
 
     /// The write happened and left `image`.
-    pub(super) fn commit(&self, entry: Entry, image: Option<Value>) {
+    pub(super) fn commit(&self, entry: JournalEntry, image: Option<Value>) {
         let mut state = self.state();
         state.known.insert((entry.table.clone(), canonical(&entry.key)), entry.stamp.clone());
         self.push(&mut state, entry, image);
     }
 
     /// The write did not happen.
-    pub(super) fn cancel(&self, entry: &Entry) -> io::Result<()> {
+    pub(super) fn cancel(&self, entry: &JournalEntry) -> io::Result<()> {
         self.state().journal.append(&Line::Cancelled(entry.number))
     }
 
     /// Queues again what an earlier run could not deliver.
-    pub(super) fn resume(&self, entry: Entry, image: Option<Value>) {
+    pub(super) fn resume(&self, entry: JournalEntry, image: Option<Value>) {
         self.push(&mut self.state(), entry, image);
     }
 
@@ -125,10 +125,10 @@ impl Changes {
     }
 
     /// Whether `change`, which comes from the peer, is newer than what is known here.
-    pub(super) fn judge(&self, change: &Change) -> Verdict {
+    pub(super) fn judge(&self, change: &Change) -> Freshness {
         match self.state().known.get(&(change.table.clone(), canonical(&change.key))) {
-            Some(there) if *there >= change.stamp => Verdict::Superseded,
-            _ => Verdict::Newer,
+            Some(there) if *there >= change.stamp => Freshness::Superseded,
+            _ => Freshness::Newer,
         }
     }
 
@@ -139,7 +139,7 @@ impl Changes {
         state.known.insert((table.clone(), canonical(&key)), stamp.clone());
         let number = state.next_number;
         state.next_number += 1;
-        state.journal.append(&Line::Known(Entry { number, table, key, stamp }))
+        state.journal.append(&Line::Known(JournalEntry { number, table, key, stamp }))
     }
 
     /// Follows the number of changes the peer does not have.
@@ -147,13 +147,13 @@ impl Changes {
         self.pending.subscribe()
     }
 
-    fn push(&self, state: &mut State, entry: Entry, image: Option<Value>) {
-        let Entry { number, table, key, stamp } = entry;
+    fn push(&self, state: &mut ChangesState, entry: JournalEntry, image: Option<Value>) {
+        let JournalEntry { number, table, key, stamp } = entry;
         state.queue.push_back(Change { number, table, key, stamp, image, written: Instant::now() });
         self.pending.send_replace(state.queue.len());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ChangesState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::changes::Changes;
 use super::engine::{Engine, EngineError};
-use super::journal::Entry;
+use super::journal::JournalEntry;
 use super::leading_keys::leading_keys;
 use super::writes::{Effect, Touched, effect};
 use crate::calls::{Call, CallLog};
@@ -26,7 +26,7 @@ const ACCOUNT: &str = "000000000000";
 
 /// The request side of one region.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct TableFront {
     engine: Engine,
     changes: Changes,
     region: String,
@@ -37,7 +37,7 @@ pub(super) struct Front {
     tables: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl Handler for Front {
+impl Handler for TableFront {
     fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -81,7 +81,7 @@ impl Handler for Front {
     }
 }
 
-impl Front {
+impl TableFront {
     pub(super) fn new(engine: Engine, changes: Changes, region: String, calls: CallLog) -> Self {
         Self {
             engine,
@@ -164,11 +164,11 @@ impl Front {
         };
         let answered = self.engine.forward(headers, body).await;
         let happened = answered.as_ref().is_ok_and(|response| response.status().is_success());
-        entries.into_iter().for_each(|entry| self.settle(entry, happened));
+        entries.into_iter().for_each(|entry| self.conclude(entry, happened));
         answered
     }
 
-    fn settle(&self, entry: Entry, happened: bool) {
+    fn conclude(&self, entry: JournalEntry, happened: bool) {
         let image = if happened { self.engine.read(&entry.table, &entry.key).map(Some) } else { Ok(None) };
         let settled = match image {
             Ok(Some(image)) => {

@@ -15,18 +15,18 @@ use std::path::Path;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
     /// An item is about to be written here.
-    Intent(Entry),
+    Intent(JournalEntry),
     /// That write did not happen.
     Cancelled(u64),
     /// The peer has it (or newer).
     Acknowledged(u64),
     /// An item arrived from the peer, or an older line was compacted.
-    Known(Entry),
+    Known(JournalEntry),
 }
 
 /// Which write of which item.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct JournalEntry {
     pub(super) number: u64,
     pub(super) table: String,
     pub(super) key: Value,
@@ -37,9 +37,9 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Recovered {
     /// The newest write of every item.
-    pub(super) known: Vec<Entry>,
+    pub(super) known: Vec<JournalEntry>,
     /// Writes that the peer may not have; the newest one of each item, in order.
-    pub(super) unacknowledged: Vec<Entry>,
+    pub(super) unacknowledged: Vec<JournalEntry>,
 }
 
 /// The open file.
@@ -78,8 +78,8 @@ fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
 }
 
 fn recover(lines: impl BufRead) -> io::Result<Recovered> {
-    let mut known: HashMap<(String, String), Entry> = HashMap::new();
-    let mut open: HashMap<u64, Entry> = HashMap::new();
+    let mut known: HashMap<(String, String), JournalEntry> = HashMap::new();
+    let mut open: HashMap<u64, JournalEntry> = HashMap::new();
     for line in lines.lines() {
         let Ok(line) = serde_json::from_str(&line?) else {
             continue; // the torn line of a kill
@@ -108,7 +108,7 @@ fn recover(lines: impl BufRead) -> io::Result<Recovered> {
     Ok(Recovered { known: known.into_values().collect(), unacknowledged })
 }
 
-fn newest(entries: &mut HashMap<(String, String), Entry>, entry: Entry) {
+fn newest(entries: &mut HashMap<(String, String), JournalEntry>, entry: JournalEntry) {
     let item = (entry.table.clone(), super::changes::canonical(&entry.key));
     match entries.get(&item) {
         Some(there) if there.stamp >= entry.stamp => {}

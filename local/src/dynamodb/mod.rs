@@ -19,7 +19,7 @@ use crate::calls::CallLog;
 use crate::listen::{Faults, ListenError, Server};
 use changes::Changes;
 use engine::{Engine, EngineError};
-use front::Front;
+use front::TableFront;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ pub struct DynamoDbConfig {
 #[derive(Debug)]
 pub struct DynamoDb {
     server: Server,
-    front: Arc<Front>,
+    front: Arc<TableFront>,
 }
 
 impl DynamoDb {
@@ -78,7 +78,7 @@ impl DynamoDb {
             let image = engine.read(&change.table, &change.key)?;
             changes.resume(change, image);
         }
-        let front = Arc::new(Front::new(engine, changes, config.region.clone(), config.calls));
+        let front = Arc::new(TableFront::new(engine, changes, config.region.clone(), config.calls));
         let server = Server::start(&format!("dynamodb {}", config.region), config.port, front.clone())?;
         Ok(Self { server, front })
     }

@@ -3,8 +3,8 @@
 //! arrive in the order in which they were made. What replication applies is not replicated again: it goes to the
 //! engine directly, past the front. Must not know what the items mean.
 
-use super::changes::{Change, Verdict};
-use super::front::Front;
+use super::changes::{Change, Freshness};
+use super::front::TableFront;
 use super::{DynamoDb, engine::EngineError};
 use crate::listen::Faults;
 use std::sync::Arc;
@@ -61,8 +61,8 @@ impl Direction {
 }
 
 struct Link {
-    from: Arc<Front>,
-    to: Arc<Front>,
+    from: Arc<TableFront>,
+    to: Arc<TableFront>,
     controls: watch::Receiver<Controls>,
     up: [watch::Receiver<bool>; 2],
 }
@@ -164,7 +164,7 @@ impl Link {
 
     async fn apply(&self, change: &Change) -> Result<(), EngineError> {
         let _lock = self.to.lock(&change.table).await;
-        if self.to.changes().judge(change) == Verdict::Newer {
+        if self.to.changes().judge(change) == Freshness::Newer {
             self.to.engine().write(&change.table, &change.key, change.image.as_ref())?;
             if let Err(error) = self.to.changes().applied(change) {
                 tracing::error!(%error, "cannot write the replication journal");

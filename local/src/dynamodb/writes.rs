@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_touch_nothing() {
+    fn reads_are_no_writes() {
         assert_eq!(effect("Query", &json!({ "TableName": "t" }), keys), Effect::Reads);
     }
 }

@@ -50,12 +50,12 @@ struct Refusal {
 
 /// The request side.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(super) struct EcsApi {
     cluster: Arc<Cluster>,
     calls: CallLog,
 }
 
-impl Handler for Api {
+impl Handler for EcsApi {
     fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -91,7 +91,7 @@ impl Handler for Api {
     }
 }
 
-impl Api {
+impl EcsApi {
     pub(super) fn new(cluster: Arc<Cluster>, calls: CallLog) -> Self {
         Self { cluster, calls }
     }

@@ -1,8 +1,8 @@
 //! The cluster: which tasks there are, which client tokens were used, whether there is room. Must not know how
 //! requests are written.
 
-use super::life::{Surroundings, live};
-use super::task::{ACCOUNT, State, Status, Task, TaskDefinition};
+use super::life::{TaskSurroundings, live};
+use super::task::{ACCOUNT, Status, Task, TaskDefinition, TaskState};
 use super::{EcsConfig, api::RunTask};
 use crate::process::Spawner;
 use serde_json::Value;
@@ -120,7 +120,7 @@ impl Cluster {
         }
         let tasks: Vec<_> = (0..request.count).map(|_| Arc::new(self.task(definition, &request))).collect();
         for task in &tasks {
-            let around = Surroundings {
+            let around = TaskSurroundings {
                 logs: self.config.logs.clone(),
                 spawner: self.spawner.clone(),
                 events: self.events.clone(),
@@ -163,7 +163,7 @@ impl Cluster {
             group: request.group.clone().unwrap_or_else(|| format!("family:{}", definition.family)),
             tags: request.tags.clone(),
             created: OffsetDateTime::now_utc(),
-            state: watch::Sender::new(State::new()),
+            state: watch::Sender::new(TaskState::new()),
             stop: watch::Sender::new(None),
             process: Mutex::new(None),
         }

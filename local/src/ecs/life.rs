@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// What a task's life needs from its cluster.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct TaskSurroundings {
     pub(super) logs: PathBuf,
     pub(super) spawner: Spawner,
     pub(super) events: mpsc::Sender<Value>,
@@ -21,7 +21,7 @@ pub(super) struct Surroundings {
 }
 
 /// Lives it.
-pub(super) async fn live(task: Arc<Task>, mut around: Surroundings) {
+pub(super) async fn live(task: Arc<Task>, mut around: TaskSurroundings) {
     let created = Instant::now();
     report(&task, &around).await;
     let ending = match start(&task, &mut around, created).await {
@@ -35,7 +35,7 @@ pub(super) async fn live(task: Arc<Task>, mut around: Surroundings) {
     enter(&task, &around, Status::Stopped).await;
 }
 
-async fn start(task: &Task, around: &mut Surroundings, created: Instant) -> Result<Running, Ending> {
+async fn start(task: &Task, around: &mut TaskSurroundings, created: Instant) -> Result<Running, Ending> {
     for (share, next) in [(2, Some(Status::Pending)), (1, None)] {
         wait(task, around, created, share).await?;
         if let Some(next) = next {
@@ -55,7 +55,12 @@ async fn start(task: &Task, around: &mut Surroundings, created: Instant) -> Resu
 }
 
 /// Waits until 1/`share` of the start delay is over, however it is changed meanwhile, unless the task is stopped.
-async fn wait(task: &Task, around: &mut Surroundings, created: Instant, share: u32) -> Result<(), Ending> {
+async fn wait(
+    task: &Task,
+    around: &mut TaskSurroundings,
+    created: Instant,
+    share: u32,
+) -> Result<(), Ending> {
     let mut stop = task.stop.subscribe();
     loop {
         let due = created + *around.start_delay.borrow_and_update() / share;
@@ -71,7 +76,7 @@ async fn wait(task: &Task, around: &mut Surroundings, created: Instant, share: u
     }
 }
 
-async fn run(task: &Task, around: &Surroundings, process: &Running) -> Ending {
+async fn run(task: &Task, around: &TaskSurroundings, process: &Running) -> Ending {
     let mut stop = task.stop.subscribe();
     tokio::select! {
         biased;
@@ -98,7 +103,7 @@ async fn asked(stop: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-async fn enter(task: &Task, around: &Surroundings, status: Status) {
+async fn enter(task: &Task, around: &TaskSurroundings, status: Status) {
     task.state.send_modify(|state| {
         state.status = status;
         state.version += 1;
@@ -112,7 +117,7 @@ async fn enter(task: &Task, around: &Surroundings, status: Status) {
     report(task, around).await;
 }
 
-async fn report(task: &Task, around: &Surroundings) {
+async fn report(task: &Task, around: &TaskSurroundings) {
     if around.events.send(task.event()).await.is_err() {
         tracing::debug!(task = task.arn, "nobody listens to task events");
     }

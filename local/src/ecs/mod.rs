@@ -59,7 +59,7 @@ impl Ecs {
         let (name, port) = (format!("ecs {}", config.region), config.port);
         let calls = config.calls.clone();
         let cluster = Arc::new(Cluster::new(config, spawner, events));
-        let server = Server::start(&name, port, Arc::new(api::Api::new(cluster.clone(), calls)))?;
+        let server = Server::start(&name, port, Arc::new(api::EcsApi::new(cluster.clone(), calls)))?;
         Ok(Self { server, cluster })
     }
 
@@ -79,8 +79,8 @@ impl Ecs {
     }
 
     /// Another listener, on `port` (0: any free one), that can be cut off alone.
-    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
-        self.server.door(name, port)
+    pub fn secondary(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.secondary(name, port)
     }
 
     /// Time from RunTask to the process, half of it PROVISIONING and half PENDING; for tasks not yet running.

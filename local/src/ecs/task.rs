@@ -100,7 +100,7 @@ pub(super) struct Ending {
 
 /// What changes while a task lives.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(super) struct TaskState {
     pub(super) status: Status,
     pub(super) version: u64,
     pub(super) started: Option<OffsetDateTime>,
@@ -122,7 +122,7 @@ pub(super) struct Task {
     pub(super) group: String,
     pub(super) tags: Value,
     pub(super) created: OffsetDateTime,
-    pub(super) state: watch::Sender<State>,
+    pub(super) state: watch::Sender<TaskState>,
     /// Set to the reason once somebody wants it stopped.
     pub(super) stop: watch::Sender<Option<String>>,
     pub(super) process: Mutex<Option<Running>>,
@@ -135,7 +135,7 @@ pub(super) enum Times {
     Text,
 }
 
-impl State {
+impl TaskState {
     pub(super) fn new() -> Self {
         Self {
             status: Status::Provisioning,
@@ -246,7 +246,7 @@ impl Task {
         })
     }
 
-    fn container(&self, state: &State) -> Value {
+    fn container(&self, state: &TaskState) -> Value {
         let name = &self.definition.container;
         let mut container = json!({
             "containerArn": format!("{}/{name}", self.arn.replace(":task/", ":container/")),

@@ -43,7 +43,7 @@ type Flights = Arc<Mutex<HashMap<String, Flight>>>;
 
 /// The group could not be asked.
 #[derive(Debug, Error)]
-enum Trouble {
+enum ExchangeError {
     #[error("no connection to the group")]
     Connect(#[from] std::io::Error),
     #[error("no answer of the group")]
@@ -52,7 +52,7 @@ enum Trouble {
     Body(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// See the module.
+/// Collapses equal requests into one.
 #[derive(Debug)]
 pub(super) struct Collapse {
     socket: PathBuf,
@@ -139,12 +139,12 @@ async fn ask(socket: PathBuf, request: Request<Empty<Bytes>>) -> Arc<Answer> {
     })
 }
 
-async fn exchange(socket: PathBuf, request: Request<Empty<Bytes>>) -> Result<Arc<Answer>, Trouble> {
+async fn exchange(socket: PathBuf, request: Request<Empty<Bytes>>) -> Result<Arc<Answer>, ExchangeError> {
     let stream = UnixStream::connect(socket).await?;
     let (mut group, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let (head, body) = group.send_request(request).await?.into_parts();
-    let body = http_body_util::Limited::new(body, MAX_BODY).collect().await.map_err(Trouble::Body)?;
+    let body = http_body_util::Limited::new(body, MAX_BODY).collect().await.map_err(ExchangeError::Body)?;
     let mut headers = head.headers;
     for hop in [header::CONNECTION, header::TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         headers.remove(hop);

@@ -86,11 +86,11 @@ pub struct Edge {
     collapse: Arc<Collapse>,
     collapsing: Server,
     spawner: Spawner,
-    state: Mutex<State>,
+    state: Mutex<EdgeState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct EdgeState {
     distribution: Distribution,
     generation: u64,
     nginx: Option<Running>,
@@ -107,7 +107,7 @@ impl Edge {
         }
         let ports =
             config.nodes.iter().map(|port| Reserved::take(*port, "edge")).collect::<Result<Vec<_>, _>>()?;
-        let state = State { distribution: config.distribution, generation: 0, nginx: None };
+        let state = EdgeState { distribution: config.distribution, generation: 0, nginx: None };
         let collapse = Arc::new(Collapse::new(socket(&folder.to_string_lossy()).into()));
         let collapsing = Server::start("edge", 0, collapse.clone())?;
         let edge = Self { folder, ports, collapse, collapsing, spawner, state: Mutex::new(state) };
@@ -171,7 +171,7 @@ impl Edge {
     }
 
     /// Writes the next generation's file once nginx has found it good.
-    async fn write(&self, state: &mut State) -> Result<(), EdgeError> {
+    async fn write(&self, state: &mut EdgeState) -> Result<(), EdgeError> {
         let ports: Vec<_> = self.ports.iter().map(Reserved::port).collect();
         let generation = state.generation + 1;
         let layout = Layout {

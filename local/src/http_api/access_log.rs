@@ -22,7 +22,7 @@ pub struct LogError {
 /// One line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry<'a> {
+pub(super) struct AccessLogEntry<'a> {
     pub(super) request_time: String,
     pub(super) request_id: &'a str,
     pub(super) source_ip: String,
@@ -49,7 +49,7 @@ impl AccessLog {
         Ok(Self { file: Mutex::new(file) })
     }
 
-    pub(super) fn write(&self, entry: &Entry<'_>) {
+    pub(super) fn write(&self, entry: &AccessLogEntry<'_>) {
         let Ok(mut line) = serde_json::to_vec(entry) else { return };
         line.push(b'\n');
         if let Err(error) = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line) {

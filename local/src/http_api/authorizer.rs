@@ -19,7 +19,7 @@ const MAX_CACHED: usize = 10_000;
 /// What an authorizer function answers (simple response format 2.0).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Verdict {
+struct Decision {
     is_authorized: bool,
     #[serde(default)]
     context: Map<String, Value>,
@@ -28,7 +28,7 @@ struct Verdict {
 /// All authorizers of one API.
 #[derive(Debug, Default)]
 pub(super) struct Authorizers {
-    cache: Mutex<HashMap<CacheKey, (Instant, Verdict)>>,
+    cache: Mutex<HashMap<CacheKey, (Instant, Decision)>>,
 }
 
 /// Function, route and identity: API Gateway caches by identity source, and routes are part of it by default advice.
@@ -74,7 +74,7 @@ impl Authorizers {
         cache_for: Duration,
         request: &Inbound,
         route: &Matched<'_>,
-    ) -> Result<Verdict, Own> {
+    ) -> Result<Decision, Own> {
         // A missing identity source is refused without asking (developer guide, "Identity sources").
         let identity =
             request.header("authorization").filter(|value| !value.is_empty()).ok_or(Own::Unauthorized)?;
@@ -87,7 +87,7 @@ impl Authorizers {
             tracing::warn!(function, %error, "the authorizer failed");
             if matches!(error, InvokeError::Throttled) { Own::Unavailable } else { Own::Internal }
         })?;
-        let verdict: Verdict = serde_json::from_slice(&answer.payload).map_err(|_| Own::Internal)?;
+        let verdict: Decision = serde_json::from_slice(&answer.payload).map_err(|_| Own::Internal)?;
         if !cache_for.is_zero() {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             if cache.len() >= MAX_CACHED {
@@ -98,7 +98,7 @@ impl Authorizers {
         Ok(verdict)
     }
 
-    fn cached(&self, key: &CacheKey, cache_for: Duration) -> Option<Verdict> {
+    fn cached(&self, key: &CacheKey, cache_for: Duration) -> Option<Decision> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, verdict) = cache.get(key)?;
         (since.elapsed() < cache_for).then(|| verdict.clone())

@@ -24,12 +24,12 @@ const OWN: [HeaderName; 6] = [
 
 /// What a request wants to know.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct CorsRequest {
     origin: Option<HeaderValue>,
     is_preflight: bool,
 }
 
-impl Asked {
+impl CorsRequest {
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let origin = headers.get(ORIGIN).cloned();
         let is_preflight = method == Method::OPTIONS
@@ -41,7 +41,7 @@ impl Asked {
 
 impl Cors {
     /// The answer to a preflight that no route takes.
-    pub(super) fn preflight(&self, asked: &Asked) -> Option<Response<Body>> {
+    pub(super) fn preflight(&self, asked: &CorsRequest) -> Option<Response<Body>> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         self.mark(asked, &mut response);
@@ -49,7 +49,7 @@ impl Cors {
     }
 
     /// Puts the configured headers on an answer.
-    pub(super) fn mark(&self, asked: &Asked, response: &mut Response<Body>) {
+    pub(super) fn mark(&self, asked: &CorsRequest, response: &mut Response<Body>) {
         let headers = response.headers_mut();
         for name in &OWN {
             headers.remove(name);

@@ -1,10 +1,10 @@
 //! Answers one request: route, limits, authorizer, function, answer, log line. Must not know what is behind a
 //! function's name.
 
-use super::access_log::{AccessLog, Entry};
+use super::access_log::{AccessLog, AccessLogEntry};
 use super::authorizer::Authorizers;
 use super::config::HttpApiConfig;
-use super::cors::Asked;
+use super::cors::CorsRequest;
 use super::event::{Inbound, Matched};
 use super::response::{Own, from_function};
 use super::routes::Routes;
@@ -30,7 +30,7 @@ const MAX_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The request side of one API.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct ApiFront {
     config: HttpApiConfig,
     routes: Routes,
     /// In the order of the configuration's routes.
@@ -40,7 +40,7 @@ pub(super) struct Front {
     log: AccessLog,
 }
 
-impl Front {
+impl ApiFront {
     pub(super) fn new(config: HttpApiConfig, routes: Routes, lambda: Lambda, log: AccessLog) -> Self {
         let now = Instant::now();
         let buckets = config.routes.iter().map(|route| Some(Bucket::new(route.throttle?, now))).collect();
@@ -49,7 +49,7 @@ impl Front {
 
     /// The answer, the key of the route it came from, and what went wrong in API Gateway's own words.
     async fn answer(&self, request: Inbound) -> (Response<Body>, &str, Option<&'static str>) {
-        let asked = Asked::of(&request.method, &request.headers);
+        let asked = CorsRequest::of(&request.method, &request.headers);
         let Some(taken) = self.routes.take(request.method.as_str(), &request.path) else {
             return match self.config.cors.as_ref().and_then(|cors| cors.preflight(&asked)) {
                 Some(response) => (response, "-", None),
@@ -107,7 +107,7 @@ impl Front {
     }
 }
 
-impl Handler for Front {
+impl Handler for ApiFront {
     fn handle(
         self: Arc<Self>,
         request: Request<Body>,
@@ -139,7 +139,7 @@ impl Handler for Front {
             if let Ok(id) = HeaderValue::try_from(request_id.as_str()) {
                 response.headers_mut().insert("apigw-requestid", id);
             }
-            self.log.write(&Entry {
+            self.log.write(&AccessLogEntry {
                 request_time: clock::rfc3339_now(),
                 request_id: &request_id,
                 source_ip: peer.ip().to_string(),

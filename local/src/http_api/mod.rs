@@ -20,7 +20,7 @@ pub use routes::RouteError;
 use crate::lambda::Lambda;
 use crate::listen::{Faults, ListenError, Server};
 use access_log::AccessLog;
-use front::Front;
+use front::ApiFront;
 use routes::Routes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl HttpApi {
         let routes = Routes::new(&config.routes)?;
         let log = AccessLog::open(&config.access_log)?;
         let (name, port) = (format!("http api {}", config.region), config.port);
-        let server = Server::start(&name, port, Arc::new(Front::new(config, routes, lambda, log)))?;
+        let server = Server::start(&name, port, Arc::new(ApiFront::new(config, routes, lambda, log)))?;
         Ok(Self { server })
     }
 
@@ -72,7 +72,7 @@ impl HttpApi {
     }
 
     /// Another listener, on `port` (0: any free one), that can be cut off alone.
-    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
-        self.server.door(name, port)
+    pub fn secondary(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.secondary(name, port)
     }
 }

@@ -38,24 +38,24 @@ pub(super) struct Function {
     starting: Semaphore,
     /// Told of each slot that has become free.
     freed: Notify,
-    state: Mutex<State>,
+    state: Mutex<FunctionState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    warm: Vec<(Instant, Environment)>,
+struct FunctionState {
+    warm: Vec<(Instant, FunctionEnvironment)>,
     stats: Stats,
 }
 
 /// A slot with its process.
 #[derive(Debug)]
-struct Environment {
+struct FunctionEnvironment {
     slot: Arc<Slot>,
     process: Running,
     api: Arc<RuntimeApi>,
 }
 
-impl Drop for Environment {
+impl Drop for FunctionEnvironment {
     fn drop(&mut self) {
         // The process dies with its handle; the Runtime API has to forget the slot.
         self.api.remove(&self.slot);
@@ -64,7 +64,7 @@ impl Drop for Environment {
 
 /// What a function needs of its host to start slots.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct FunctionSurroundings {
     pub(super) host: LambdaConfig,
     pub(super) api: Arc<RuntimeApi>,
     pub(super) api_addr: SocketAddr,
@@ -105,7 +105,7 @@ impl Function {
     /// Runs one request in a warm slot, or in a new one.
     pub(super) async fn run(
         &self,
-        around: &Surroundings,
+        around: &FunctionSurroundings,
         payload: Bytes,
     ) -> Result<(Bytes, Duration), InvokeError> {
         self.state().stats.invocations += 1;
@@ -128,7 +128,7 @@ impl Function {
     }
 
     /// A warm slot if there is one, or as soon as there is; else a new one.
-    async fn environment(&self, around: &Surroundings) -> Result<Environment, InvokeError> {
+    async fn environment(&self, around: &FunctionSurroundings) -> Result<FunctionEnvironment, InvokeError> {
         loop {
             let freed = self.freed.notified();
             if let Some(environment) = self.take_warm() {
@@ -151,7 +151,7 @@ impl Function {
         }
     }
 
-    async fn start(&self, around: &Surroundings) -> Result<Environment, InvokeError> {
+    async fn start(&self, around: &FunctionSurroundings) -> Result<FunctionEnvironment, InvokeError> {
         let slot = Arc::new(Slot::new(format!("{}-{}", self.config.name, crate::random::hex32())));
         around.api.add(slot.clone());
         let base = format!("http://{}/{}", around.api_addr, slot.id);
@@ -162,7 +162,7 @@ impl Function {
             around.api.remove(&slot);
             InvokeError::Spawn(error)
         })?;
-        let environment = Environment { slot, process, api: around.api.clone() };
+        let environment = FunctionEnvironment { slot, process, api: around.api.clone() };
         match environment.slot.ready(&environment.process).await {
             Ok(init) => {
                 let mut state = self.state();
@@ -179,7 +179,7 @@ impl Function {
     }
 
     /// The most recently used slot that still lives, so that the others can cool down.
-    fn take_warm(&self) -> Option<Environment> {
+    fn take_warm(&self) -> Option<FunctionEnvironment> {
         let mut state = self.state();
         while let Some((_, environment)) = state.warm.pop() {
             if environment.process.ended().is_none() {
@@ -189,7 +189,7 @@ impl Function {
         None
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FunctionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

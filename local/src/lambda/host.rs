@@ -2,7 +2,7 @@
 
 use super::config::{FunctionConfig, LambdaConfig};
 use super::error::{InvokeError, LambdaError};
-use super::function::{Function, Stats, Surroundings};
+use super::function::{Function, FunctionSurroundings, Stats};
 use super::runtime_api::{MAX_PAYLOAD, RuntimeApi};
 use crate::listen::{Faults, Server};
 use crate::process::Spawner;
@@ -17,13 +17,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// A running Lambda; clones are handles to the same one. When the last is dropped all slots end.
 #[derive(Debug, Clone)]
 pub struct Lambda {
-    inner: Arc<Inner>,
+    inner: Arc<HostInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct HostInner {
     server: Server,
-    around: Arc<Surroundings>,
+    around: Arc<FunctionSurroundings>,
     functions: Functions,
     /// The places that functions without a reservation share.
     account: Arc<Semaphore>,
@@ -48,11 +48,11 @@ impl Lambda {
         let server = Server::start(&format!("lambda {}", config.region), config.port, api.clone())?;
         let account = Arc::new(Semaphore::new(config.account_concurrency));
         let idle_after = config.idle_after;
-        let around = Arc::new(Surroundings { host: config, api, api_addr: server.addr(), spawner });
+        let around = Arc::new(FunctionSurroundings { host: config, api, api_addr: server.addr(), spawner });
         let functions = Functions::default();
         let stop_reaping = CancellationToken::new();
         tokio::spawn(stop_reaping.clone().run_until_cancelled_owned(reap(functions.clone(), idle_after)));
-        let inner = Inner { server, around, functions, account, _reaper: stop_reaping.drop_guard() };
+        let inner = HostInner { server, around, functions, account, _reaper: stop_reaping.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -5,7 +5,7 @@ use super::Handler;
 use super::paced::{Pace, Paced};
 use crate::fault::{Failure, Rate};
 use crate::ports::Listener;
-use crate::random::Dice;
+use crate::random::Rng;
 use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -27,8 +27,8 @@ pub(super) struct Shared {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) requests: AtomicU64,
     pub(super) trouble: watch::Sender<Trouble>,
-    dice: Mutex<Dice>,
-    /// The service's own listener, if this is a door.
+    rng: Mutex<Rng>,
+    /// The service's own listener, if this is a secondary listener.
     behind: Option<Arc<Shared>>,
 }
 
@@ -47,15 +47,15 @@ pub(super) struct Trouble {
 impl Shared {
     pub(super) fn new(name: &str, handler: Arc<dyn Handler>, behind: Option<Arc<Shared>>) -> Self {
         let trouble = watch::Sender::new(Trouble::default());
-        let (requests, dice) = (AtomicU64::new(0), Mutex::new(Dice::new(0)));
-        Self { name: name.to_owned(), handler, requests, trouble, dice, behind }
+        let (requests, rng) = (AtomicU64::new(0), Mutex::new(Rng::new(0)));
+        Self { name: name.to_owned(), handler, requests, trouble, rng, behind }
     }
 
-    pub(super) fn throw_with(&self, dice: Dice) {
-        *self.dice.lock().unwrap_or_else(PoisonError::into_inner) = dice;
+    pub(super) fn seed_with(&self, rng: Rng) {
+        *self.rng.lock().unwrap_or_else(PoisonError::into_inner) = rng;
     }
 
-    /// This listener, then the service's own if this is a door.
+    /// This listener, then the service's own if this is a secondary listener.
     fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |shared| shared.behind.as_deref())
     }
@@ -68,7 +68,7 @@ impl Shared {
             tokio::time::sleep(latency).await;
         }
         let (rate, with, _) = failing?;
-        self.dice.lock().unwrap_or_else(PoisonError::into_inner).hits(rate.share()).then_some(with)
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).hits(rate.share()).then_some(with)
     }
 
     async fn thawed(&self) {

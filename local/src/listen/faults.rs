@@ -4,7 +4,7 @@ use super::answer::{Shared, Trouble, accept};
 use super::{Handler, ListenError};
 use crate::fault::{Fault, Rate};
 use crate::ports::Reserved;
-use crate::random::Dice;
+use crate::random::Rng;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,15 +15,15 @@ use tokio_util::task::TaskTracker;
 /// A hand on one service's failures. Cheap to clone; works from any task.
 #[derive(Clone)]
 pub struct Faults {
-    inner: Arc<Inner>,
+    inner: Arc<FaultsInner>,
 }
 
-struct Inner {
+struct FaultsInner {
     shared: Arc<Shared>,
     port: Reserved,
-    /// The service's own listener, if this is a door.
+    /// The service's own listener, if this is a secondary listener.
     main: Option<Faults>,
-    doors: Mutex<Vec<Weak<Inner>>>,
+    secondaries: Mutex<Vec<Weak<FaultsInner>>>,
     /// Whether clients can get an answer.
     up: watch::Sender<bool>,
     listening: Mutex<Listening>,
@@ -31,12 +31,12 @@ struct Inner {
 
 #[derive(Default)]
 struct Listening {
-    /// Stopped by itself, not with the service that it is a door of.
+    /// Stopped by itself, not with the service that it is a secondary listener of.
     stopped: bool,
-    running: Option<Running>,
+    running: Option<RunningListener>,
 }
 
-struct Running {
+struct RunningListener {
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -45,16 +45,16 @@ impl Faults {
     pub(super) fn new(name: &str, port: Reserved, handler: Arc<dyn Handler>, main: Option<Faults>) -> Self {
         let behind = main.as_ref().map(|main| main.inner.shared.clone());
         let shared = Arc::new(Shared::new(name, handler, behind));
-        let (up, listening, doors) = (watch::Sender::new(false), Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { shared, port, main, doors, up, listening }) }
+        let (up, listening, secondaries) = (watch::Sender::new(false), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(FaultsInner { shared, port, main, secondaries, up, listening }) }
     }
 
-    pub(super) fn door(&self, name: &str, port: Reserved) -> Self {
-        let door = Self::new(name, port, self.inner.shared.handler.clone(), Some(self.clone()));
-        let mut doors = self.inner.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        doors.retain(|door| door.strong_count() > 0);
-        doors.push(Arc::downgrade(&door.inner));
-        door
+    pub(super) fn secondary(&self, name: &str, port: Reserved) -> Self {
+        let secondary = Self::new(name, port, self.inner.shared.handler.clone(), Some(self.clone()));
+        let mut secondaries = self.inner.secondaries.lock().unwrap_or_else(PoisonError::into_inner);
+        secondaries.retain(|secondary| secondary.strong_count() > 0);
+        secondaries.push(Arc::downgrade(&secondary.inner));
+        secondary
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -73,7 +73,7 @@ impl Faults {
             Fault::Narrow(bytes) => self.trouble(|trouble| trouble.bandwidth = Some(bytes)),
             Fault::Failing { rate, with, seed } => self.trouble(|trouble| {
                 trouble.failing = (rate > Rate::NONE).then_some((rate, with, seed));
-                self.inner.shared.throw_with(Dice::new(seed));
+                self.inner.shared.seed_with(Rng::new(seed));
             }),
         }
     }
@@ -84,7 +84,7 @@ impl Faults {
         self.start()
     }
 
-    /// What is wrong now, apart from what is wrong with the service that this is a door of.
+    /// What is wrong now, apart from what is wrong with the service that this is a secondary listener of.
     pub fn active(&self) -> Vec<Fault> {
         let trouble = *self.inner.shared.trouble.borrow();
         let stopped = self.listening().stopped.then_some(Fault::Stopped);
@@ -97,26 +97,26 @@ impl Faults {
         [stopped, frozen, mute, resetting, slow, drip, narrow, failing].into_iter().flatten().collect()
     }
 
-    /// Closes the listener (and the service's doors) and drops every connection; returns when all are gone. Clients are
+    /// Closes the listener (and the service's secondary listeners) and drops every connection; returns when all are gone. Clients are
     /// refused from then on.
     pub async fn stop(&self) {
         self.listening().stopped = true;
         self.close().await;
-        for door in self.doors() {
-            door.close().await;
+        for secondary in self.secondaries() {
+            secondary.close().await;
         }
     }
 
-    /// Listens again on the same port, and so do the doors that were not stopped themselves; nothing happens if it does
-    /// already. A door of a stopped service listens when the service does.
+    /// Listens again on the same port, and so do the secondary listeners that were not stopped themselves; nothing happens if it does
+    /// already. A secondary listener of a stopped service listens when the service does.
     pub fn start(&self) -> Result<(), ListenError> {
         self.listening().stopped = false;
         if self.inner.main.as_ref().is_some_and(Self::is_stopped) {
             return Ok(());
         }
         self.open()?;
-        let stopped = |door: &Self| door.listening().stopped;
-        self.doors().iter().filter(|door| !stopped(door)).try_for_each(Self::open)
+        let stopped = |secondary: &Self| secondary.listening().stopped;
+        self.secondaries().iter().filter(|secondary| !stopped(secondary)).try_for_each(Self::open)
     }
 
     /// Whether connections are refused now.
@@ -129,7 +129,7 @@ impl Faults {
         self.inner.up.subscribe()
     }
 
-    /// Requests taken since the start; a service's include those of its doors.
+    /// Requests taken since the start; a service's include those of its secondary listeners.
     pub fn requests(&self) -> u64 {
         self.inner.shared.requests.load(Ordering::Relaxed)
     }
@@ -151,7 +151,7 @@ impl Faults {
         if listening.running.is_none() {
             let addr = self.addr();
             let listener = self.inner.port.listen().map_err(|source| ListenError::Listen { addr, source })?;
-            let running = Running { cancel: CancellationToken::new(), tasks: TaskTracker::new() };
+            let running = RunningListener { cancel: CancellationToken::new(), tasks: TaskTracker::new() };
             let (cancel, tasks) = (running.cancel.clone(), running.tasks.clone());
             let accept = accept(self.inner.shared.clone(), listener, cancel.clone(), tasks);
             running.tasks.spawn(cancel.run_until_cancelled_owned(accept));
@@ -170,7 +170,7 @@ impl Faults {
         }
     }
 
-    fn take_running(&self) -> Option<Running> {
+    fn take_running(&self) -> Option<RunningListener> {
         let running = self.listening().running.take();
         self.tell();
         running
@@ -183,9 +183,9 @@ impl Faults {
         self.inner.up.send_if_modified(|was| std::mem::replace(was, up) != up);
     }
 
-    fn doors(&self) -> Vec<Self> {
-        let doors = self.inner.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        doors.iter().filter_map(Weak::upgrade).map(|inner| Self { inner }).collect()
+    fn secondaries(&self) -> Vec<Self> {
+        let secondaries = self.inner.secondaries.lock().unwrap_or_else(PoisonError::into_inner);
+        secondaries.iter().filter_map(Weak::upgrade).map(|inner| Self { inner }).collect()
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {

@@ -1,8 +1,8 @@
 //! The HTTP/1.1 front that all stand-ins share: loopback listeners that can fail in every way while the service behind
 //! them keeps its state. Must not know any protocol above HTTP.
 //!
-//! A service has one listener of its own and may have *doors*: further listeners for the same service, each with failures
-//! of its own. Who is given a door of his own can be cut off alone.
+//! A service has one listener of its own and may have *secondary listeners*: more of them for the same service, each with failures
+//! of its own. Who is given a listener of its own can be cut off alone.
 
 mod answer;
 mod faults;
@@ -72,10 +72,10 @@ impl Server {
         Ok(Self { faults })
     }
 
-    /// Another way in to the same service. Failures of the service itself are felt here, too; those of the door only
+    /// Another way in to the same service. Failures of the service itself are felt here, too; those of the secondary listener only
     /// here.
-    pub fn door(&self, name: &str, port: u16) -> Result<Self, ListenError> {
-        let faults = self.faults.door(name, Reserved::take(port, name)?);
+    pub fn secondary(&self, name: &str, port: u16) -> Result<Self, ListenError> {
+        let faults = self.faults.secondary(name, Reserved::take(port, name)?);
         faults.start()?;
         Ok(Self { faults })
     }

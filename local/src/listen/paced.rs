@@ -36,7 +36,7 @@ impl Pace {
     }
 }
 
-/// See the module.
+/// A connection that is paced or reset as the faults of its listener say.
 pub(super) struct Paced {
     stream: TcpStream,
     shared: Arc<Shared>,

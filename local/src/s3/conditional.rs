@@ -9,11 +9,11 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 const KEPT: [http::HeaderName; 4] = [CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED];
 
 /// What a read said about the copy it has.
-pub(super) struct Asked {
+pub(super) struct Conditions {
     unless: Option<String>,
 }
 
-impl Asked {
+impl Conditions {
     pub(super) fn of(request: &Request<Body>) -> Self {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let tags = request.headers().get(IF_NONE_MATCH).filter(|_| reads);

@@ -39,7 +39,7 @@ pub(super) struct Rules {
 
 /// What a request says about the site that it is made for.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct BucketCorsRequest {
     bucket: String,
     origin: Option<HeaderValue>,
     method: Option<Method>,
@@ -47,7 +47,7 @@ pub(super) struct Asked {
     is_preflight: bool,
 }
 
-impl Asked {
+impl BucketCorsRequest {
     pub(super) fn of(request: &Request<Body>) -> Self {
         let is_preflight = request.method() == Method::OPTIONS;
         let headers = request.headers();
@@ -76,7 +76,7 @@ impl Rules {
         self.of.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned(), rules);
     }
 
-    pub(super) fn preflight(&self, asked: &Asked) -> Response<Body> {
+    pub(super) fn preflight(&self, asked: &BucketCorsRequest) -> Response<Body> {
         // API reference, "OPTIONS object": without these two it is no preflight.
         if asked.origin.is_none() || asked.method.is_none() {
             return error_response(StatusCode::BAD_REQUEST, "BadRequest");
@@ -92,14 +92,14 @@ impl Rules {
     }
 
     /// The answer to anything else, with what the site's browser wants to see.
-    pub(super) fn answer(&self, asked: &Asked, mut response: Response<Body>) -> Response<Body> {
+    pub(super) fn answer(&self, asked: &BucketCorsRequest, mut response: Response<Body>) -> Response<Body> {
         if let Some(headers) = self.headers(asked) {
             response.headers_mut().extend(headers);
         }
         response
     }
 
-    fn headers(&self, asked: &Asked) -> Option<HeaderMap> {
+    fn headers(&self, asked: &BucketCorsRequest) -> Option<HeaderMap> {
         let (origin, method) = (asked.origin.as_ref()?, asked.method.as_ref()?);
         let rules = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let text = origin.to_str().ok()?;

@@ -158,15 +158,16 @@ impl S3 {
     }
 
     /// Another listener, on `port` (0: any free one), that can be cut off alone.
-    pub fn door(&self, name: &str, port: u16) -> Result<Server, ListenError> {
-        self.server.door(name, port)
+    pub fn secondary(&self, name: &str, port: u16) -> Result<Server, ListenError> {
+        self.server.secondary(name, port)
     }
 }
 
 impl Handler for Front {
     fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
-            let (asked, site) = (conditional::Asked::of(&request), cors::Asked::of(&request));
+            let (asked, site) =
+                (conditional::Conditions::of(&request), cors::BucketCorsRequest::of(&request));
             if site.is_preflight() {
                 return self.cors.preflight(&site);
             }

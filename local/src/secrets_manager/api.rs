@@ -25,12 +25,12 @@ type Refusal = (&'static str, String);
 
 /// The request side.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(super) struct SecretsApi {
     store: Arc<Store>,
     calls: CallLog,
 }
 
-impl Handler for Api {
+impl Handler for SecretsApi {
     fn handle(self: Arc<Self>, request: Request<Body>, _: SocketAddr) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -75,7 +75,7 @@ impl Handler for Api {
     }
 }
 
-impl Api {
+impl SecretsApi {
     pub(super) fn new(store: Arc<Store>, calls: CallLog) -> Self {
         Self { store, calls }
     }

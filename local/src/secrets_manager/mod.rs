@@ -33,7 +33,7 @@ impl SecretsManager {
     pub fn start(config: SecretsManagerConfig) -> Result<Self, ListenError> {
         let name = format!("secrets manager {}", config.region);
         let store = Arc::new(Store::new(config.region));
-        let api = Arc::new(api::Api::new(store.clone(), config.calls));
+        let api = Arc::new(api::SecretsApi::new(store.clone(), config.calls));
         let server = Server::start(&name, config.port, api)?;
         Ok(Self { server, store })
     }

@@ -27,7 +27,7 @@ impl fmt::Debug for Version {
 
 /// A version, and whose it is.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundSecret {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) version: Version,
@@ -35,14 +35,14 @@ pub(super) struct Found {
 }
 
 #[derive(Debug)]
-struct Held {
+struct StoredSecret {
     name: String,
     arn: String,
     current: Version,
     previous: Option<Version>,
 }
 
-impl Held {
+impl StoredSecret {
     /// By name, by ARN, or by ARN without its suffix (API reference, GetSecretValue, SecretId).
     fn is_called(&self, id: &str) -> bool {
         let partial = self.arn.rsplit_once('-').map(|(partial, _)| partial);
@@ -54,7 +54,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Store {
     region: String,
-    secrets: Mutex<Vec<Held>>,
+    secrets: Mutex<Vec<StoredSecret>>,
 }
 
 impl Store {
@@ -64,7 +64,8 @@ impl Store {
 
     pub(super) fn create(&self, name: &str, suffix: &str, value: &str) -> String {
         let arn = format!("arn:aws:secretsmanager:{}:000000000000:secret:{name}-{suffix}", self.region);
-        let held = Held { name: name.to_owned(), arn: arn.clone(), current: version(value), previous: None };
+        let held =
+            StoredSecret { name: name.to_owned(), arn: arn.clone(), current: version(value), previous: None };
         let mut secrets = self.secrets();
         secrets.retain(|other| other.name != name);
         secrets.push(held);
@@ -79,7 +80,12 @@ impl Store {
     }
 
     /// The version with this stage, and with this id if one is asked for. Says whether the secret itself is there.
-    pub(super) fn find(&self, id: &str, stage: Option<&str>, version: Option<&str>) -> Result<Found, bool> {
+    pub(super) fn find(
+        &self,
+        id: &str,
+        stage: Option<&str>,
+        version: Option<&str>,
+    ) -> Result<FoundSecret, bool> {
         let secrets = self.secrets();
         let held = secrets.iter().find(|held| held.is_called(id)).ok_or(false)?;
         let stage = stage.or(if version.is_none() { Some(CURRENT) } else { None });
@@ -91,10 +97,10 @@ impl Store {
                 stage.is_none_or(|stage| stage == *name) && version.is_none_or(|id| id == one.id)
             })
             .ok_or(true)?;
-        Ok(Found { name: held.name.clone(), arn: held.arn.clone(), version: found.clone(), stage })
+        Ok(FoundSecret { name: held.name.clone(), arn: held.arn.clone(), version: found.clone(), stage })
     }
 
-    fn secrets(&self) -> MutexGuard<'_, Vec<Held>> {
+    fn secrets(&self) -> MutexGuard<'_, Vec<StoredSecret>> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Makes parts of a running stack fail, and puts them right. What is wrong is read from the parts themselves, so it is
+//! Makes components of a running stack fail, and puts them right. What is wrong is read from the components themselves, so it is
 //! true whoever did it.
 
 use std::fmt;
@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use super::Stack;
 use super::gateway::GatewayError;
-use super::place::{Part, Place, RegionId};
 use super::region::Region;
+use super::target::{Component, FaultTarget, RegionId};
 use crate::fault::Fault;
 use crate::listen::{Faults, ListenError};
 use crate::process::Signal;
@@ -17,16 +17,16 @@ use crate::process::Signal;
 const NO_TASKS: &str = "RESOURCE:FARGATE";
 
 /// What one region is reached at by the other.
-const PEER_LINKS: [Part; 3] = [Part::PeerApi, Part::PeerS3, Part::PeerEcs];
+const PEER_LINKS: [Component; 3] = [Component::PeerApi, Component::PeerS3, Component::PeerEcs];
 
-/// A part cannot be made to fail, or cannot be put right.
+/// A component cannot be made to fail, or cannot be put right.
 #[derive(Debug, Error)]
-pub enum PartError {
-    /// This does not happen to such a part.
-    #[error("{part} cannot be {fault}; it can be {possible}")]
+pub enum ComponentError {
+    /// This does not happen to such a component.
+    #[error("{component} cannot be {fault}; it can be {possible}")]
     Impossible {
-        /// The part.
-        part: Part,
+        /// The component.
+        component: Component,
         /// What was asked.
         fault: Fault,
         /// What can happen to it.
@@ -44,45 +44,50 @@ pub enum PartError {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Active {
     /// Where.
-    pub place: Place,
+    pub target: FaultTarget,
     /// What.
     pub fault: Fault,
 }
 
 impl fmt::Display for Active {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.fault)
+        write!(f, "{} {}", self.target, self.fault)
     }
 }
 
 impl Stack {
-    /// Makes one thing go wrong with one part. Returns when it does.
-    pub async fn apply(&self, region: RegionId, part: Part, fault: Fault) -> Result<(), PartError> {
-        if !part.takes(&fault) {
-            let possible = match part {
-                Part::Gateway => "stopped or frozen",
-                Part::Replication => "stopped or slow",
+    /// Makes one thing go wrong with one component. Returns when it does.
+    pub async fn apply(
+        &self,
+        region: RegionId,
+        component: Component,
+        fault: Fault,
+    ) -> Result<(), ComponentError> {
+        if !component.takes(&fault) {
+            let possible = match component {
+                Component::Gateway => "stopped or frozen",
+                Component::Replication => "stopped or slow",
                 _ => "stopped, frozen or slow",
             };
-            return Err(PartError::Impossible { part, fault, possible });
+            return Err(ComponentError::Impossible { component, fault, possible });
         }
         let here = &self.regions[region.index()];
-        match (part, fault) {
-            (Part::Replication, Fault::Slow(lag)) => {
+        match (component, fault) {
+            (Component::Replication, Fault::Slow(lag)) => {
                 self.replication.directions()[region.index()].set_lag(lag);
             }
-            (Part::Replication, _) => self.replication.directions()[region.index()].pause(),
-            (Part::Gateway, Fault::Frozen) => _ = here.gateway.signal(Signal::STOP).await,
-            (Part::Gateway, _) => here.gateway.stop().await,
-            (Part::Transcoders, Fault::Slow(delay)) => here.ecs.set_start_delay(delay),
-            (Part::Transcoders, Fault::Frozen) => here.ecs.signal_all(Signal::STOP).await,
-            (Part::Transcoders, _) => {
+            (Component::Replication, _) => self.replication.directions()[region.index()].pause(),
+            (Component::Gateway, Fault::Frozen) => _ = here.gateway.signal(Signal::STOP).await,
+            (Component::Gateway, _) => here.gateway.stop().await,
+            (Component::Transcoders, Fault::Slow(delay)) => here.ecs.set_start_delay(delay),
+            (Component::Transcoders, Fault::Frozen) => here.ecs.signal_all(Signal::STOP).await,
+            (Component::Transcoders, _) => {
                 here.ecs.set_failure(Some(NO_TASKS));
                 here.ecs.kill_all().await;
             }
-            (Part::Functions, Fault::Stopped) => here.lambda.stop().await,
+            (Component::Functions, Fault::Stopped) => here.lambda.stop().await,
             _ => {
-                if let Some(listener) = here.listener(part) {
+                if let Some(listener) = here.listener(component) {
                     listener.apply(fault).await;
                 }
             }
@@ -90,33 +95,33 @@ impl Stack {
         Ok(())
     }
 
-    /// Puts a part right again, whatever is wrong with it.
-    pub async fn clear(&self, region: RegionId, part: Part) -> Result<(), PartError> {
+    /// Puts a component right again, whatever is wrong with it.
+    pub async fn clear(&self, region: RegionId, component: Component) -> Result<(), ComponentError> {
         let here = &self.regions[region.index()];
-        match part {
-            Part::Replication => {
+        match component {
+            Component::Replication => {
                 let direction = &self.replication.directions()[region.index()];
                 direction.set_lag(self.usual.replication_lag);
                 direction.resume();
             }
-            Part::Gateway => {
+            Component::Gateway => {
                 here.gateway.signal(Signal::CONT).await;
                 here.gateway.start().await?;
             }
-            Part::Transcoders => {
+            Component::Transcoders => {
                 here.ecs.set_failure(None);
                 here.ecs.set_start_delay(self.usual.task_start_delay);
                 here.ecs.signal_all(Signal::CONT).await;
             }
-            _ => here.listener(part).map_or(Ok(()), |listener| listener.clear())?,
+            _ => here.listener(component).map_or(Ok(()), |listener| listener.clear())?,
         }
         Ok(())
     }
 
     /// Puts everything right again.
-    pub async fn clear_all(&self) -> Result<(), PartError> {
-        for Active { place, .. } in self.list().await {
-            self.clear(place.region, place.part).await?;
+    pub async fn clear_all(&self) -> Result<(), ComponentError> {
+        for Active { target, .. } in self.list().await {
+            self.clear(target.region, target.component).await?;
         }
         Ok(())
     }
@@ -125,35 +130,41 @@ impl Stack {
     pub async fn list(&self) -> Vec<Active> {
         let mut all = Vec::new();
         for region in RegionId::ALL {
-            for part in Part::ALL {
-                let faults = self.faults_of(region, part).await;
-                all.extend(faults.into_iter().map(|fault| Active { place: Place { region, part }, fault }));
+            for component in Component::ALL {
+                let faults = self.faults_of(region, component).await;
+                all.extend(
+                    faults
+                        .into_iter()
+                        .map(|fault| Active { target: FaultTarget { region, component }, fault }),
+                );
             }
         }
         all
     }
 
-    async fn faults_of(&self, region: RegionId, part: Part) -> Vec<Fault> {
+    async fn faults_of(&self, region: RegionId, component: Component) -> Vec<Fault> {
         let here = &self.regions[region.index()];
         let only = |stopped: bool, frozen: bool, slow: Option<Fault>| {
             let stopped = stopped.then_some(Fault::Stopped);
             [stopped, frozen.then_some(Fault::Frozen), slow].into_iter().flatten().collect()
         };
-        match part {
-            Part::Replication => {
+        match component {
+            Component::Replication => {
                 let direction = &self.replication.directions()[region.index()];
                 let lag = direction.lag();
                 let slow = (lag != self.usual.replication_lag).then_some(Fault::Slow(lag));
                 only(direction.is_paused(), false, slow)
             }
-            Part::Gateway => only(here.gateway.pid().await.is_none(), here.gateway.is_frozen().await, None),
-            Part::Transcoders => {
+            Component::Gateway => {
+                only(here.gateway.pid().await.is_none(), here.gateway.is_frozen().await, None)
+            }
+            Component::Transcoders => {
                 let delay = here.ecs.start_delay();
                 let slow = (delay != self.usual.task_start_delay).then_some(Fault::Slow(delay));
                 let frozen = here.ecs.running().iter().any(|task| task.frozen);
                 only(here.ecs.failure().is_some(), frozen, slow)
             }
-            _ => here.listener(part).map_or_else(Vec::new, |listener| listener.active()),
+            _ => here.listener(component).map_or_else(Vec::new, |listener| listener.active()),
         }
     }
 
@@ -173,11 +184,18 @@ impl Stack {
     }
 
     /// It is back, with what it had stored; its tasks are not.
-    pub async fn start_region(&self, region: RegionId) -> Result<(), PartError> {
+    pub async fn start_region(&self, region: RegionId) -> Result<(), ComponentError> {
         let here = &self.regions[region.index()];
         // What others need comes first.
-        for part in [Part::Dynamodb, Part::S3, Part::SecretsManager, Part::Ecs, Part::Functions, Part::Api] {
-            here.listener(part).map_or(Ok(()), |listener| listener.start())?;
+        for component in [
+            Component::Dynamodb,
+            Component::S3,
+            Component::SecretsManager,
+            Component::Ecs,
+            Component::Functions,
+            Component::Api,
+        ] {
+            here.listener(component).map_or(Ok(()), |listener| listener.start())?;
         }
         Ok(here.gateway.start().await?)
     }
@@ -191,7 +209,7 @@ impl Stack {
     }
 
     /// It does again.
-    pub fn heal(&self) -> Result<(), PartError> {
+    pub fn heal(&self) -> Result<(), ComponentError> {
         self.replication.resume();
         for link in self.regions.iter().flat_map(peer_links) {
             link.clear()?;
@@ -201,16 +219,16 @@ impl Stack {
 
     /// Wakes what is frozen; it could not even end.
     pub(super) async fn thaw(&self) {
-        for Active { place, fault } in self.list().await {
+        for Active { target, fault } in self.list().await {
             if fault == Fault::Frozen
-                && let Err(error) = self.clear(place.region, place.part).await
+                && let Err(error) = self.clear(target.region, target.component).await
             {
-                tracing::warn!(%place, %error, "it stays frozen");
+                tracing::warn!(%target, %error, "a component stays frozen");
             }
         }
     }
 }
 
 fn peer_links(region: &Region) -> impl Iterator<Item = Faults> {
-    PEER_LINKS.into_iter().filter_map(|part| region.listener(part))
+    PEER_LINKS.into_iter().filter_map(|component| region.listener(component))
 }

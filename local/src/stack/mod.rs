@@ -1,7 +1,7 @@
 //! The wiring: which stand-ins and which real binaries make Headwater on one machine, both regions.
 //!
 //! What template.yaml is for AWS, this is for the local stack: names, environment variables, routes, origins. Every
-//! part of either region can be stopped and started while the rest runs; data stays under one folder.
+//! component of either region can be stopped and started while the rest runs; data stays under one folder.
 
 mod binaries;
 mod cors;
@@ -13,12 +13,12 @@ mod events;
 mod faults;
 mod gateway;
 mod layout;
-mod place;
 mod region;
 mod rotation;
 mod routes;
 mod secrets;
 mod table;
+mod target;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,13 +26,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 pub use binaries::Binaries;
 pub use endpoints::{Demo, Endpoints, RegionEndpoints};
-pub use faults::{Active, PartError};
+pub use faults::{Active, ComponentError};
 pub use gateway::{Gateway, GatewayError};
 pub use layout::Ports;
-pub use place::{Part, Place, PlaceSyntax, RegionId};
 pub use region::Region;
 pub use routes::routes;
 pub use secrets::Secrets;
+pub use target::{Component, FaultTarget, RegionId, TargetSyntax};
 
 use crate::credentials::LocalCredentials;
 use crate::dynamodb::Replication;
@@ -40,7 +40,7 @@ use crate::edge::{Edge, EdgeConfig};
 use crate::ports::Claim;
 use crate::process::Spawner;
 
-/// The function that playlists and parts of low latency are waited for in: the program `playlist` once more, so that whoever
+/// The function that playlists and components of low latency are waited for in: the program `playlist` once more, so that whoever
 /// waits takes no place from who does not.
 pub(crate) const LOW_LATENCY: &str = "low-latency";
 
@@ -56,7 +56,7 @@ pub struct Concurrency {
     pub hooks: usize,
     /// What playlists get that nobody waits in, and no more.
     pub playlists: usize,
-    /// What playlists and parts of low latency get, which are waited for, and no more.
+    /// What playlists and components of low latency get, which are waited for, and no more.
     pub low_latency: usize,
 }
 

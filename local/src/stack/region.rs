@@ -14,9 +14,9 @@ use super::endpoints::RegionEndpoints;
 use super::environment::Environment;
 use super::gateway::Gateway;
 use super::layout::{PeerPorts, Plan};
-use super::place::Part;
 use super::secrets::{self, Secrets};
 use super::table;
+use super::target::Component;
 use super::{LOW_LATENCY, REGIONS, StackConfig, cors, events, routes};
 use crate::calls::CallLog;
 use crate::credentials::LocalCredentials;
@@ -83,11 +83,11 @@ struct Links {
 impl Links {
     fn open(name: &str, ports: PeerPorts, api: &HttpApi, s3: &S3, ecs: &Ecs) -> Result<Self, ListenError> {
         Ok(Self {
-            edge_api: api.door(&format!("http api {name} for the edge"), 0)?,
-            edge_s3: s3.door(&format!("s3 {name} for the edge"), 0)?,
-            peer_api: api.door(&format!("http api {name} for its peer"), ports.api)?,
-            peer_s3: s3.door(&format!("s3 {name} for its peer"), ports.s3)?,
-            peer_ecs: ecs.door(&format!("ecs {name} for its peer"), ports.ecs)?,
+            edge_api: api.secondary(&format!("http api {name} for the edge"), 0)?,
+            edge_s3: s3.secondary(&format!("s3 {name} for the edge"), 0)?,
+            peer_api: api.secondary(&format!("http api {name} for its peer"), ports.api)?,
+            peer_s3: s3.secondary(&format!("s3 {name} for its peer"), ports.s3)?,
+            peer_ecs: ecs.secondary(&format!("ecs {name} for its peer"), ports.ecs)?,
         })
     }
 }
@@ -228,21 +228,21 @@ impl Region {
         table::create(&aws_sdk_dynamodb::Client::new(&config)).await
     }
 
-    /// The hand on the failures of a part that listens itself.
-    pub(super) fn listener(&self, part: Part) -> Option<Faults> {
-        Some(match part {
-            Part::Api => self.api.faults(),
-            Part::Functions => self.lambda.faults(),
-            Part::Dynamodb => self.dynamodb.faults(),
-            Part::S3 => self.s3.faults(),
-            Part::SecretsManager => self.secrets_manager.faults(),
-            Part::Ecs => self.ecs.faults(),
-            Part::EdgeApi => self.links.edge_api.faults(),
-            Part::EdgeS3 => self.links.edge_s3.faults(),
-            Part::PeerApi => self.links.peer_api.faults(),
-            Part::PeerS3 => self.links.peer_s3.faults(),
-            Part::PeerEcs => self.links.peer_ecs.faults(),
-            Part::Replication | Part::Gateway | Part::Transcoders => return None,
+    /// The hand on the failures of a component that listens itself.
+    pub(super) fn listener(&self, component: Component) -> Option<Faults> {
+        Some(match component {
+            Component::Api => self.api.faults(),
+            Component::Functions => self.lambda.faults(),
+            Component::Dynamodb => self.dynamodb.faults(),
+            Component::S3 => self.s3.faults(),
+            Component::SecretsManager => self.secrets_manager.faults(),
+            Component::Ecs => self.ecs.faults(),
+            Component::EdgeApi => self.links.edge_api.faults(),
+            Component::EdgeS3 => self.links.edge_s3.faults(),
+            Component::PeerApi => self.links.peer_api.faults(),
+            Component::PeerS3 => self.links.peer_s3.faults(),
+            Component::PeerEcs => self.links.peer_ecs.faults(),
+            Component::Replication | Component::Gateway | Component::Transcoders => return None,
         })
     }
 

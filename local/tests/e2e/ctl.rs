@@ -26,10 +26,10 @@ async fn done(data: &Path, words: &str) -> String {
     said
 }
 
-/// The state that `ctl status` shows of a part.
-async fn state(data: &Path, place: &str) -> String {
+/// The state that `ctl status` shows of a component.
+async fn state(data: &Path, target: &str) -> String {
     let status = done(data, "status").await;
-    let line = status.lines().find_map(|line| line.strip_prefix(place)).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(target)).unwrap();
     line.trim().to_owned()
 }
 
@@ -42,12 +42,12 @@ async fn a_running_stack_is_made_to_fail_and_put_right() {
 
     let (mut child, endpoints) = ready(data, || run(data, free_base())).await;
     let mode = std::fs::metadata(data.join("control.sock")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "only its owner gives orders");
+    assert_eq!(mode & 0o777, 0o600, "only its owner gives commands");
     let demo = endpoints.demo.clone().unwrap();
     let api = ApiClient::new(&endpoints.regions[0].api, &endpoints.token);
     let health = || api.call(Method::GET, "/health", None);
 
-    assert_eq!(done(data, "stop us-east-1/api").await, "done: apply us-east-1/api stopped\n");
+    assert_eq!(done(data, "stop us-east-1/api").await, "done: inject us-east-1/api stopped\n");
     assert!(health().await.is_err());
     assert_eq!(state(data, "us-east-1/api").await, "stopped");
     done(data, "start a/api").await;
@@ -99,7 +99,7 @@ async fn a_running_stack_is_made_to_fail_and_put_right() {
     for (words, tells) in [
         ("stop a/s4", "api, functions, dynamodb, replication, s3"),
         ("stop us-west-2/s3", "us-east-1 (a) and eu-west-1 (b)"),
-        ("stop s3", "<region>/<part>"),
+        ("stop s3", "<region>/<component>"),
         ("fail 2 a/s3", "from 0 to 1"),
         ("fail 0.5 teapot a/s3", "500, 503 and throttle"),
         ("fail 1 a/gateway", "stopped or frozen"),

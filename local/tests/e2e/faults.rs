@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use headwater_local::fault::{Failure, Fault};
-use headwater_local::stack::{Part, RegionId};
+use headwater_local::stack::{Component, RegionId};
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::hls::renditions;
 use super::support::{Picture, Platform, eventually, small};
 
-/// All that can be wrong with `part`, one after the other.
-fn possible(part: Part) -> Vec<Fault> {
+/// All that can be wrong with `component`, one after the other.
+fn possible(component: Component) -> Vec<Fault> {
     let all = [
         Fault::Slow(Duration::from_millis(10)),
         Fault::Dripping(Duration::from_millis(1)),
@@ -22,7 +22,7 @@ fn possible(part: Part) -> Vec<Fault> {
         Fault::Frozen,
         Fault::Stopped,
     ];
-    all.into_iter().filter(|fault| part.takes(fault)).collect()
+    all.into_iter().filter(|fault| component.takes(fault)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,22 +31,22 @@ async fn each_part_fails_is_listed_and_is_put_right() {
     let stack = &platform.stack;
     assert_eq!(stack.list().await, []);
     for region in RegionId::ALL {
-        for part in Part::ALL {
-            for fault in possible(part) {
-                stack.apply(region, part, fault).await.unwrap();
+        for component in Component::ALL {
+            for fault in possible(component) {
+                stack.apply(region, component, fault).await.unwrap();
                 // Without a task there is none that could be frozen.
-                if (part, fault) == (Part::Transcoders, Fault::Frozen) {
+                if (component, fault) == (Component::Transcoders, Fault::Frozen) {
                     continue;
                 }
-                let listed = eventually(&format!("{region}/{part} {fault}"), || async {
+                let listed = eventually(&format!("{region}/{component} {fault}"), || async {
                     let listed = stack.list().await;
                     (!listed.is_empty()).then_some(listed)
                 })
                 .await;
                 let told: Vec<_> = listed.iter().map(ToString::to_string).collect();
-                assert_eq!(told, [format!("{region}/{part} {fault}")]);
-                stack.clear(region, part).await.unwrap();
-                eventually(&format!("{region}/{part} is right"), || async {
+                assert_eq!(told, [format!("{region}/{component} {fault}")]);
+                stack.clear(region, component).await.unwrap();
+                eventually(&format!("{region}/{component} is right"), || async {
                     stack.list().await.is_empty().then_some(())
                 })
                 .await;
@@ -54,7 +54,7 @@ async fn each_part_fails_is_listed_and_is_put_right() {
         }
     }
     let refused =
-        stack.apply(RegionId::A, Part::Gateway, Fault::always(Failure::Internal)).await.unwrap_err();
+        stack.apply(RegionId::A, Component::Gateway, Fault::always(Failure::Internal)).await.unwrap_err();
     assert!(refused.to_string().contains("stopped or frozen"), "{refused}");
     // After all that it still works.
     let stream = platform.create(small()).await;
@@ -65,14 +65,14 @@ async fn each_part_fails_is_listed_and_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_edges_ways_are_cut_alone() {
+async fn the_edge_s_listeners_fail_alone() {
     let platform = Platform::start().await;
     let stream = platform.create(small()).await;
     let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
     let path = renditions(&platform.plays(&stream).await)[0].path.clone();
     platform.stack.replication.settled().await;
-    for part in [Part::EdgeApi, Part::EdgeS3] {
-        platform.stack.apply(RegionId::A, part, Fault::Stopped).await.unwrap();
+    for component in [Component::EdgeApi, Component::EdgeS3] {
+        platform.stack.apply(RegionId::A, component, Fault::Stopped).await.unwrap();
     }
     let served = platform.stack.regions[1].s3.faults().requests();
     let before = platform.media(&path).await.segments.len();

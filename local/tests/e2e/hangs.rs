@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use headwater_aws::tasks::ENV_BROADCAST;
-use headwater_domain::live::SessionSeat;
-use headwater_domain::ports::ReadLive as _;
+use headwater_domain::control::SessionRecord;
+use headwater_domain::ports::ReadControl as _;
 use headwater_local::ecs::RunningTask;
 use headwater_local::fault::Fault;
-use headwater_local::stack::{Part, RegionId};
+use headwater_local::stack::{Component, RegionId};
 use http::StatusCode;
 use m3u8_rs::MediaPlaylist;
 use serde_json::json;
@@ -40,20 +40,20 @@ impl Platform {
     }
 
     /// The session that both regions say holds.
-    async fn one_session(&self, stream: &Stream) -> SessionSeat {
+    async fn one_session(&self, stream: &Stream) -> SessionRecord {
         self.stack.replication.settled().await;
         let id = stream.id.parse().unwrap();
         let mut seen = Vec::new();
         for region in 0..2 {
-            let situation = self.table(region).situation(&id).await.unwrap();
-            let sessions: BTreeSet<_> = situation
-                .seats
+            let replicated = self.table(region).replicated_state(&id).await.unwrap();
+            let sessions: BTreeSet<_> = replicated
+                .records
                 .iter()
-                .filter_map(|seat| seat.session.as_ref())
+                .filter_map(|record| record.session.as_ref())
                 .map(|one| one.id.clone())
                 .collect();
             assert_eq!(sessions.len(), 1, "{sessions:?}");
-            seen.push(situation.session().unwrap().clone());
+            seen.push(replicated.session().unwrap().clone());
         }
         assert_eq!(seen[0].id, seen[1].id);
         seen.remove(0)
@@ -76,19 +76,19 @@ async fn a_bucket_that_does_not_answer_is_not_waited_for() {
     for fault in
         [Fault::Frozen, Fault::Slow(Duration::from_secs(20)), DRIPPING, Fault::Mute, Fault::Resetting]
     {
-        platform.stack.apply(RegionId::A, Part::S3, fault).await.unwrap();
+        platform.stack.apply(RegionId::A, Component::S3, fault).await.unwrap();
         platform.goes_on(&path, 7).await;
         if fault == Fault::Frozen {
             let told = platform.show(0, &stream).await["broadcast"]["problem"].to_string();
             assert!(told.contains("media bucket of this region"), "{told}");
         }
-        platform.stack.clear(RegionId::A, Part::S3).await.unwrap();
+        platform.stack.clear(RegionId::A, Component::S3).await.unwrap();
     }
     // And a mirror that does not answer is nobody's trouble.
     for fault in [Fault::Frozen, DRIPPING] {
-        platform.stack.apply(RegionId::B, Part::S3, fault).await.unwrap();
+        platform.stack.apply(RegionId::B, Component::S3, fault).await.unwrap();
         platform.goes_on(&path, 7).await;
-        platform.stack.clear(RegionId::B, Part::S3).await.unwrap();
+        platform.stack.clear(RegionId::B, Component::S3).await.unwrap();
     }
     // It is used again: what is new is there without the mirror.
     let own = platform.stack.regions[0].s3.faults();
@@ -109,7 +109,7 @@ async fn both_buckets_hang_and_what_cannot_be_stored_is_a_gap() {
     let mut memory = Memory::default();
     memory.look(&platform).await;
     for region in RegionId::ALL {
-        platform.stack.apply(region, Part::S3, Fault::Frozen).await.unwrap();
+        platform.stack.apply(region, Component::S3, Fault::Frozen).await.unwrap();
     }
     // Gaps are told while nothing can be stored: the stream does not stand still behind them.
     let told = outages::segments(8) / 2;
@@ -133,14 +133,14 @@ async fn a_table_that_does_not_answer_holds_up_and_loses_nothing() {
     let (stream, encoder, path) = live(&platform).await;
     // A little late is late by that, with each fault that is.
     for fault in [Fault::Slow(Duration::from_millis(400)), Fault::Dripping(Duration::from_millis(1))] {
-        platform.stack.apply(RegionId::A, Part::Dynamodb, fault).await.unwrap();
+        platform.stack.apply(RegionId::A, Component::Dynamodb, fault).await.unwrap();
         platform.goes_on(&path, 4).await;
-        platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+        platform.stack.clear(RegionId::A, Component::Dynamodb).await.unwrap();
     }
     for fault in [Fault::Frozen, DRIPPING, Fault::Mute] {
         let other = platform.create(small()).await;
         platform.stack.replication.settled().await;
-        platform.stack.apply(RegionId::A, Part::Dynamodb, fault).await.unwrap();
+        platform.stack.apply(RegionId::A, Component::Dynamodb, fault).await.unwrap();
         // Who comes is taken through the other region; who watches is served from there.
         let late = Picture::default().publish(&platform.rtmp(0, &other.key));
         eventually(&format!("a broadcast\n{}", platform.logs()), || async {
@@ -149,7 +149,7 @@ async fn a_table_that_does_not_answer_holds_up_and_loses_nothing() {
             (platform.show(1, &other).await["status"] == "starting").then_some(())
         })
         .await;
-        platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+        platform.stack.clear(RegionId::A, Component::Dynamodb).await.unwrap();
         platform.becomes_live(&other).await;
         late.kill().await;
     }
@@ -171,16 +171,16 @@ async fn a_control_plane_that_does_not_answer_starts_one_task_and_refuses_nobody
     for fault in [Fault::Frozen, Fault::Mute, DRIPPING] {
         let stream = platform.create(small()).await;
         let before = ecs.faults().requests();
-        platform.stack.apply(RegionId::A, Part::Ecs, fault).await.unwrap();
+        platform.stack.apply(RegionId::A, Component::Ecs, fault).await.unwrap();
         let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
         if fault == Fault::Frozen {
             // Nobody hears the first; another attempt is heard.
             eventually("RunTask is asked for", || async { (ecs.faults().requests() > before).then_some(()) })
                 .await;
-            platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+            platform.stack.clear(RegionId::A, Component::Ecs).await.unwrap();
         }
         platform.status(&stream, "live").await;
-        platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+        platform.stack.clear(RegionId::A, Component::Ecs).await.unwrap();
         assert_eq!(tasks(&stream), 1, "{fault}: {:?}", ecs.running());
         encoder.kill().await;
     }
@@ -188,10 +188,10 @@ async fn a_control_plane_that_does_not_answer_starts_one_task_and_refuses_nobody
     // All is decided, and said when the gateway has given it up and asked the other region as well: that decides the same.
     let stream = platform.create(small()).await;
     platform.stack.replication.settled().await;
-    platform.stack.apply(RegionId::A, Part::Api, Fault::Slow(Duration::from_secs(5))).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::Api, Fault::Slow(Duration::from_secs(5))).await.unwrap();
     let encoder = Picture::default().publish(&platform.rtmp(0, &stream.key));
     platform.becomes_live(&stream).await;
-    platform.stack.clear(RegionId::A, Part::Api).await.unwrap();
+    platform.stack.clear(RegionId::A, Component::Api).await.unwrap();
     let calls = platform.stack.regions[0].calls.calls();
     let starts = calls.iter().filter(|call| call.action == "ecs:RunTask");
     let deciders: BTreeSet<_> = starts.map(|call| call.app.as_str()).collect();
@@ -209,28 +209,28 @@ async fn an_api_that_does_not_answer_is_left_for_the_other_one() {
     platform.stack.replication.settled().await;
     // The edge's own ways: playlists and objects come from the other region.
     for fault in [Fault::Frozen, Fault::Slow(Duration::from_secs(20)), Fault::Mute, Fault::Resetting] {
-        for part in [Part::EdgeApi, Part::EdgeS3] {
-            platform.stack.apply(RegionId::A, part, fault).await.unwrap();
+        for component in [Component::EdgeApi, Component::EdgeS3] {
+            platform.stack.apply(RegionId::A, component, fault).await.unwrap();
         }
         platform.goes_on(&path, 2).await;
         assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
-        for part in [Part::EdgeApi, Part::EdgeS3] {
-            platform.stack.clear(RegionId::A, part).await.unwrap();
+        for component in [Component::EdgeApi, Component::EdgeS3] {
+            platform.stack.clear(RegionId::A, component).await.unwrap();
         }
     }
     // The API itself: encoders are taken through the other region's, and so are heartbeats.
     for fault in [Fault::Frozen, DRIPPING] {
         let other = platform.create(small()).await;
         platform.stack.replication.settled().await;
-        platform.stack.apply(RegionId::A, Part::Api, fault).await.unwrap();
+        platform.stack.apply(RegionId::A, Component::Api, fault).await.unwrap();
         let late = Picture::default().publish(&platform.rtmp(0, &other.key));
         platform.becomes_live(&other).await;
         platform.goes_on(&path, 2).await;
-        platform.stack.clear(RegionId::A, Part::Api).await.unwrap();
+        platform.stack.clear(RegionId::A, Component::Api).await.unwrap();
         late.kill().await;
     }
     // The other region's alone is missed by nobody.
-    platform.stack.apply(RegionId::B, Part::PeerApi, Fault::Frozen).await.unwrap();
+    platform.stack.apply(RegionId::B, Component::PeerApi, Fault::Frozen).await.unwrap();
     let other = platform.create(small()).await;
     let late = Picture::default().publish(&platform.rtmp(0, &other.key));
     platform.status(&other, "live").await;

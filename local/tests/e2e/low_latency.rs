@@ -9,11 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use headwater_aws::media::Buckets;
 use headwater_aws::table::Table;
-use headwater_domain::beat::{Activity, Beat, Health};
+use headwater_domain::control::{ControlRecord, LeaseRecord, SessionRecord};
+use headwater_domain::heartbeat::{Activity, Health, Heartbeat};
 use headwater_domain::hooks::Gateway;
-use headwater_domain::live::{LeaseSeat, Seat, SessionSeat};
 use headwater_domain::objects::Retention;
-use headwater_domain::ports::{Bucket, Commit, PutMedia, Write, WriteBeats, WriteLive, WriteTimeline};
+use headwater_domain::ports::{
+    Bucket, Commit, PutMedia, Write, WriteControl, WriteHeartbeats, WriteTimeline,
+};
 use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
@@ -53,7 +55,7 @@ impl Seeded {
             broadcast: BroadcastId::new(&stream, now().0, 1),
             lease: samples::lease(1),
         };
-        let session = SessionSeat {
+        let session = SessionRecord {
             id: SessionId::from_random(1),
             order: 1,
             broadcast: seeded.broadcast.clone(),
@@ -66,11 +68,11 @@ impl Seeded {
             earlier: Vec::new(),
         };
         let (broadcast, lease) = (seeded.broadcast.clone(), seeded.lease.clone());
-        let lease = LeaseSeat { lease, broadcast, granted_at: now(), crossed: None, failures: 0 };
-        let empty = Seat::empty(stream, seeded.region.clone());
-        let seat = Seat { version: 1, session: Some(session), lease: Some(lease), ..empty };
-        assert_eq!(seeded.table.put_seat(&seat).await.unwrap(), Write::Stored);
-        seeded.beat().await;
+        let lease = LeaseRecord { lease, broadcast, granted_at: now(), crossed: None, failures: 0 };
+        let empty = ControlRecord::empty(stream, seeded.region.clone());
+        let record = ControlRecord { version: 1, session: Some(session), lease: Some(lease), ..empty };
+        assert_eq!(seeded.table.put_control_record(&record).await.unwrap(), Write::Stored);
+        seeded.heartbeat().await;
         seeded
     }
 
@@ -83,24 +85,24 @@ impl Seeded {
     }
 
     /// A sign of life, so that the first region asked does not take itself for out of date.
-    pub(crate) async fn beat(&self) {
+    pub(crate) async fn heartbeat(&self) {
         let health = Health {
             activity: Activity::Transcoding,
             session: Some(SessionId::from_random(1)),
             media_until: Some(now()),
             ..Health::starting()
         };
-        let beat = Beat {
+        let heartbeat = Heartbeat {
             stream: self.broadcast.stream(),
             region: self.region.clone(),
             broadcast: self.broadcast.clone(),
             lease: self.lease.clone(),
-            boot: "boot".into(),
+            fencing_token: "process".into(),
             at: now(),
             health,
             before: Vec::new(),
         };
-        assert_eq!(self.table.put_beat(&beat).await.unwrap(), Write::Stored);
+        assert_eq!(self.table.put_heartbeat(&heartbeat).await.unwrap(), Write::Stored);
     }
 
     fn entry(&self, entry: Entry) -> Entry {
@@ -174,7 +176,7 @@ async fn however_many_viewers_wait_a_region_is_asked_once_for_each_part_and_rend
 
     let mut waits = BTreeMap::new();
     for part in 1..4_usize {
-        live.beat().await;
+        live.heartbeat().await;
         let before = asked(&platform);
         let query = format!("?_HLS_msn=6&_HLS_part={part}&_HLS_skip=YES");
         let wanted = ["720p", "audio"].map(|name| (live.playlist(name, &query), live.part(name, 6, part)));
@@ -334,7 +336,7 @@ async fn broadcast(live: &Seeded, init: Bytes, parts: &[Bytes]) {
             let entry = shown(closed_entry(&live.lease, number));
             put(&entry.media_path("720p"), parts[index - 3..=index].concat().into()).await;
             live.table.commit(&entry).await.unwrap();
-            live.beat().await;
+            live.heartbeat().await;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use headwater_local::fault::Fault;
-use headwater_local::stack::{Part, RegionId};
+use headwater_local::stack::{Component, RegionId};
 use rustix::process::Signal;
 
 use super::counted;
@@ -59,7 +59,7 @@ async fn what_has_lost_its_last_writer_is_not_called_live() {
     let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
     platform.status(&stream, "live").await;
     let gone = Instant::now();
-    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Stopped).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::Transcoders, Fault::Stopped).await.unwrap();
     platform.stack.regions[0].gateway.kill().await;
     assert!(!encoder.end().await.0);
     for region in 0..2 {

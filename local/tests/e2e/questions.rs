@@ -83,7 +83,7 @@ async fn who_waits_takes_no_place_from_hooks_and_other_viewers() {
     let done = AtomicBool::new(false);
     let flood = async {
         while !done.load(Ordering::Relaxed) {
-            live.beat().await;
+            live.heartbeat().await;
             for (status, _, body) in join_all(questions.iter().map(|path| platform.get(path))).await {
                 let known = [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::SERVICE_UNAVAILABLE];
                 assert!(known.contains(&status), "{status} {body:?}");

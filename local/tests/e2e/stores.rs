@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use headwater_local::fault::{Failure, Fault, Rate};
-use headwater_local::stack::{Part, RegionId};
+use headwater_local::stack::{Component, RegionId};
 use http::StatusCode;
 use m3u8_rs::MediaPlaylist;
 use serde_json::json;
@@ -86,16 +86,16 @@ async fn throttled_tables_and_buckets_in_trouble_cost_nothing() {
     let platform = Platform::start().await;
     let (stream, encoder) = live(&platform).await;
     let mut viewer = Viewer::new(&platform, &stream).await;
-    for (part, with) in [
-        (Part::Dynamodb, Failure::Throttle),
-        (Part::Dynamodb, Failure::Internal),
-        (Part::S3, Failure::Unavailable),
-        (Part::S3, Failure::Internal),
+    for (component, with) in [
+        (Component::Dynamodb, Failure::Throttle),
+        (Component::Dynamodb, Failure::Internal),
+        (Component::S3, Failure::Unavailable),
+        (Component::S3, Failure::Internal),
     ] {
         // What the edge itself asks the bucket for is not a writer's trouble.
-        platform.stack.apply(RegionId::A, part, some(0.3, with)).await.unwrap();
+        platform.stack.apply(RegionId::A, component, some(0.3, with)).await.unwrap();
         viewer.sees(3).await;
-        platform.stack.clear(RegionId::A, part).await.unwrap();
+        platform.stack.clear(RegionId::A, component).await.unwrap();
     }
     let playlist = viewer.sees(2).await;
     platform.nothing_is_lost("180p", &playlist, 0).await;
@@ -109,7 +109,7 @@ async fn without_its_bucket_a_region_goes_on_through_the_mirror() {
     let (stream, encoder) = live(&platform).await;
     let mut viewer = Viewer::new(&platform, &stream).await;
     viewer.sees(2).await;
-    platform.stack.apply(RegionId::A, Part::S3, Fault::Stopped).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::S3, Fault::Stopped).await.unwrap();
     let (lost, length, mut memory) = (Instant::now(), outages::length(5), Memory::default());
     viewer.sees(5).await;
     while lost.elapsed() < length {
@@ -117,13 +117,13 @@ async fn without_its_bucket_a_region_goes_on_through_the_mirror() {
         memory.look(&platform).await;
         tokio::time::sleep(LOOK).await;
     }
-    platform.stack.clear(RegionId::A, Part::S3).await.unwrap();
+    platform.stack.clear(RegionId::A, Component::S3).await.unwrap();
     memory.look(&platform).await;
     memory.is_bounded();
     let playlist = viewer.sees(3).await;
     platform.nothing_is_lost("180p", &playlist, 0).await;
     // The mirror alone is enough, also for what was written before.
-    platform.stack.apply(RegionId::A, Part::S3, Fault::Stopped).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::S3, Fault::Stopped).await.unwrap();
     for segment in &playlist.segments[..3] {
         platform.object(&segment.uri).await;
     }
@@ -138,8 +138,8 @@ async fn without_both_buckets_media_wait_and_nothing_is_named_that_is_not_there(
     let mut viewer = Viewer::new(&platform, &stream).await;
     viewer.sees(2).await;
     for region in RegionId::ALL {
-        platform.stack.apply(region, Part::S3, Fault::always(Failure::Unavailable)).await.unwrap();
-        for link in [Part::EdgeS3, Part::PeerS3] {
+        platform.stack.apply(region, Component::S3, Fault::always(Failure::Unavailable)).await.unwrap();
+        for link in [Component::EdgeS3, Component::PeerS3] {
             platform.stack.apply(region, link, Fault::always(Failure::Unavailable)).await.unwrap();
         }
     }
@@ -165,7 +165,7 @@ async fn without_its_table_a_region_loses_nothing() {
     let (stream, encoder) = live(&platform).await;
     let path = renditions(&platform.plays(&stream).await)[0].path.clone();
     platform.media_until(&path, |playlist| playlist.segments.len() >= 2).await;
-    platform.stack.apply(RegionId::A, Part::Dynamodb, Fault::Stopped).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::Dynamodb, Fault::Stopped).await.unwrap();
     let before = platform.media(&path).await.segments.len();
     let (lost, length, mut memory) = (Instant::now(), outages::length(8), Memory::default());
     // Viewers are served what the other region knows.
@@ -174,7 +174,7 @@ async fn without_its_table_a_region_loses_nothing() {
         assert_eq!(platform.get(&path).await.0, StatusCode::OK);
         assert_eq!(platform.get(&stream.playback).await.0, StatusCode::OK);
     }
-    platform.stack.clear(RegionId::A, Part::Dynamodb).await.unwrap();
+    platform.stack.clear(RegionId::A, Component::Dynamodb).await.unwrap();
     let all = before + outages::segments(8) + 4;
     let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= all).await;
     memory.look(&platform).await;

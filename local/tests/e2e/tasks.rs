@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headwater_domain::timeline::Entry;
 use headwater_local::fault::{Failure, Fault};
-use headwater_local::stack::{Part, RegionId};
+use headwater_local::stack::{Component, RegionId};
 use m3u8_rs::MediaPlaylist;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ async fn wherever_in_a_segment_of_parts_a_transcoder_is_killed_no_picture_is_los
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_hangs_is_replaced_and_is_fenced_when_it_wakes() {
+async fn a_task_that_hangs_is_replaced_and_fenced_when_it_wakes() {
     let platform = Platform::start().await;
     let stream = platform.create(kept("auto", "standard")).await;
     let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
@@ -167,7 +167,7 @@ async fn without_capacity_the_encoder_is_told_and_may_try_again() {
 
 /// Every RunTask is answered with ThrottlingException from now on.
 async fn throttle(platform: &Platform) {
-    platform.stack.apply(RegionId::A, Part::Ecs, Fault::always(Failure::Throttle)).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::Ecs, Fault::always(Failure::Throttle)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +183,7 @@ async fn a_throttled_start_is_tried_again_while_the_encoder_stays() {
         (shown["status"] == "starting" && lease.starts_with("2.")).then_some(())
     })
     .await;
-    platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+    platform.stack.clear(RegionId::A, Component::Ecs).await.unwrap();
     let path = path_of(&platform, &stream).await;
     platform.status(&stream, "live").await;
     let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= 6).await;
@@ -208,7 +208,7 @@ async fn a_start_that_stays_throttled_waits_for_its_turn() {
     })
     .await;
     assert_eq!(platform.show(0, &stream).await["status"], "starting", "{}", platform.logs());
-    platform.stack.clear(RegionId::A, Part::Ecs).await.unwrap();
+    platform.stack.clear(RegionId::A, Component::Ecs).await.unwrap();
     let path = path_of(&platform, &stream).await;
     platform.status(&stream, "live").await;
     let playlist = platform.media_until(&path, |playlist| playlist.segments.len() >= 3).await;
@@ -297,7 +297,7 @@ async fn a_gateway_that_dies_leaves_what_was_seen_and_the_encoder_goes_on() {
 async fn after_a_start_that_takes_long_everything_is_there() {
     let platform = Platform::start().await;
     let delay = outages::length(12);
-    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Slow(delay)).await.unwrap();
+    platform.stack.apply(RegionId::A, Component::Transcoders, Fault::Slow(delay)).await.unwrap();
     let stream = platform.create(kept("auto", "standard")).await;
     let encoder = counted::publish(&platform.rtmp(0, &stream.key), 25);
     platform.status(&stream, "starting").await;
@@ -319,7 +319,11 @@ async fn after_a_start_that_takes_long_everything_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_came_and_went_before_the_task_are_all_there() {
     let platform = Platform::start().await;
-    platform.stack.apply(RegionId::A, Part::Transcoders, Fault::Slow(Duration::from_secs(15))).await.unwrap();
+    platform
+        .stack
+        .apply(RegionId::A, Component::Transcoders, Fault::Slow(Duration::from_secs(15)))
+        .await
+        .unwrap();
     let stream = platform.create(kept("auto", "standard")).await;
     let address = platform.rtmp(0, &stream.key);
     // Each encoder counts its pictures from 0.

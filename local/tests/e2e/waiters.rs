@@ -32,12 +32,12 @@ const OPENED_AT_ONCE: usize = 100;
 /// brought all viewers to the edge yet.
 const WRITTEN_AFTER: Duration = Duration::from_millis(2_500);
 
-struct Viewer {
+struct WaitingViewer {
     connection: SendRequest<Empty<Bytes>>,
     rendition: &'static str,
 }
 
-impl Viewer {
+impl WaitingViewer {
     async fn sit_down(stack: &Stack, number: usize) -> Self {
         let node = stack.edge.addrs()[number % NODES];
         let socket = TcpStream::connect(node).await.unwrap();
@@ -88,16 +88,16 @@ async fn two_thousand_viewers_who_wait_are_one_question_for_each_part_rendition_
         live.close(number).await;
     }
     live.write(6, 1).await;
-    let seats = stream::iter(0..viewers).map(|number| Viewer::sit_down(&platform.stack, number));
-    let seated: Vec<_> = seats.buffer_unordered(OPENED_AT_ONCE).collect().await;
+    let arrivals = stream::iter(0..viewers).map(|number| WaitingViewer::sit_down(&platform.stack, number));
+    let recorded: Vec<_> = arrivals.buffer_unordered(OPENED_AT_ONCE).collect().await;
 
     let (turns, answered) = (watch::Sender::new(0), AtomicUsize::new(0));
     let watching = futures::future::join_all(
-        seated.into_iter().map(|viewer| viewer.watch(&live, turns.subscribe(), &answered)),
+        recorded.into_iter().map(|viewer| viewer.watch(&live, turns.subscribe(), &answered)),
     );
     let writing = async {
         for (turn, part) in PARTS.enumerate() {
-            live.beat().await;
+            live.heartbeat().await;
             let before = asked(&platform);
             turns.send_replace(part);
             let gathered = until(WRITTEN_AFTER, || platform.stack.edge.waiting() == viewers).await;

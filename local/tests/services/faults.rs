@@ -303,34 +303,34 @@ async fn the_sdk_knows_each_failure_as_one_to_try_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_door_fails_alone_and_with_its_service() {
+async fn a_secondary_listener_fails_alone_and_with_its_service() {
     let folder = tempfile::tempdir().unwrap();
     let (api, _lambda) = http_api(folder.path());
-    let door = api.door("the edge's way", 0).unwrap();
-    let (main, own) = (api.addr(), door.addr());
+    let secondary = api.secondary("the edge's way", 0).unwrap();
+    let (main, own) = (api.addr(), secondary.addr());
     assert_eq!((ask(main).await, ask(own).await), (Seen::Answer, Seen::Answer));
-    assert_eq!((api.faults().requests(), door.faults().requests()), (2, 1));
+    assert_eq!((api.faults().requests(), secondary.faults().requests()), (2, 1));
 
-    door.faults().apply(Fault::Stopped).await;
+    secondary.faults().apply(Fault::Stopped).await;
     assert_eq!((ask(main).await, ask(own).await), (Seen::Answer, Seen::Refused));
-    door.faults().clear().unwrap();
-    door.faults().apply(Fault::always(Failure::Internal)).await;
+    secondary.faults().clear().unwrap();
+    secondary.faults().apply(Fault::always(Failure::Internal)).await;
     assert_eq!((ask(main).await, ask(own).await), (Seen::Answer, error(500, "Internal Server Error")));
-    door.faults().clear().unwrap();
+    secondary.faults().clear().unwrap();
 
     api.faults().apply(Fault::always(Failure::Throttle)).await;
     assert_eq!(ask(own).await, error(429, "Too Many Requests"));
-    assert_eq!(door.faults().active(), [], "it is not the door's fault");
+    assert_eq!(secondary.faults().active(), [], "it is not the secondary listener's fault");
     api.faults().clear().unwrap();
 
     api.stop().await;
     assert_eq!((ask(main).await, ask(own).await), (Seen::Refused, Seen::Refused));
-    door.faults().start().unwrap();
-    assert_eq!(ask(own).await, Seen::Refused, "a door leads nowhere without its service");
+    secondary.faults().start().unwrap();
+    assert_eq!(ask(own).await, Seen::Refused, "a secondary listener leads nowhere without its service");
     api.faults().start().unwrap();
     assert_eq!(ask(own).await, Seen::Answer);
 
-    door.faults().apply(Fault::Stopped).await;
+    secondary.faults().apply(Fault::Stopped).await;
     api.stop().await;
     api.faults().start().unwrap();
     assert_eq!((ask(main).await, ask(own).await), (Seen::Answer, Seen::Refused));

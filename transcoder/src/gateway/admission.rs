@@ -5,7 +5,7 @@ use headwater_domain::ports::Hooks;
 use headwater_rtmp::RejectCode;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::notices::{Notice, Notices};
+use super::log_throttle::{LogThrottle, ThrottledLine};
 
 /// What an encoder is told then.
 const NO_ANSWER: &str = "the service cannot check stream keys just now, please try again";
@@ -25,19 +25,19 @@ pub async fn ask<H: Hooks>(
     hooks: &H,
     request: &PublishRequest,
     limit: Duration,
-    notices: &Notices,
+    log_throttle: &LogThrottle,
 ) -> Result<PublishAnswer, Refused> {
     let began = Instant::now();
     for deadline in [began + limit.mul_f64(0.6), began + limit] {
         match timeout_at(deadline, hooks.publish(request)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
-                if let Some(withheld) = notices.take(Notice::Unanswered) {
+                if let Some(withheld) = log_throttle.take(ThrottledLine::Unanswered) {
                     tracing::warn!(session = %request.session, kind = ?error.kind, source = %error.source, withheld, "publish hook failed");
                 }
             }
             Err(_) => {
-                if let Some(withheld) = notices.take(Notice::Unanswered) {
+                if let Some(withheld) = log_throttle.take(ThrottledLine::Unanswered) {
                     tracing::warn!(session = %request.session, withheld, "publish hook did not answer in time");
                 }
             }

@@ -108,7 +108,7 @@ pub struct Limits {
     pub silence_timeout: Duration,
     /// For a peer to take what we write. Nothing we say to a publisher fills a socket's buffer.
     pub write_timeout: Duration,
-    /// For a peer to read our last words after which it is cut off.
+    /// For a peer to read our close message, after which it is cut off.
     pub linger: Duration,
     /// When the gateway leaves: for encoders that can be asked to go elsewhere.
     pub move_timeout: Duration,

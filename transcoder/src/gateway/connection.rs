@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use headwater_domain::SessionId;
-use headwater_domain::guesses::Attempt;
 use headwater_domain::hooks::{self, PublishAnswer, Secret, SessionRef, Withdrawn};
 use headwater_domain::key::StreamKey;
+use headwater_domain::key_attempts::Attempt;
 use headwater_domain::ports::Hooks;
 use headwater_rtmp::{Event, PublishRequest, RejectCode, ServerSession, SessionConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,14 +16,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::admission::{self, Refused};
 use super::context::Context;
-use super::farewell;
-use super::greet::{greet, log_failure, random};
-use super::notices::Notice;
+use super::handshake::{handshake, log_failure, random};
+use super::log_throttle::ThrottledLine;
 use super::now;
-use super::relay::{self, End};
+use super::relay::{self, PublicationEnd};
+use super::rtmp_connection::{ConnectionError, RtmpConnection};
 use super::session::{Session, StopReason};
-use super::socket::Pace;
-use super::wire::{Wire, WireError};
+use super::socket::Pollable;
+use super::unpublish;
 use super::withdrawals::Withdrawals;
 
 /// Characters of an encoder's name for itself that go to the log.
@@ -38,41 +38,41 @@ const WITHDRAWN: &str = "encoder took its publish request back";
 pub async fn serve<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)
 where
     H: Hooks + 'static,
-    S: AsyncRead + AsyncWrite + Pace + Unpin,
+    S: AsyncRead + AsyncWrite + Pollable + Unpin,
 {
     let mut config = SessionConfig::new(random());
     config.video_four_ccs = context.codecs.video().to_vec();
     config.audio_four_ccs = context.codecs.audio().to_vec();
-    let mut wire = Wire::new(socket, ServerSession::new(config), &context.limits);
-    let greeting = timeout_at(deadline, greet(&mut wire));
-    let request = match context.leaving.run_until_cancelled(greeting).await {
+    let mut connection = RtmpConnection::new(socket, ServerSession::new(config), &context.limits);
+    let handshaking = timeout_at(deadline, handshake(&mut connection));
+    let request = match context.leaving.run_until_cancelled(handshaking).await {
         Some(Ok(Ok(request))) => request,
         Some(Ok(Err(error))) => {
-            log_failure(peer, &error, &context.notices);
-            return wire.close().await;
+            log_failure(peer, &error, &context.log_throttle);
+            return connection.close().await;
         }
         Some(Err(_)) => {
-            if let Some(withheld) = context.notices.take(Notice::Closed) {
-                let phase = wire.rtmp.phase();
-                tracing::info!(%peer, ?phase, withheld, "closed: no publish command in time");
+            if let Some(withheld) = context.log_throttle.take(ThrottledLine::Closed) {
+                let phase = connection.rtmp.phase();
+                tracing::info!(%peer, ?phase, withheld, "connection closed: no publish command in time");
             }
-            wire.rtmp.close_with(RejectCode::Closed, "no publish command in time");
-            return wire.close().await;
+            connection.rtmp.close_with(RejectCode::Closed, "no publish command in time");
+            return connection.close().await;
         }
         None => {
-            wire.rtmp.close_with(RejectCode::Closed, &StopReason::Leaving.to_string());
-            return wire.close().await;
+            connection.rtmp.close_with(RejectCode::Closed, &StopReason::Leaving.to_string());
+            return connection.close().await;
         }
     };
-    if let Some(session) = admit(&mut wire, request, peer, context).await {
-        publish(&mut wire, session, context).await;
+    if let Some(session) = admit(&mut connection, request, peer, context).await {
+        publish(&mut connection, session, context).await;
     }
-    wire.close().await;
+    connection.close().await;
 }
 
 /// Asks the control plane, answers the encoder, and opens the session.
 async fn admit<H, S>(
-    wire: &mut Wire<S>,
+    connection: &mut RtmpConnection<S>,
     request: PublishRequest,
     peer: SocketAddr,
     context: &Context<H>,
@@ -83,8 +83,13 @@ where
 {
     let id = SessionId::from_random(rand::random());
     let key = request.key.reveal().parse::<StreamKey>().ok();
-    let encoder: String =
-        wire.rtmp.client().map_or("", |client| &client.flash_ver).chars().take(MAX_NAME_LOGGED).collect();
+    let encoder: String = connection
+        .rtmp
+        .client()
+        .map_or("", |client| &client.flash_ver)
+        .chars()
+        .take(MAX_NAME_LOGGED)
+        .collect();
     let key_id = key.as_ref().map_or_else(|| "malformed".to_owned(), |key| key.id().to_string());
     let question = hooks::PublishRequest {
         gateway: context.identity.clone(),
@@ -95,14 +100,14 @@ where
         query: request.query.into_iter().collect(),
         asked_at: None,
     };
-    let attempt = context.door.attempt(peer.ip(), question.key.expose(), key.as_ref());
-    let answer = match ask_in_turn(wire, &attempt, &question, context).await {
+    let attempt = context.auth_limiter.attempt(peer.ip(), question.key.expose(), key.as_ref());
+    let answer = match ask_in_turn(connection, &attempt, &question, context).await {
         Ok(answer) => answer,
         Err(error) => {
-            if let Some(withheld) = context.notices.take(Notice::Closed) {
+            if let Some(withheld) = context.log_throttle.take(ThrottledLine::Closed) {
                 tracing::info!(
                     %peer, session = %id, key_id, ?encoder, withheld,
-                    "closed before the publish hook answered: {error}"
+                    "connection closed before the publish hook answered: {error}"
                 );
             }
             return None;
@@ -116,18 +121,18 @@ where
                 %peer, session = %id, stream = %names.stream, broadcast = %names.broadcast, key_id, ?encoder,
                 "publishing"
             );
-            if !wire.rtmp.accept_publish(request.id) {
+            if !connection.rtmp.accept_publish(request.id) {
                 session.end();
-                context.say_farewell(session.names.clone(), WITHDRAWN.to_owned());
+                context.unpublish(session.names.clone(), WITHDRAWN.to_owned());
                 return None;
             }
             Some(session)
         }
         Err(Refused { code, reason }) => {
-            if let Some(withheld) = context.notices.take(Notice::Refused) {
-                tracing::info!(%peer, session = %id, key_id, ?encoder, ?code, withheld, "refused: {reason}");
+            if let Some(withheld) = context.log_throttle.take(ThrottledLine::Refused) {
+                tracing::info!(%peer, session = %id, key_id, ?encoder, ?code, withheld, "publish refused: {reason}");
             }
-            wire.rtmp.reject_publish(request.id, code, &reason);
+            connection.rtmp.reject_publish(request.id, code, &reason);
             None
         }
     }
@@ -135,50 +140,51 @@ where
 
 /// Asks when it is this encoder's turn. Until then nothing is read from it, so that it holds nothing.
 async fn ask_in_turn<H, S>(
-    wire: &mut Wire<S>,
+    connection: &mut RtmpConnection<S>,
     attempt: &Attempt,
     question: &hooks::PublishRequest,
     context: &Context<H>,
-) -> Result<Result<PublishAnswer, Refused>, WireError>
+) -> Result<Result<PublishAnswer, Refused>, ConnectionError>
 where
     H: Hooks + 'static,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let door = &context.door;
-    let Some(_turn) = door.turn(context.limits.hook_timeout).await else {
+    let auth_limiter = &context.auth_limiter;
+    let Some(_turn) = auth_limiter.turn(context.limits.hook_timeout).await else {
         return Ok(Err(Refused { code: RejectCode::Failed, reason: BUSY.to_owned() }));
     };
-    if let Err(too_many) = door.begin(attempt) {
+    if let Err(too_many) = auth_limiter.begin(attempt) {
         return Ok(Err(Refused { code: RejectCode::BadName, reason: too_many.to_string() }));
     }
-    let answer = ask_while_reading(wire, question, context).await?;
+    let answer = ask_while_reading(connection, question, context).await?;
     if let Ok(answer) = &answer {
-        door.note(attempt, answer);
+        auth_limiter.note(attempt, answer);
     }
     Ok(answer)
 }
 
 /// The encoder may send meanwhile (the protocol holds a bounded part of it), and may go away.
 async fn ask_while_reading<H, S>(
-    wire: &mut Wire<S>,
+    connection: &mut RtmpConnection<S>,
     question: &hooks::PublishRequest,
     context: &Context<H>,
-) -> Result<Result<PublishAnswer, Refused>, WireError>
+) -> Result<Result<PublishAnswer, Refused>, ConnectionError>
 where
     H: Hooks + 'static,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (hooks, notices) = (context.hooks.clone(), context.notices.clone());
+    let (hooks, log_throttle) = (context.hooks.clone(), context.log_throttle.clone());
     // Not earlier: who has waited for a turn has not asked yet.
     let asked = hooks::PublishRequest { asked_at: Some(now()), ..question.clone() };
     let limit = context.limits.hook_timeout;
-    let mut asking =
-        context.farewells.spawn(async move { admission::ask(&*hooks, &asked, limit, &notices).await });
+    let mut asking = context
+        .unpublish_tasks
+        .spawn(async move { admission::ask(&*hooks, &asked, limit, &log_throttle).await });
     let gone = loop {
-        if let Err(error) = wire.flush().await {
+        if let Err(error) = connection.flush().await {
             break error;
         }
-        let reads = wire.rtmp.wants_input();
+        let reads = connection.rtmp.wants_input();
         select! {
             answer = &mut asking => {
                 let answer = answer.unwrap_or_else(|_| Err(admission::unanswered()));
@@ -187,12 +193,12 @@ where
                 }
                 return Ok(answer);
             }
-            read = wire.read(), if reads => if let Err(error) = read { break error },
+            read = connection.read(), if reads => if let Err(error) = read { break error },
         }
-        if std::iter::from_fn(|| wire.rtmp.poll_event())
+        if std::iter::from_fn(|| connection.rtmp.poll_event())
             .any(|event| matches!(event, Event::Unpublished { .. }))
         {
-            break WireError::Closed;
+            break ConnectionError::Closed;
         }
     };
     withdraw(asking, question.clone(), context);
@@ -208,12 +214,12 @@ fn withdraw<H: Hooks + 'static>(
 ) {
     let (hooks, gateway) = (context.hooks.clone(), context.identity.clone());
     let withdrawals = context.withdrawals.clone();
-    context.farewells.spawn(async move {
+    context.unpublish_tasks.spawn(async move {
         match asking.await {
             Ok(Ok(PublishAnswer::Allow { stream, broadcast, order })) => {
                 let session = SessionRef { session: question.session, stream, broadcast, order };
                 let reason = WITHDRAWN.to_owned();
-                farewell::tell(hooks, hooks::UnpublishRequest { gateway, session, reason }).await;
+                unpublish::send(hooks, hooks::UnpublishRequest { gateway, session, reason }).await;
             }
             Ok(Ok(PublishAnswer::Deny { .. })) => {}
             Ok(Err(_)) | Err(_) => note_unanswered(&question, &withdrawals),
@@ -245,7 +251,7 @@ fn open<H: Hooks + 'static>(
                 context.registry.open(names.clone()).map_err(|error| error.to_string())
             };
             opened.map_err(|reason| {
-                context.say_farewell(names, reason.clone());
+                context.unpublish(names, reason.clone());
                 Refused { code: RejectCode::Failed, reason }
             })
         }
@@ -253,15 +259,15 @@ fn open<H: Hooks + 'static>(
 }
 
 /// Relays the session's media, and sees to it that its end is known to everybody, whatever happens.
-async fn publish<H, S>(wire: &mut Wire<S>, session: Arc<Session>, context: &Context<H>)
+async fn publish<H, S>(connection: &mut RtmpConnection<S>, session: Arc<Session>, context: &Context<H>)
 where
     H: Hooks + 'static,
-    S: AsyncRead + AsyncWrite + Pace + Unpin,
+    S: AsyncRead + AsyncWrite + Pollable + Unpin,
 {
     let mut publication = Publication { session, context, end: None };
-    let end = relay::run(wire, &publication.session, context).await;
-    if let Some((code, reason)) = end.last_words() {
-        wire.rtmp.close_with(code, &reason);
+    let end = relay::run(connection, &publication.session, context).await;
+    if let Some((code, reason)) = end.close_reason() {
+        connection.rtmp.close_with(code, &reason);
     }
     publication.end = Some(end);
 }
@@ -270,15 +276,15 @@ where
 struct Publication<'a, H: Hooks + 'static> {
     session: Arc<Session>,
     context: &'a Context<H>,
-    end: Option<End>,
+    end: Option<PublicationEnd>,
 }
 
 impl<H: Hooks + 'static> Drop for Publication<'_, H> {
     fn drop(&mut self) {
-        let reason = self.end.as_ref().map_or_else(|| "gateway failed".to_owned(), End::to_string);
+        let reason = self.end.as_ref().map_or_else(|| "gateway failed".to_owned(), PublicationEnd::to_string);
         self.session.end();
         let spool = &self.session.spool;
-        tracing::info!(session = %self.session.id(), messages = spool.taken(), lost = spool.lost(), "ended: {reason}");
-        self.context.say_farewell(self.session.names.clone(), reason);
+        tracing::info!(session = %self.session.id(), messages = spool.taken(), lost = spool.lost(), "session ended: {reason}");
+        self.context.unpublish(self.session.names.clone(), reason);
     }
 }

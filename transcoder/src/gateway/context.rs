@@ -7,16 +7,16 @@ use headwater_domain::ports::Hooks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::auth_limiter::AuthLimiter;
 use super::codecs::Codecs;
 use super::config::Limits;
-use super::door::Door;
-use super::farewell;
-use super::guests::Guests;
-use super::notices::Notices;
+use super::connection_limiter::ConnectionLimiter;
+use super::log_throttle::LogThrottle;
 use super::registry::Registry;
+use super::unpublish;
 use super::withdrawals::Withdrawals;
 
-/// See the module.
+/// What the connections of one gateway share.
 #[derive(Debug)]
 pub struct Context<H> {
     /// The control plane.
@@ -26,15 +26,15 @@ pub struct Context<H> {
     /// Its sessions.
     pub registry: Arc<Registry>,
     /// Its connections.
-    pub guests: Guests,
+    pub connection_limiter: ConnectionLimiter,
     /// Who may ask the control plane.
-    pub door: Door,
+    pub auth_limiter: AuthLimiter,
     /// Log lines that strangers can cause.
-    pub notices: Arc<Notices>,
+    pub log_throttle: Arc<LogThrottle>,
     /// Tasks of connections.
     pub connections: TaskTracker,
     /// Tasks that tell the control plane about ended sessions.
-    pub farewells: TaskTracker,
+    pub unpublish_tasks: TaskTracker,
     /// Publish requests that were given up without an answer.
     pub withdrawals: Arc<Withdrawals>,
     /// Cancelled when no more publishers are taken.
@@ -47,8 +47,8 @@ pub struct Context<H> {
 
 impl<H: Hooks + 'static> Context<H> {
     /// Tells the control plane, in the background, that a session has ended.
-    pub fn say_farewell(&self, session: SessionRef, reason: String) {
+    pub fn unpublish(&self, session: SessionRef, reason: String) {
         let request = UnpublishRequest { gateway: self.identity.clone(), session, reason };
-        self.farewells.spawn(farewell::tell(self.hooks.clone(), request));
+        self.unpublish_tasks.spawn(unpublish::send(self.hooks.clone(), request));
     }
 }

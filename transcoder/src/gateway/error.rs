@@ -12,7 +12,7 @@ pub enum GatewayError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which.
+        /// The address.
         address: SocketAddr,
         /// Why.
         #[source]
@@ -21,7 +21,7 @@ pub enum GatewayError {
     /// The spool folder cannot be used.
     #[error("cannot use the spool folder {}", path.display())]
     SpoolFolder {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// Why.
         #[source]
@@ -39,7 +39,7 @@ pub enum GatewayError {
     /// A task of the gateway's own panicked.
     #[error("the gateway's {task} broke")]
     Broken {
-        /// Which.
+        /// The task.
         task: &'static str,
         /// How.
         #[source]

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::connection;
 use super::context::Context;
 use super::error::GatewayError;
-use super::greet;
-use super::notices::Notice;
+use super::handshake;
+use super::log_throttle::ThrottledLine;
 use super::socket::{Socket, Ticks};
 
 /// Pause when the system has no descriptor or memory for another connection; it will not have one at once.
@@ -64,11 +64,11 @@ pub async fn take_encoders<H: Hooks + 'static>(
     context: Arc<Context<H>>,
 ) {
     while let Some((socket, peer)) = accept(&listener, &context.leaving).await {
-        let place = match context.guests.enter(peer.ip()) {
-            Ok(place) => place,
+        let permit = match context.connection_limiter.enter(peer.ip()) {
+            Ok(permit) => permit,
             Err(full) => {
-                if let Some(withheld) = context.notices.take(Notice::Full) {
-                    tracing::info!(%peer, withheld, "refused: {full}");
+                if let Some(withheld) = context.log_throttle.take(ThrottledLine::Full) {
+                    tracing::info!(%peer, withheld, "connection refused: {full}");
                 }
                 continue;
             }
@@ -82,7 +82,7 @@ pub async fn take_encoders<H: Hooks + 'static>(
                 None => connection::serve(socket, peer, deadline, &context).await,
                 Some(tls) => serve_tls(socket, tls, peer, deadline, &context).await,
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
@@ -95,20 +95,20 @@ async fn serve_tls<H: Hooks + 'static>(
     context: &Context<H>,
 ) {
     if let Ok(Ok(Some(RTMP_VERSION))) = timeout_at(deadline, socket.first_byte()).await {
-        return greet::turn_to_tls(socket, peer, deadline, context).await;
+        return handshake::turn_to_tls(socket, peer, deadline, context).await;
     }
     match timeout_at(deadline, tls.accept(socket)).await {
         Ok(Ok(socket)) => connection::serve(socket, peer, deadline, context).await,
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-            if let Some(withheld) = context.notices.take(Notice::Foreign) {
-                tracing::info!(%peer, withheld, "closed: no TLS on the port for TLS: {error}");
+            if let Some(withheld) = context.log_throttle.take(ThrottledLine::Foreign) {
+                tracing::info!(%peer, withheld, "connection closed: no TLS on the port for TLS: {error}");
             }
         }
         // Load balancers, whose checks say nothing.
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no tls"),
         Err(_) => {
-            if let Some(withheld) = context.notices.take(Notice::Closed) {
-                tracing::info!(%peer, withheld, "closed: tls handshake took too long");
+            if let Some(withheld) = context.log_throttle.take(ThrottledLine::Closed) {
+                tracing::info!(%peer, withheld, "connection closed: TLS handshake took too long");
             }
         }
     }

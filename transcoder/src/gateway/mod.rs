@@ -2,33 +2,33 @@
 //! transcoders as HTTP-FLV.
 //!
 //! It relays bytes and decodes nothing. [`Gateway::start`] wires it: [`listener`] takes connections, [`connection`]
-//! brings each to its publish request, the [`door`] keeps
+//! brings each to its publish request, the [`auth_limiter`] keeps
 //! guessers away, [`admission`] asks the hook, [`relay`] moves the media of an accepted one
-//! over its [`socket`] through [`intake`] (what may come in, in the form that readers expect, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`beats`] and
-//! [`farewell`] talk to the control plane about the sessions in the [`registry`], [`protection`] to ECS; [`figures`] are
+//! over its [`socket`] through [`media_validator`] (what may come in, in the form that readers expect, cut into [`runs`]) into its [`spool`], [`source_link`] serves it. [`heartbeats`] and
+//! [`unpublish`] talk to the control plane about the sessions in the [`registry`], [`protection`] to ECS; [`metrics`] are
 //! for the autoscaler.
 //!
 //! Everything here knows the control plane only as [`headwater_domain::ports::Hooks`].
 
 pub mod admission;
-pub mod beats;
+pub mod auth_limiter;
 pub mod codecs;
 pub mod config;
 pub mod connection;
+pub mod connection_limiter;
 pub mod context;
-pub mod door;
 pub mod error;
-pub mod farewell;
-pub mod figures;
-pub mod greet;
-pub mod guests;
-pub mod intake;
+pub mod handshake;
+pub mod heartbeats;
 pub mod listener;
-pub mod notices;
+pub mod log_throttle;
+pub mod media_validator;
+pub mod metrics;
 pub mod protection;
 pub mod rate;
 pub mod registry;
 pub mod relay;
+pub mod rtmp_connection;
 pub mod runs;
 pub mod server;
 pub mod session;
@@ -37,8 +37,8 @@ mod socket;
 pub mod source_link;
 pub mod spool;
 pub mod tls;
+pub mod unpublish;
 mod usefulness;
-pub mod wire;
 pub mod withdrawals;
 
 pub use codecs::Codecs;

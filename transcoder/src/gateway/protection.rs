@@ -28,7 +28,7 @@ pub struct Protection {
     /// Held for so long after the last session: an encoder that was cut off finds its gateway again, and a transcoder
     /// reads what is left.
     pub release_after: Duration,
-    /// A wish that was not granted is repeated after so long. ECS allows an account a few of these calls a second.
+    /// A call that ECS refused is repeated after so long. ECS allows an account a few of these calls a second.
     pub retry_every: Duration,
     /// How often is looked whether there are sessions.
     pub look_every: Duration,
@@ -50,11 +50,11 @@ impl Protection {
 
 /// What ECS has been told.
 #[derive(Debug)]
-struct Held {
+struct ProtectionState {
     protected: bool,
     /// When that has to be said (again); `None`: it holds until something changes.
     due: Option<Instant>,
-    /// The last wish was not granted; the log says so once.
+    /// The last call was refused; the log says so once.
     failing: bool,
 }
 
@@ -66,7 +66,7 @@ pub async fn protect_until(
     stop: CancellationToken,
 ) {
     let Some(protection) = protection else { return };
-    let mut held = Held { protected: false, due: None, failing: false };
+    let mut state = ProtectionState { protected: false, due: None, failing: false };
     let mut busy_until = None;
     let mut ticks = interval(protection.look_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -81,16 +81,16 @@ pub async fn protect_until(
             busy_until = Some(now + protection.release_after);
         }
         let wanted = busy_until.is_some_and(|until| now < until) && !*superseded.borrow_and_update();
-        if wanted != held.protected && !held.failing {
-            held.due = Some(now);
+        if wanted != state.protected && !state.failing {
+            state.due = Some(now);
         }
-        if held.due.is_some_and(|due| due <= now) {
-            let Some(()) = stop.run_until_cancelled(held.tell(&protection, wanted)).await else { return };
+        if state.due.is_some_and(|due| due <= now) {
+            let Some(()) = stop.run_until_cancelled(state.tell(&protection, wanted)).await else { return };
         }
     }
 }
 
-impl Held {
+impl ProtectionState {
     async fn tell(&mut self, protection: &Protection, wanted: bool) {
         let agent = &protection.agent;
         let told =

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Parts of the window; it slides by one of them.
 const SLOTS: usize = 10;
 
-/// See the module.
+/// Measures bytes over a sliding window.
 #[derive(Debug)]
-pub struct Meter {
+pub struct BitrateMeter {
     slots: [u64; SLOTS],
     sum: u64,
     slot: u128,
@@ -15,7 +15,7 @@ pub struct Meter {
     max_bytes: u64,
 }
 
-impl Meter {
+impl BitrateMeter {
     /// Watches that no more than `bits_per_second` come over `window`.
     pub fn new(bits_per_second: u64, window: Duration) -> Self {
         let max_bytes = u128::from(bits_per_second) * window.as_millis() / 8_000;
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_burst_may_fill_the_window_and_no_more() {
-        let mut meter = Meter::new(8_000, Duration::from_secs(10));
+        let mut meter = BitrateMeter::new(8_000, Duration::from_secs(10));
         assert!(meter.count(10_000, Duration::from_secs(100)));
         assert!(!meter.count(1, Duration::from_secs(105)));
         assert!(meter.count(9_000, Duration::from_secs(111)));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_at_the_limit_passes() {
-        let mut meter = Meter::new(8_000_000, Duration::from_secs(10));
+        let mut meter = BitrateMeter::new(8_000_000, Duration::from_secs(10));
         for step in 0..10_000u64 {
             assert!(meter.count(1_000, Duration::from_millis(step)), "{step}");
         }

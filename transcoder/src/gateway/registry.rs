@@ -1,4 +1,4 @@
-//! The sessions of this gateway, and the housekeeping they need: who has to give way, who can be forgotten.
+//! The sessions of this gateway, and their maintenance: who has to give way, who can be forgotten.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use super::spool::disk::Disk;
 use super::spool::{Shared, Spool, SpoolLimits};
 
 /// How often the total is looked at. All sessions together exceed it by at most what comes in meanwhile.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
+const MAINTENANCE_EVERY: Duration = Duration::from_millis(500);
 
 /// A session cannot be opened.
 #[derive(Debug, Error)]
@@ -30,7 +30,7 @@ pub enum OpenError {
     Taken,
 }
 
-/// See the module.
+/// The sessions of one gateway.
 #[derive(Debug)]
 pub struct Registry {
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
@@ -110,7 +110,7 @@ impl Registry {
 
     /// Forgets sessions that ended long ago, offers what is in memory to the disk again, and makes the largest session
     /// give way while there is too much in all.
-    pub fn keep_house(&self) {
+    pub fn run_maintenance(&self) {
         let over = |session: &Session| {
             session.ended().is_some_and(|ended| ended.elapsed() > self.limits.buffer_time())
         };
@@ -123,7 +123,7 @@ impl Registry {
         }
         self.disk().look_after();
         if self.held_in_memory() > 0 {
-            self.all().iter().for_each(|session| session.spool.keep_house());
+            self.all().iter().for_each(|session| session.spool.run_maintenance());
         }
         while self.held() > self.limits.total_buffer_bytes {
             let largest = self.all().into_iter().max_by_key(|session| session.spool.held());
@@ -132,12 +132,12 @@ impl Registry {
         }
     }
 
-    /// Keeps house until `stop`.
-    pub async fn keep_house_until(self: Arc<Self>, stop: CancellationToken) {
-        let mut ticks = interval(HOUSEKEEPING_EVERY);
+    /// Runs maintenance until `stop`.
+    pub async fn run_maintenance_until(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = interval(MAINTENANCE_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.keep_house();
+            self.run_maintenance();
         }
     }
 }

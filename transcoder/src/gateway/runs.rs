@@ -61,7 +61,7 @@ pub struct RunStart {
 
 /// Where a media message belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct PlacedMessage {
     /// FLV time: milliseconds since the run's start.
     pub time: u32,
     /// Milliseconds of it that the message does not claim: it would be before its track's last one.
@@ -103,14 +103,14 @@ impl Epoch {
             || time - self.start > MAX_RUN_TIME
     }
 
-    fn place(&mut self, track: MediaKind, time: i64) -> Placed {
+    fn place(&mut self, track: MediaKind, time: i64) -> PlacedMessage {
         let last = &mut self.last[track as usize];
         let placed = time.max(last.map_or(self.start, |last| last.placed + 1));
         let claimed = last.map_or(time, |last| last.claimed.max(time));
         *last = Some(Last { claimed, placed });
         self.latest = self.latest.max(placed);
         let millis = |millis| u32::try_from(millis).expect("a run is shorter than MAX_RUN_TIME");
-        Placed { time: millis(placed - self.start), lifted: millis(placed - time), opens: None }
+        PlacedMessage { time: millis(placed - self.start), lifted: millis(placed - time), opens: None }
     }
 }
 
@@ -135,7 +135,12 @@ impl RunSplitter {
     }
 
     /// Places a media message with RTMP time `time` (without wraps), received at `now`.
-    pub fn media(&mut self, track: MediaKind, time: i64, now: Timestamp) -> Result<Placed, TooManyRuns> {
+    pub fn media(
+        &mut self,
+        track: MediaKind,
+        time: i64,
+        now: Timestamp,
+    ) -> Result<PlacedMessage, TooManyRuns> {
         let jumps = self.epoch.as_ref().is_none_or(|epoch| epoch.breaks_at(track, time));
         if let Some(epoch) = self.epoch.as_mut().filter(|_| !jumps && self.wanted == self.current) {
             return Ok(epoch.place(track, time));
@@ -150,7 +155,7 @@ impl RunSplitter {
         let placed = epoch.place(track, time);
         self.epoch = Some(epoch);
         self.current = self.wanted.clone();
-        Ok(Placed { opens: Some(RunStart { started, headers: self.current.clone() }), ..placed })
+        Ok(PlacedMessage { opens: Some(RunStart { started, headers: self.current.clone() }), ..placed })
     }
 
     fn note_opening(&mut self, now: Timestamp) -> Result<(), TooManyRuns> {
@@ -212,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lifted_is_told() {
+    fn a_repaired_time_says_by_how_much_it_was_lifted() {
         let mut s = splitter();
         let mut lifted = |time| s.media(Video, time, T0).unwrap().lifted;
         assert_eq!([0, 40, 15, 80, 80].map(&mut lifted), [0, 0, 26, 0, 1]);

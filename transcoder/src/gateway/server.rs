@@ -12,18 +12,18 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::beats::{Asked, Name, beat_until};
+use super::auth_limiter::AuthLimiter;
 use super::config::{CLOSE_TIMEOUT, GatewayConfig};
+use super::connection_limiter::ConnectionLimiter;
 use super::context::Context;
-use super::door::Door;
 use super::error::GatewayError;
-use super::figures::Figures;
-use super::guests::Guests;
+use super::heartbeats::{Asked, Name, heartbeat_until};
 use super::listener::{bind, take_encoders};
-use super::notices::Notices;
+use super::log_throttle::LogThrottle;
+use super::metrics::GatewayMetrics;
 use super::protection::protect_until;
 use super::registry::Registry;
-use super::session::{StopReason, Wish};
+use super::session::{SessionDirective, StopReason};
 use super::socket::Ticks;
 use super::source_link::SourceLink;
 use super::source_link::serve::serve_until;
@@ -55,18 +55,19 @@ impl Gateway {
         let identity = config.identity();
         let limits = config.limits;
         let registry = Arc::new(Registry::new(config.spool_dir, limits.clone()));
-        let guests = Guests::new(limits.max_connections, limits.max_connections_per_ip);
-        let notices = Arc::new(Notices::default());
+        let connection_limiter =
+            ConnectionLimiter::new(limits.max_connections, limits.max_connections_per_ip);
+        let log_throttle = Arc::new(LogThrottle::default());
         let withdrawals = Arc::new(Withdrawals::default());
         let context = Arc::new(Context {
             hooks: hooks.clone(),
             identity: identity.clone(),
             registry: registry.clone(),
-            guests: guests.clone(),
-            door: Door::new(limits.max_questions),
-            notices: notices.clone(),
+            connection_limiter: connection_limiter.clone(),
+            auth_limiter: AuthLimiter::new(limits.max_questions),
+            log_throttle: log_throttle.clone(),
             connections: TaskTracker::new(),
-            farewells: TaskTracker::new(),
+            unpublish_tasks: TaskTracker::new(),
             withdrawals: withdrawals.clone(),
             leaving: shutdown.child_token(),
             codecs: config.codecs,
@@ -84,16 +85,16 @@ impl Gateway {
             rtmps = Some(address);
             loops.spawn(take_encoders(listener, Some(tls), ticks, context.clone()));
         }
-        let link = SourceLink { registry: registry.clone(), guests, key: config.signing_key };
+        let link = SourceLink { registry: registry.clone(), connection_limiter, key: config.signing_key };
         loops.spawn(serve_until(source_listener, link.router(), done.clone()));
         let (superseded_in, superseded) = watch::channel(false);
         let name = Name { gateway: identity, revision: config.revision };
         let asked = Asked { registry: registry.clone(), withdrawals };
-        loops.spawn(beat_until(name, hooks, asked, superseded_in, done.clone()));
+        loops.spawn(heartbeat_until(name, hooks, asked, superseded_in, done.clone()));
         loops.spawn(protect_until(config.protection, registry.clone(), superseded, done.clone()));
-        let mut figures = Figures::new(registry.clone(), notices);
-        loops.spawn(write_until(config.metrics, move || figures.take(), done.clone()));
-        loops.spawn(registry.keep_house_until(done.clone()));
+        let mut metrics = GatewayMetrics::new(registry.clone(), log_throttle);
+        loops.spawn(write_until(config.metrics, move || metrics.take(), done.clone()));
+        loops.spawn(registry.run_maintenance_until(done.clone()));
 
         tracing::info!(%rtmp, rtmps = ?rtmps, %source, "gateway listens");
         let task = tokio::spawn(supervise(context, loops, shutdown, done));
@@ -164,27 +165,27 @@ async fn supervise<H: Hooks + 'static>(
 async fn leave<H: Hooks + 'static>(context: &Context<H>) {
     let limits = &context.limits;
     for session in context.registry.live() {
-        session.wish(Wish::Move);
+        session.direct(SessionDirective::Move);
     }
     context.connections.close();
     if timeout(limits.move_timeout, context.connections.wait()).await.is_err() {
         for session in context.registry.live() {
-            session.wish(Wish::Stop(StopReason::Leaving));
+            session.direct(SessionDirective::Stop(StopReason::Leaving));
         }
         if timeout(CLOSE_TIMEOUT, context.connections.wait()).await.is_err() {
-            tracing::warn!("connections do not end; they are cut off");
+            tracing::warn!("encoders' connections do not end; cutting them off");
         }
     }
-    context.farewells.close();
-    let told = timeout(CLOSE_TIMEOUT, context.farewells.wait());
+    context.unpublish_tasks.close();
+    let told = timeout(CLOSE_TIMEOUT, context.unpublish_tasks.wait());
     let sessions = context.registry.all();
-    let settled = sessions.iter().map(|session| session.settled(limits.commit_timeout));
-    let read = timeout(limits.drain_timeout, join_all(settled));
+    let drained = sessions.iter().map(|session| session.drained(limits.commit_timeout));
+    let read = timeout(limits.drain_timeout, join_all(drained));
     let (told, read) = tokio::join!(told, read);
     if told.is_err() {
         tracing::warn!("the control plane was not told of all ended sessions");
     }
     if read.is_err() {
-        tracing::warn!("media was left that no transcoder fetched");
+        tracing::warn!("the gateway left with media that no transcoder fetched");
     }
 }

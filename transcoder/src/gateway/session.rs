@@ -18,7 +18,7 @@ const MAX_READERS: usize = 8;
 
 /// What its connection is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Wish {
+pub enum SessionDirective {
     /// Go on.
     #[default]
     GoOn,
@@ -59,14 +59,14 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// See the module.
+/// One accepted publisher.
 #[derive(Debug)]
 pub struct Session {
     /// Its names.
     pub names: SessionRef,
     /// Its media.
     pub spool: Arc<Spool>,
-    wish: watch::Sender<Wish>,
+    directive: watch::Sender<SessionDirective>,
     ended: OnceLock<Instant>,
     received: AtomicU64,
     readers: AtomicUsize,
@@ -80,7 +80,7 @@ impl Session {
         Self {
             names,
             spool: Arc::new(spool),
-            wish: watch::Sender::new(Wish::GoOn),
+            directive: watch::Sender::new(SessionDirective::GoOn),
             ended: OnceLock::new(),
             received: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
@@ -95,19 +95,19 @@ impl Session {
     }
 
     /// Tells the connection what to do. Stopping is not taken back.
-    pub fn wish(&self, wish: Wish) {
-        self.wish.send_if_modified(|now| {
-            let changes = !matches!(now, Wish::Stop(_)) && *now != wish;
+    pub fn direct(&self, directive: SessionDirective) {
+        self.directive.send_if_modified(|now| {
+            let changes = !matches!(now, SessionDirective::Stop(_)) && *now != directive;
             if changes {
-                *now = wish;
+                *now = directive;
             }
             changes
         });
     }
 
     /// For the connection: what it is to do.
-    pub fn wishes(&self) -> watch::Receiver<Wish> {
-        self.wish.subscribe()
+    pub fn directives(&self) -> watch::Receiver<SessionDirective> {
+        self.directive.subscribe()
     }
 
     /// No media will come any more.
@@ -159,7 +159,7 @@ impl Session {
 
     /// Waits until its media is committed; once it was read to its end, not for longer than `patience`: what makes no
     /// segment is not committed.
-    pub async fn settled(&self, patience: Duration) {
+    pub async fn drained(&self, patience: Duration) {
         self.changes_until(|| self.read_out() || !self.spool.keeps_media()).await;
         let _ = timeout(patience, self.changes_until(|| !self.spool.keeps_media())).await;
     }

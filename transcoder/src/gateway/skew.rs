@@ -24,7 +24,7 @@ struct Newest {
     at: i64,
 }
 
-/// See the module.
+/// Moves sound of another clock to the pictures that it comes with.
 #[derive(Debug, Default)]
 pub(super) struct Skew {
     video: Option<Newest>,

@@ -24,7 +24,7 @@ use tokio_rustls::server::TlsStream;
 const TICK: Duration = Duration::from_millis(20);
 
 /// A connection that can be looked at from time to time, to save being told of each packet.
-pub trait Pace {
+pub trait Pollable {
     /// From now on it is.
     fn pace(&mut self) -> io::Result<()>;
 }
@@ -47,24 +47,24 @@ impl Ticks {
     }
 }
 
-/// See the module.
+/// An encoder's socket: in the reactor until it publishes, then polled.
 #[derive(Debug)]
 pub struct Socket {
     ticks: Ticks,
-    state: State,
+    state: SocketState,
 }
 
 #[derive(Debug)]
-enum State {
-    Told(TcpStream),
-    Looked(Looked),
+enum SocketState {
+    Registered(TcpStream),
+    Polled(Polled),
     /// It could not be taken out of the reactor.
     Lost,
 }
 
 /// A socket that is read at ticks.
 #[derive(Debug)]
-struct Looked {
+struct Polled {
     /// Does not block.
     socket: std::net::TcpStream,
     ticks: Ticks,
@@ -78,25 +78,25 @@ struct Looked {
 impl Socket {
     /// One that is told of every packet.
     pub fn new(socket: TcpStream, ticks: Ticks) -> Self {
-        Self { ticks, state: State::Told(socket) }
+        Self { ticks, state: SocketState::Registered(socket) }
     }
 
     /// What comes first, which stays to be read.
     pub async fn first_byte(&self) -> io::Result<Option<u8>> {
-        let State::Told(socket) = &self.state else { return Ok(None) };
+        let SocketState::Registered(socket) = &self.state else { return Ok(None) };
         let mut first = [0];
         let count = socket.peek(&mut first).await?;
         Ok((count > 0).then_some(first[0]))
     }
 }
 
-impl Pace for Socket {
+impl Pollable for Socket {
     fn pace(&mut self) -> io::Result<()> {
-        self.state = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Told(socket) => {
+        self.state = match std::mem::replace(&mut self.state, SocketState::Lost) {
+            SocketState::Registered(socket) => {
                 let (socket, ticks) = (socket.into_std()?, self.ticks);
                 let tick = Box::pin(sleep_until(ticks.next()));
-                State::Looked(Looked { socket, ticks, tick, waits: false, drained: false })
+                SocketState::Polled(Polled { socket, ticks, tick, waits: false, drained: false })
             }
             other => other,
         };
@@ -104,13 +104,13 @@ impl Pace for Socket {
     }
 }
 
-impl Pace for TlsStream<Socket> {
+impl Pollable for TlsStream<Socket> {
     fn pace(&mut self) -> io::Result<()> {
         self.get_mut().0.pace()
     }
 }
 
-impl Looked {
+impl Polled {
     /// Waits for the next tick.
     fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if !self.waits {
@@ -168,9 +168,9 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Told(socket) => Pin::new(socket).poll_read(context, buffer),
-            State::Looked(looked) => looked.poll_read(context, buffer),
-            State::Lost => lost(),
+            SocketState::Registered(socket) => Pin::new(socket).poll_read(context, buffer),
+            SocketState::Polled(polled) => polled.poll_read(context, buffer),
+            SocketState::Lost => lost(),
         }
     }
 }
@@ -182,9 +182,9 @@ impl AsyncWrite for Socket {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.state {
-            State::Told(socket) => Pin::new(socket).poll_write(context, bytes),
-            State::Looked(looked) => looked.poll_with(context, |socket| socket.write(bytes)),
-            State::Lost => lost(),
+            SocketState::Registered(socket) => Pin::new(socket).poll_write(context, bytes),
+            SocketState::Polled(polled) => polled.poll_with(context, |socket| socket.write(bytes)),
+            SocketState::Lost => lost(),
         }
     }
 
@@ -195,9 +195,9 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Told(socket) => Pin::new(socket).poll_shutdown(context),
-            State::Looked(looked) => Poll::Ready(looked.socket.shutdown(Shutdown::Write)),
-            State::Lost => lost(),
+            SocketState::Registered(socket) => Pin::new(socket).poll_shutdown(context),
+            SocketState::Polled(polled) => Poll::Ready(polled.socket.shutdown(Shutdown::Write)),
+            SocketState::Lost => lost(),
         }
     }
 }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_are_looked_at_at_the_same_moments() {
+    async fn all_sockets_are_polled_at_the_same_ticks() {
         let ticks = Ticks::begin();
         let first = ticks.next();
         assert_eq!(first - ticks.origin, TICK);

@@ -27,7 +27,7 @@ struct Row {
     is_told: bool,
 }
 
-/// See the module.
+/// Judges which tracks of a session can be used.
 #[derive(Debug, Default)]
 pub(super) struct Usefulness {
     /// Audio, video.
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn few_messages_are_counted_by_time() {
+    fn a_track_of_few_messages_is_judged_by_time() {
         let mut usefulness = Usefulness::default();
         usefulness.useful(Video, at(0));
         let told = [0, 1_000, 2_000, 3_000, 3_100].map(|t| usefulness.useless(Audio, Useless::Adts, at(t)));

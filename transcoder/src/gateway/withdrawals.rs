@@ -17,7 +17,7 @@ const MAX_KEPT: usize = 1_000;
 /// Named in one heartbeat; each costs the hook a read.
 pub const MAX_NAMED: usize = 50;
 
-/// See the module.
+/// The publish requests that were given up without an answer.
 #[derive(Debug, Default)]
 pub struct Withdrawals(Mutex<VecDeque<(Withdrawn, Instant)>>);
 
@@ -45,7 +45,7 @@ impl Withdrawals {
     }
 
     /// The control plane has taken them back.
-    pub fn settle(&self, sessions: &[SessionId]) {
+    pub fn confirm(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() {
             self.all().retain(|(withdrawn, _)| !sessions.contains(&withdrawn.session));
         }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_is_named_in_its_turn_until_it_is_settled_or_old() {
+    async fn each_withdrawal_is_named_in_its_turn_until_it_is_confirmed_or_old() {
         let withdrawals = Withdrawals::default();
         (0..120).for_each(|number| withdrawals.note(withdrawn(number)));
         let mut named: Vec<_> = (0..3).flat_map(|_| withdrawals.next()).map(|one| one.session).collect();
@@ -71,14 +71,14 @@ mod tests {
         named.sort_unstable();
         named.dedup();
         assert_eq!(named.len(), 120, "nobody waits for others");
-        withdrawals.settle(&named[..119]);
+        withdrawals.confirm(&named[..119]);
         assert_eq!(withdrawals.next().len(), 1);
         tokio::time::advance(KEPT_FOR).await;
         assert_eq!(withdrawals.next(), []);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn they_are_bounded_and_the_newest_stay() {
+    async fn withdrawals_are_bounded_and_the_newest_stay() {
         let withdrawals = Withdrawals::default();
         let most = MAX_KEPT as u128;
         (0..most + 10).for_each(|number| withdrawals.note(withdrawn(number)));

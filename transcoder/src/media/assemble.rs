@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Part, RenditionSegment};
 
 /// A part's place: segment number, index in the segment.
-pub(super) type Place = (u64, u32);
+pub(super) type SegmentPart = (u64, u32);
 
 /// By the index of each rendition of pictures, what it is called.
 pub(super) type Names = Arc<[Vec<String>]>;
@@ -16,11 +16,11 @@ pub(super) enum Piece {
     /// Everything about a part but its renditions (an empty list), and how many to wait for.
     Head { part: Part, renditions: usize, names: Names },
     /// One rendition of a part; audio has the greatest index.
-    Rendition { place: Place, index: usize, segment: RenditionSegment },
+    Rendition { place: SegmentPart, index: usize, segment: RenditionSegment },
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingPart {
     head: Option<(Part, usize, Names)>,
     renditions: BTreeMap<usize, RenditionSegment>,
 }
@@ -28,7 +28,7 @@ struct Waiting {
 /// Holds what is incomplete: bounded, since all threads work on the same few parts.
 #[derive(Default)]
 pub(super) struct Assembler {
-    waiting: BTreeMap<Place, Waiting>,
+    waiting: BTreeMap<SegmentPart, WaitingPart>,
 }
 
 impl Assembler {
@@ -51,7 +51,7 @@ impl Assembler {
         if !whole {
             return None;
         }
-        let Waiting { head, renditions } = entry.remove();
+        let WaitingPart { head, renditions } = entry.remove();
         let (mut part, _, names) = head?;
         part.renditions =
             renditions.into_iter().flat_map(|(index, one)| called(one, names.get(index))).collect();

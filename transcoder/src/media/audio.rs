@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use ff::codec;
 use ffmpeg_next as ff;
 
-use super::assemble::{Piece, Place};
+use super::assemble::{Piece, SegmentPart};
 use super::audio_copy::CopiedAudio;
 use super::audio_encode::{EncodedAudio, PREROLL};
 use super::codecs::AAC_LC;
@@ -125,7 +125,7 @@ impl<'a> AudioTrack<'a> {
     /// Muxes the frames of a span, all of which are made, and sends them off.
     pub(super) fn part(
         &mut self,
-        place: Place,
+        place: SegmentPart,
         span: AudioSpan,
         sink: &SyncSender<Piece>,
     ) -> Result<bool, MediaError> {

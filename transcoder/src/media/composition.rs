@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_is_believed() {
+    fn a_composition_offset_that_lasts_is_believed() {
         let mut composition = Composition::<()>::default();
         let at = |i: i64| (i * 40 + if i < 60 { 0 } else { 60_000 }, i * 40);
         let mended: Vec<i64> = (0..120)

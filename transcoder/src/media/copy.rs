@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use ff::codec;
 use ffmpeg_next as ff;
 
-use super::assemble::{Piece, Place};
+use super::assemble::{Piece, SegmentPart};
 use super::codecs;
 use super::error::MediaError;
 use super::gop::GopCutter;
@@ -37,7 +37,7 @@ pub(super) struct Taken {
     pub(super) not_before: Option<MediaTime>,
 }
 
-struct Held {
+struct CopiedPacket {
     packet: ff::Packet,
     serial: i64,
     pts: MediaTime,
@@ -49,7 +49,7 @@ struct Held {
 pub(super) struct CopiedVideo {
     gops: GopCutter,
     from: MediaTime,
-    packets: VecDeque<Held>,
+    packets: VecDeque<CopiedPacket>,
     /// Of what was muxed last.
     last_dts: i64,
     begun: bool,
@@ -123,14 +123,14 @@ impl CopiedVideo {
         // One that says it is shown before has a damaged time: a source that says so of all is none to be copied.
         let not_before = MediaTime::from_ticks(dts);
         let pts = pts.max(not_before);
-        self.packets.push_back(Held { packet: packet.clone(), serial, pts, dts, idr });
+        self.packets.push_back(CopiedPacket { packet: packet.clone(), serial, pts, dts, idr });
         Ok(Taken { opens: idr && self.gops.cuts(pts), not_before: Some(not_before) })
     }
 
     /// The picture of packet `serial` is shown at `at`.
     pub(super) fn shown(&mut self, serial: i64, at: MediaTime) {
-        if let Some(held) = self.packets.iter_mut().find(|held| held.serial == serial) {
-            held.pts = at;
+        if let Some(packet) = self.packets.iter_mut().find(|packet| packet.serial == serial) {
+            packet.pts = at;
         }
     }
 
@@ -138,7 +138,7 @@ impl CopiedVideo {
     pub(super) fn part(
         &mut self,
         codec: &codec::Context,
-        place: Place,
+        place: SegmentPart,
         last: bool,
         span: VideoSpan,
         frames: u32,
@@ -147,26 +147,26 @@ impl CopiedVideo {
         let Some((muxer, copied)) = &mut self.muxer else {
             return Ok(Err(Unfit("it has no place in the ladder")));
         };
-        let behind = |held: &Held| held.idr && held.pts >= span.end;
+        let behind = |packet: &CopiedPacket| packet.idr && packet.pts >= span.end;
         let count = if last {
             self.packets.iter().position(behind).unwrap_or(self.packets.len())
         } else {
             (frames as usize).min(self.packets.len())
         };
         let end = self.packets.get(count).map(|next| next.dts);
-        let mut mine: Vec<Held> = self.packets.drain(..count).collect();
+        let mut mine: Vec<CopiedPacket> = self.packets.drain(..count).collect();
         if place.1 == 0 && !mine.first().is_some_and(|first| first.idr && first.pts == span.start) {
             return Ok(Err(Unfit("its pictures are not those of its packets")));
         }
         let average = span.duration().ticks() / i64::from(frames.max(1));
-        let mut next = end.unwrap_or_else(|| mine.last().map_or(0, |held| held.dts + average.max(1)));
-        for held in mine.iter_mut().rev() {
-            held.packet.set_pts(Some(held.pts.ticks()));
-            held.packet.set_dts(Some(held.dts));
-            held.packet.set_duration(next - held.dts);
-            next = held.dts;
+        let mut next = end.unwrap_or_else(|| mine.last().map_or(0, |packet| packet.dts + average.max(1)));
+        for packet in mine.iter_mut().rev() {
+            packet.packet.set_pts(Some(packet.pts.ticks()));
+            packet.packet.set_dts(Some(packet.dts));
+            packet.packet.set_duration(next - packet.dts);
+            next = packet.dts;
         }
-        let mut packets: Vec<ff::Packet> = mine.into_iter().map(|held| held.packet).collect();
+        let mut packets: Vec<ff::Packet> = mine.into_iter().map(|packet| packet.packet).collect();
         let fragment = muxer.fragment(codec, place, &mut packets, &counters.refused)?;
         // Decoders of an `avc1` track know the parameter sets of its section alone (ISO/IEC 14496-15 section 5.3.3).
         let sets = packets.iter().flat_map(|packet| parameter_sets(packet.data().unwrap_or_default()));

@@ -23,13 +23,13 @@ pub(super) struct CursorMap {
     first: u64,
     stamped: bool,
     lost: bool,
-    pending: VecDeque<(u64, Place)>,
-    current: Place,
+    pending: VecDeque<(u64, TagPosition)>,
+    current: TagPosition,
 }
 
 /// What is known of a media tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TagPosition {
     pub(super) cursor: u64,
     /// Its FLV time, if the demuxer cannot know it.
     pub(super) dts: Option<i64>,
@@ -47,7 +47,7 @@ impl CursorMap {
             stamped: true,
             lost: false,
             pending: VecDeque::new(),
-            current: Place { cursor: first, dts: None },
+            current: TagPosition { cursor: first, dts: None },
         }
     }
 
@@ -70,7 +70,7 @@ impl CursorMap {
     }
 
     /// The media tag that holds byte `position`, or became what does.
-    pub(super) fn at(&mut self, position: u64) -> Place {
+    pub(super) fn at(&mut self, position: u64) -> TagPosition {
         while let Some(&(start, place)) = self.pending.front() {
             if start > position {
                 break;
@@ -134,7 +134,7 @@ impl CursorMap {
         };
         self.last = Some(cursor);
         if self.pending.len() < MAX_PENDING {
-            self.pending.push_back((start, Place { cursor, dts }));
+            self.pending.push_back((start, TagPosition { cursor, dts }));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::MediaTime;
 
 /// What to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Boundary {
     /// It opens the first segment.
     Opens,
     /// It belongs to the open segment.
@@ -25,13 +25,13 @@ pub(super) enum Boundaries {
 
 impl Boundaries {
     /// Places a frame; `given`: it is one of the source's IDRs that begin segments. `None` before the first of them.
-    pub(super) fn place(&mut self, frame: MediaTime, given: bool) -> Option<Place> {
+    pub(super) fn place(&mut self, frame: MediaTime, given: bool) -> Option<Boundary> {
         match self {
             Self::Grid(cutter) => Some(cutter.place(frame)),
             Self::Given { opened } if given => {
-                Some(if std::mem::replace(opened, true) { Place::Cuts } else { Place::Opens })
+                Some(if std::mem::replace(opened, true) { Boundary::Cuts } else { Boundary::Opens })
             }
-            Self::Given { opened } => opened.then_some(Place::Within),
+            Self::Given { opened } => opened.then_some(Boundary::Within),
         }
     }
 
@@ -57,11 +57,11 @@ impl Cutter {
     }
 
     /// Places a frame; times must increase.
-    pub(super) fn place(&mut self, at: MediaTime) -> Place {
+    pub(super) fn place(&mut self, at: MediaTime) -> Boundary {
         let place = match self.boundary() {
-            None => Place::Opens,
-            Some(boundary) if at >= boundary => Place::Cuts,
-            Some(_) => return Place::Within,
+            None => Boundary::Opens,
+            Some(boundary) if at >= boundary => Boundary::Cuts,
+            Some(_) => return Boundary::Within,
         };
         self.start = Some(at);
         place
@@ -158,7 +158,7 @@ mod tests {
         let mut cutter = Cutter::new(MediaTime::from_secs(2));
         (0..n)
             .map(|i| from + i * step)
-            .filter(|&t| cutter.place(MediaTime::from_ticks(t)) != Place::Within)
+            .filter(|&t| cutter.place(MediaTime::from_ticks(t)) != Boundary::Within)
             .collect()
     }
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(given.place(t(1), false), None, "nothing is open");
         let places: Vec<_> =
             [(2, true), (3, false), (4, true)].map(|(at, idr)| given.place(t(at), idr)).into();
-        assert_eq!(places, [Some(Place::Opens), Some(Place::Within), Some(Place::Cuts)]);
+        assert_eq!(places, [Some(Boundary::Opens), Some(Boundary::Within), Some(Boundary::Cuts)]);
     }
 
     /// Lengths of the parts of ten seconds, in milliseconds; FLV's rounding included.
@@ -234,10 +234,10 @@ mod tests {
         let next = MediaTime::from_millis(15_100);
         let mut filled = Vec::new();
         while let Some(at) = cutter.fill(next) {
-            assert_eq!(cutter.place(at), Place::Cuts);
+            assert_eq!(cutter.place(at), Boundary::Cuts);
             filled.push(at.ticks() / 90_000);
         }
         assert_eq!(filled, [12, 14]);
-        assert_eq!(cutter.place(next), Place::Within);
+        assert_eq!(cutter.place(next), Boundary::Within);
     }
 }

@@ -3,18 +3,18 @@
 
 mod closing;
 mod governing;
-mod handing;
 mod noting;
+mod output;
 mod tracks;
-mod viewing;
+mod video_track;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 
 use self::closing::Closing;
 use self::governing::Governing;
-use self::handing::SoundOnly;
 use self::noting::Noted;
+use self::output::SoundOnly;
 use self::tracks::Tracks;
 use super::assemble::{Names, Piece};
 use super::audio::AudioTrack;
@@ -23,9 +23,9 @@ use super::copy::{CopiedVideo, Taken, Unfit};
 use super::decode::VideoDecoder;
 use super::deinterlace::Deinterlacer;
 use super::error::MediaError;
+use super::frames::{Frames, Outcome};
 use super::governor::Pace;
 use super::ledger::Ledger;
-use super::pictures::{Outcome, Pictures};
 use super::rungs::Rungs;
 use super::segment::EndReason;
 use super::settings::EngineSettings;
@@ -75,14 +75,14 @@ pub(super) struct Driver<'scope, 'env> {
     unjudged: VecDeque<Unit>,
     decoder: Option<VideoDecoder>,
     deinterlacer: Deinterlacer,
-    pictures: Pictures<'env>,
+    frames: Frames<'env>,
     copy: Option<CopiedVideo>,
     /// The copied track, as muxers want it.
     copied_track: Option<ffmpeg_next::codec::Context>,
     names: Names,
     governing: Governing,
     decoding: Meter,
-    hearing: Meter,
+    audio_decoding: Meter,
     sound: Option<AudioTrack<'env>>,
     held: VecDeque<Unit>,
     ledger: Ledger,
@@ -103,7 +103,7 @@ pub(super) struct Driver<'scope, 'env> {
 }
 
 /// What a driver is wired to.
-pub(super) struct Wires<'scope, 'env> {
+pub(super) struct DriverParts<'scope, 'env> {
     pub(super) source: Source,
     pub(super) first_cursor: u64,
     pub(super) pace: Option<Box<dyn Pace>>,
@@ -123,8 +123,12 @@ pub(super) struct Driven {
 }
 
 impl<'scope, 'env> Driver<'scope, 'env> {
-    pub(super) fn new(wires: Wires<'scope, 'env>, settings: &'env EngineSettings, start: StartPoint) -> Self {
-        let Wires { source, first_cursor, pace, rungs, out, counters, stages } = wires;
+    pub(super) fn new(
+        parts: DriverParts<'scope, 'env>,
+        settings: &'env EngineSettings,
+        start: StartPoint,
+    ) -> Self {
+        let DriverParts { source, first_cursor, pace, rungs, out, counters, stages } = parts;
         Self {
             settings,
             counters,
@@ -141,13 +145,13 @@ impl<'scope, 'env> Driver<'scope, 'env> {
             unjudged: VecDeque::new(),
             decoder: None,
             deinterlacer: Deinterlacer::default(),
-            pictures: Pictures::new(settings, &start, counters),
+            frames: Frames::new(settings, &start, counters),
             copy: None,
             copied_track: None,
             names: Names::default(),
             governing: Governing::new(pace),
             decoding: Meter::default(),
-            hearing: Meter::default(),
+            audio_decoding: Meter::default(),
             sound: None,
             held: VecDeque::new(),
             ledger: Ledger::new(first_cursor),
@@ -170,11 +174,11 @@ impl<'scope, 'env> Driver<'scope, 'env> {
     pub(super) fn drive(mut self) -> Result<Driven, MediaError> {
         let worked = self.work();
         self.stages.add("decode", self.decoding.spent());
-        self.stages.add("audio", self.hearing.spent());
+        self.stages.add("audio", self.audio_decoding.spent());
         let moved = self.moved();
-        let Self { pictures, rungs, offset, go_on_at, .. } = self;
+        let Self { frames, rungs, offset, go_on_at, .. } = self;
         // The chain's sender goes first: without it a rung that waits for pictures would never end.
-        drop(pictures);
+        drop(frames);
         // A rung's failure is the cause of ours.
         rungs.join()?;
         worked.map(|reason| Driven { reason, offset: moved.or(offset), is_moved: moved.is_some(), go_on_at })
@@ -247,7 +251,7 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         if stop.is_some() {
             return Ok(stop);
         }
-        self.settle()
+        self.advance()
     }
 
     fn check_clock(&mut self, unit: &Unit) -> Option<Stop> {
@@ -289,7 +293,7 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         Ok(None)
     }
 
-    fn settle(&mut self) -> Flow {
+    fn advance(&mut self) -> Flow {
         if let stop @ Some(_) = self.release()? {
             return Ok(stop);
         }
@@ -318,10 +322,10 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         if !matches!(self.tracks, Tracks::Undecided | Tracks::Both) {
             return None;
         }
-        let (_, audio, shown) = (self.offset?, self.audio_millis?, self.pictures.held_since()?);
+        let (_, audio, shown) = (self.offset?, self.audio_millis?, self.frames.held_since()?);
         let now = self.place(audio);
         let come = self.video_millis.is_some_and(|video| audio - video <= MAX_SKEW.ticks() / 90);
-        let patience = match (self.pictures.is_holding(), come) {
+        let patience = match (self.frames.is_holding(), come) {
             (true, _) => HOLD_BEHIND,
             (false, true) => MAX_BLIND,
             (false, false) => MAX_SKEW,
@@ -329,7 +333,7 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         if now.minus(shown) <= patience {
             return None;
         }
-        match self.pictures.hold(now.minus(HOLD_BEHIND))? {
+        match self.frames.hold(now.minus(HOLD_BEHIND))? {
             Outcome::Unfit => Some(Self::unfit(Unfit("its pictures have stopped"))),
             _ => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
         }

@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 
 use super::assemble::Assembler;
 use super::cancel::Cancel;
-use super::driver::{Driven, Driver, Wires};
+use super::driver::{Driven, Driver, DriverParts};
 use super::error::MediaError;
 use super::part::Joiner;
 use super::rungs::Rungs;
@@ -58,8 +58,8 @@ pub fn run(
                 let source = Source::open(reader, first_cursor, cancel)?;
                 let rungs = Rungs::new(scope, settings, counters_ref, stages_ref, out.clone());
                 let (counters, stages) = (counters_ref, stages_ref);
-                let wires = Wires { source, first_cursor, pace, rungs, out, counters, stages };
-                Driver::new(wires, settings, start).drive()
+                let parts = DriverParts { source, first_cursor, pace, rungs, out, counters, stages };
+                Driver::new(parts, settings, start).drive()
             })
             .map_err(MediaError::Thread)?;
         let (mut assembler, mut joiner) = (Assembler::default(), Joiner::default());

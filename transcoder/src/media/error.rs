@@ -72,7 +72,7 @@ pub enum MediaError {
     /// A thread of the engine panicked.
     #[error("a media thread panicked: {thread}")]
     Panicked {
-        /// Which.
+        /// The thread.
         thread: &'static str,
     },
     /// No thread could be started.

@@ -73,7 +73,7 @@ impl Grid {
     ) -> Result<Placed, E> {
         let length = planes.first().map_or(0, |p| p.len());
         let mut placed = Placed::default();
-        let (start, stretch) = self.settle(at, length as i64);
+        let (start, stretch) = self.align(at, length as i64);
         placed.drift = stretch.unsigned_abs();
         while start > self.filled() {
             let silence = (start - self.filled()).min(MAX_SILENCE);
@@ -121,7 +121,7 @@ impl Grid {
     }
 
     /// Where the sound goes, and by how many samples to stretch it.
-    fn settle(&mut self, at: Option<i64>, length: i64) -> (i64, i64) {
+    fn align(&mut self, at: Option<i64>, length: i64) -> (i64, i64) {
         let (Some(at), Some(count)) = (at, self.count) else {
             self.last = at;
             return (at.or(self.count).unwrap_or_else(|| self.filled()), 0);

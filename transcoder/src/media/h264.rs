@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_slice_tells() {
+    fn an_access_unit_is_classified_by_its_slices() {
         assert_eq!(classify(&packet(&[&[6, 1], &[0x65, 1], &[0x65, 2]])), AccessUnit::Idr);
         assert_eq!(classify(&packet(&[&[9, 1], &[0x41, 1]])), AccessUnit::Picture);
         assert_eq!(classify(&packet(&[&[0x65, 1], &[0x41, 1]])), AccessUnit::Strange);

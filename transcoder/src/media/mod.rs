@@ -4,7 +4,7 @@
 //! ```text
 //! reader ─ cursor tap ─ demux ─┬─ copy: the source's packets are the top rendition (copy, gop, h264) ─┐
 //!   (source, remux, cursor)    ├─ decode ─ boundaries ─┬─ rung 480p (scale, x264, mux) ───────────────┤
-//!                              │   (pictures, cut)     └─ rung 360p … (video, scale, x264) ───────────┼─ assemble ─ join ─ sink
+//!                              │   (frames, cut)       └─ rung 360p … (video, scale, x264) ───────────┼─ assemble ─ join ─ sink
 //!                              └─ sound on the grid: copied, or decoded and encoded (audio*, grid) ───┘   (part)
 //!        └──────────────── driver thread ──────────────┘  └── a thread each ──┘                       caller's thread
 //! ```
@@ -32,6 +32,7 @@ mod driver;
 mod engine;
 mod error;
 mod feed;
+mod frames;
 mod gop;
 mod governor;
 mod grid;
@@ -42,7 +43,6 @@ mod mux;
 mod names;
 mod part;
 mod pcm;
-mod pictures;
 mod problem;
 pub mod remux;
 mod rungs;

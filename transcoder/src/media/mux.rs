@@ -11,7 +11,7 @@ use ff::codec;
 use ff::format::context::StreamIo;
 use ffmpeg_next as ff;
 
-use super::assemble::Place;
+use super::assemble::SegmentPart;
 use super::codecs::boxes;
 use super::error::MediaError;
 use super::stats::add;
@@ -69,7 +69,7 @@ impl Muxer {
     pub(super) fn fragment(
         &mut self,
         codec: &codec::Context,
-        place: Place,
+        place: SegmentPart,
         packets: &mut [ff::Packet],
         refused: &AtomicU64,
     ) -> Result<Fragment, MediaError> {
@@ -93,7 +93,7 @@ impl Muxer {
     fn mux(
         &self,
         codec: &codec::Context,
-        (number, part): Place,
+        (number, part): SegmentPart,
         packets: &mut [ff::Packet],
         refused: &AtomicU64,
     ) -> Result<Vec<u8>, ff::Error> {

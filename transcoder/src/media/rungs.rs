@@ -10,7 +10,7 @@ use super::ladder::Sized;
 use super::settings::EngineSettings;
 use super::stages::Stages;
 use super::stats::Counters;
-use super::video::{Job, Rung, RungError, RungPlan};
+use super::video::{Job, RungEncoder, RungError, RungPlan};
 use super::x264::{Colour, Encoding};
 
 /// Pictures that may wait before a rung: enough to ride over a key frame, 3 MiB of 1080p each.
@@ -93,7 +93,9 @@ impl<'scope, 'env> Rungs<'scope, 'env> {
             let name = format!("rung-{}", plan.encoding.sized.rung.name);
             let handle = Builder::new()
                 .name(name)
-                .spawn_scoped(self.scope, move || Rung::new(plan, next, out, counters, stages)?.work(work))
+                .spawn_scoped(self.scope, move || {
+                    RungEncoder::new(plan, next, out, counters, stages)?.work(work)
+                })
                 .map_err(MediaError::Thread)?;
             self.handles.push(handle);
             below = Some(jobs);

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use ff::{encoder, frame, picture};
 use ffmpeg_next as ff;
 
-use super::assemble::{Piece, Place};
+use super::assemble::{Piece, SegmentPart};
 use super::codecs;
 use super::error::MediaError;
 use super::mux::Muxer;
@@ -46,7 +46,7 @@ pub(super) struct Shown {
 /// A part ends at `end`, the PTS of the next frame.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
-    pub(super) place: Place,
+    pub(super) place: SegmentPart,
     pub(super) end: MediaTime,
 }
 
@@ -74,13 +74,13 @@ impl From<MediaError> for RungError {
 
 /// A cut that waits for its last packet, the `sent`-th of all. The next one will be decoded at `end`.
 struct Due {
-    place: Place,
+    place: SegmentPart,
     sent: u64,
     end: MediaTime,
 }
 
 /// A rung at work.
-pub(super) struct Rung<'a> {
+pub(super) struct RungEncoder<'a> {
     plan: RungPlan,
     scaler: Scaler,
     /// Not there while the rendition is left out.
@@ -102,7 +102,7 @@ pub(super) struct Rung<'a> {
     taken: u64,
 }
 
-impl<'a> Rung<'a> {
+impl<'a> RungEncoder<'a> {
     pub(super) fn new(
         plan: RungPlan,
         below: Option<SyncSender<Job>>,

@@ -15,8 +15,8 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::hooks::Policy;
-use crate::hostile::house::House;
-use crate::hostile::witness::Witness;
+use crate::hostile::bystander::Bystander;
+use crate::hostile::harness::GatewayHarness;
 use crate::program::program;
 use crate::rtmp_client::Publisher;
 use crate::support::*;
@@ -36,7 +36,7 @@ enum Full {
 }
 
 impl Full {
-    async fn open(self) -> House {
+    async fn open(self) -> GatewayHarness {
         let through = |shell: &[&str], surroundings: SocketAddr, spool: &Path| {
             let gateway = program(surroundings, spool);
             let mut command = Command::new(shell[0]);
@@ -46,7 +46,7 @@ impl Full {
             command.env("PATH", std::env::var_os("PATH").unwrap());
             command
         };
-        House::open_with(|surroundings, spool| match self {
+        GatewayHarness::open_with(|surroundings, spool| match self {
             Self::FileSystem => {
                 let script = "mount -t tmpfs -o size=64m none \"$SPOOL_DIR\" && exec \"$0\" \"$@\"";
                 through(&["unshare", "--map-root-user", "--mount", "sh", "-c", script], surroundings, spool)
@@ -59,35 +59,35 @@ impl Full {
         .await
     }
 
-    fn filler(house: &House) -> PathBuf {
-        let (spool, pid) = house.spool();
+    fn filler(harness: &GatewayHarness) -> PathBuf {
+        let (spool, pid) = harness.spool();
         PathBuf::from(format!("/proc/{pid}/root{}", spool.display())).join("filler")
     }
 
-    async fn limit(house: &House, bytes: &str) {
-        let (_, pid) = house.spool();
+    async fn limit(harness: &GatewayHarness, bytes: &str) {
+        let (_, pid) = harness.spool();
         let limit = format!("--fsize={bytes}:unlimited");
         let done = output(Command::new("prlimit").args(["--pid", &pid.to_string(), &limit])).await;
         assert!(done.status.success(), "{done:?}");
     }
 
     /// From now on nothing can be written.
-    async fn fill(self, house: &House) {
+    async fn fill(self, harness: &GatewayHarness) {
         match self {
             Self::FileSystem => {
                 let mut filler =
-                    OpenOptions::new().create(true).append(true).open(Self::filler(house)).unwrap();
+                    OpenOptions::new().create(true).append(true).open(Self::filler(harness)).unwrap();
                 while filler.write_all(&[0; 4_096]).is_ok() {}
             }
-            Self::FileSize => Self::limit(house, "0").await,
+            Self::FileSize => Self::limit(harness, "0").await,
         }
     }
 
     /// From now on it can be again.
-    async fn free(self, house: &House) {
+    async fn free(self, harness: &GatewayHarness) {
         match self {
-            Self::FileSystem => fs::remove_file(Self::filler(house)).unwrap(),
-            Self::FileSize => Self::limit(house, "unlimited").await,
+            Self::FileSystem => fs::remove_file(Self::filler(harness)).unwrap(),
+            Self::FileSize => Self::limit(harness, "unlimited").await,
         }
     }
 }
@@ -113,44 +113,48 @@ fn encoder(input: &[&str], seconds: &str, output: &str) -> Command {
     command
 }
 
-fn live(house: &House) -> Child {
-    let url = format!("rtmp://{}/live/{}", house.rtmp, stream_key_text());
+fn live(harness: &GatewayHarness) -> Child {
+    let url = format!("rtmp://{}/live/{}", harness.rtmp, stream_key_text());
     // Twice as fast as real time: 36 Mbit/s.
     let mut command = encoder(&["-readrate", "2"], "600", &url);
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
 }
 
 /// The session of the publisher that came last.
-async fn newest(house: &House, before: usize) -> SessionId {
+async fn newest(harness: &GatewayHarness, before: usize) -> SessionId {
     let asked = async {
-        while house.asked().len() <= before {
+        while harness.asked().len() <= before {
             tokio::task::yield_now().await;
         }
     };
     timeout(PATIENCE, asked).await.expect("it asks to publish");
-    let id = house.asked()[before].body["session"].as_str().unwrap().parse().unwrap();
+    let id = harness.asked()[before].body["session"].as_str().unwrap().parse().unwrap();
     // The answer is on its way to the gateway.
-    house.until("a session", |health| health["sessions"].as_u64().unwrap() as usize > before).await;
+    harness.until("a session", |health| health["sessions"].as_u64().unwrap() as usize > before).await;
     id
 }
 
-async fn read(house: &House, session: &SessionId) -> http::Response<hyper::body::Incoming> {
-    let token = house.token(session, 4_000_000_000_000);
-    let answer = house.request("GET", &format!("/sources/{session}"), &token, &[], Vec::new()).await;
+async fn read(harness: &GatewayHarness, session: &SessionId) -> http::Response<hyper::body::Incoming> {
+    let token = harness.token(session, 4_000_000_000_000);
+    let answer = harness.request("GET", &format!("/sources/{session}"), &token, &[], Vec::new()).await;
     assert_eq!(answer.status(), 200);
     answer
 }
 
-async fn commit(house: &House, session: &SessionId, cursor: u64) {
-    let (token, path) = (house.token(session, 4_000_000_000_000), format!("/sources/{session}/committed"));
+async fn commit(harness: &GatewayHarness, session: &SessionId, cursor: u64) {
+    let (token, path) = (harness.token(session, 4_000_000_000_000), format!("/sources/{session}/committed"));
     let body = format!("{{\"cursor\":{cursor}}}").into_bytes();
     let json = [("content-type", "application/json")];
-    assert_eq!(house.request("PUT", &path, &token, &json, body).await.status(), 204);
+    assert_eq!(harness.request("PUT", &path, &token, &json, body).await.status(), 204);
 }
 
 /// Reads a session as a transcoder does, which commits what it has; answers the cursors of all that came.
-async fn follow(house: &House, session: &SessionId, read_so_far: &std::cell::Cell<usize>) -> Vec<u64> {
-    let mut body = read(house, session).await.into_body();
+async fn follow(
+    harness: &GatewayHarness,
+    session: &SessionId,
+    read_so_far: &std::cell::Cell<usize>,
+) -> Vec<u64> {
+    let mut body = read(harness, session).await.into_body();
     let (mut bytes, mut cursors, mut total) = (Vec::new(), Vec::new(), 0);
     while let Some(frame) = timeout(PATIENCE, body.frame()).await.expect("media comes") {
         let data = frame.expect("a clean end").into_data().unwrap();
@@ -162,7 +166,7 @@ async fn follow(house: &House, session: &SessionId, read_so_far: &std::cell::Cel
         let before = cursors.len() / 100;
         cursors.extend(new);
         if cursors.len() / 100 > before {
-            commit(house, session, *cursors.last().unwrap()).await;
+            commit(harness, session, *cursors.last().unwrap()).await;
         }
     }
     assert!(bytes.is_empty(), "whole tags");
@@ -188,47 +192,47 @@ fn tags(bytes: &[u8], with_head: bool) -> (usize, Vec<u64>) {
 #[tokio::test]
 async fn a_reader_that_keeps_up_loses_nothing_while_the_disk_is_full() {
     for full in means().await {
-        let house = full.open().await;
-        let mut witness = Witness::start(&house).await;
-        let before = house.used();
-        full.fill(&house).await;
+        let harness = full.open().await;
+        let mut bystander = Bystander::start(&harness).await;
+        let before = harness.used();
+        full.fill(&harness).await;
         let read_so_far = std::cell::Cell::new(0);
         let story = async {
             // It comes when nothing can be written, not even a folder with something in it.
-            let encoder = live(&house);
-            let session = newest(&house, 1).await;
+            let encoder = live(&harness);
+            let session = newest(&harness, 1).await;
             let judged = async {
-                house.until("the disk fails", |health| !health["disk_failing_seconds"].is_null()).await;
+                harness.until("the disk fails", |health| !health["disk_failing_seconds"].is_null()).await;
                 // More than memory has room for.
                 let mut most = 0;
                 while read_so_far.get() < SESSION_HELD as usize + (8 << 20) {
-                    let health = house.health().await;
+                    let health = harness.health().await;
                     assert_eq!(health["lost_messages"], 0, "{health}");
                     most = most.max(health["held_in_memory_bytes"].as_u64().unwrap());
                     tokio::task::yield_now().await;
                 }
                 assert!((1..=SESSION_HELD + ONE_BLOCK).contains(&most), "{most} in memory");
-                full.free(&house).await;
+                full.free(&harness).await;
                 let well = |health: &serde_json::Value| {
                     health["disk_failing_seconds"].is_null() && health["held_in_memory_bytes"] == 0
                 };
-                house.until("all is on disk", well).await;
+                harness.until("all is on disk", well).await;
                 let id = Pid::from_raw(encoder.id().unwrap().cast_signed()).unwrap();
                 kill_process(id, Signal::INT).unwrap();
                 most
             };
-            tokio::join!(judged, follow(&house, &session, &read_so_far))
+            tokio::join!(judged, follow(&harness, &session, &read_so_far))
         };
-        let (most, cursors) = witness.beside(story).await;
+        let (most, cursors) = bystander.beside(story).await;
         assert_eq!(cursors, (1..=cursors.len() as u64).collect::<Vec<_>>(), "every message, once");
         println!("{full:?}: {} messages, {} kB in memory at most", cursors.len(), most / 1_024);
-        house.cost("a disk that is full", before, Duration::from_secs(20), 80);
-        witness.beside(house.says("the spool folder can be written again")).await;
-        let errors = house.health().await["disk_errors"].as_u64().unwrap();
-        let told = house.log().iter().filter(|line| line.contains("cannot write to the spool")).count();
-        assert!(errors >= 2 && told <= house.windows() * 2, "{errors} errors, {told} lines");
-        witness.end().await;
-        house.close().await;
+        harness.cost("a disk that is full", before, Duration::from_secs(20), 80);
+        bystander.beside(harness.says("the spool folder can be written again")).await;
+        let errors = harness.health().await["disk_errors"].as_u64().unwrap();
+        let told = harness.log().iter().filter(|line| line.contains("cannot write to the spool")).count();
+        assert!(errors >= 2 && told <= harness.windows() * 2, "{errors} errors, {told} lines");
+        bystander.end().await;
+        harness.close().await;
     }
 }
 
@@ -240,22 +244,22 @@ async fn what_has_no_room_is_lost_oldest_first_and_told() {
     let made = output(&mut encoder(&[], "24", file.to_str().unwrap())).await;
     assert!(made.status.success(), "{made:?}");
     for full in means().await {
-        let house = full.open().await;
-        let mut witness = Witness::start(&house).await;
-        let before = house.used();
-        full.fill(&house).await;
-        let url = format!("rtmp://{}/live/{}", house.rtmp, stream_key_text());
-        let published = witness.beside(publish(&file, &url)).await;
+        let harness = full.open().await;
+        let mut bystander = Bystander::start(&harness).await;
+        let before = harness.used();
+        full.fill(&harness).await;
+        let url = format!("rtmp://{}/live/{}", harness.rtmp, stream_key_text());
+        let published = bystander.beside(publish(&file, &url)).await;
         assert!(published.status.success(), "{published:?}");
-        let session = newest_ended(&house).await;
-        let health = house.health().await;
+        let session = newest_ended(&harness).await;
+        let health = harness.health().await;
         let held = health["held_in_memory_bytes"].as_u64().unwrap();
         assert!(held <= SESSION_HELD + ONE_BLOCK && held > SESSION_HELD * 3 / 4, "{held} in memory");
-        house.cost("57 MB for a disk that is full", before, Duration::from_secs(20), 80);
-        full.free(&house).await;
-        witness.beside(house.until("it is on disk", |health| health["held_in_memory_bytes"] == 0)).await;
+        harness.cost("57 MB for a disk that is full", before, Duration::from_secs(20), 80);
+        full.free(&harness).await;
+        bystander.beside(harness.until("it is on disk", |health| health["held_in_memory_bytes"] == 0)).await;
 
-        let answer = read(&house, &session).await;
+        let answer = read(&harness, &session).await;
         let head = answer.headers().clone();
         let flv = Flv::parse(head, answer.into_body().collect().await.unwrap().to_bytes());
         let (lost, cursors) = (flv.header("headwater-lost"), flv.cursors());
@@ -265,14 +269,14 @@ async fn what_has_no_room_is_lost_oldest_first_and_told() {
         assert_eq!(cursors, (lost + 1..=taken).collect::<Vec<_>>(), "all that is not told to be lost");
         assert!(flv.media()[0].is_idr());
         println!("{full:?}: {lost} of {taken} messages lost, {held} bytes kept");
-        witness.end().await;
-        house.close().await;
+        bystander.end().await;
+        harness.close().await;
     }
 }
 
-async fn newest_ended(house: &House) -> SessionId {
-    house.until("it has ended", |health| health["sessions"] == 1).await;
-    house.asked().last().unwrap().body["session"].as_str().unwrap().parse().unwrap()
+async fn newest_ended(harness: &GatewayHarness) -> SessionId {
+    harness.until("it has ended", |health| health["sessions"] == 1).await;
+    harness.asked().last().unwrap().body["session"].as_str().unwrap().parse().unwrap()
 }
 
 /// The folder of all spools is gone, and there is a file in its place.

@@ -60,8 +60,8 @@ async fn an_outage_of_the_control_plane_ends_nothing() {
     let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
     publisher.headers().await;
     rig.hooks.set_outage(true);
-    let beats = rig.hooks.record().beats.len();
-    rig.hooks.until(|record| record.beats.len() >= beats + 2).await;
+    let heartbeats = rig.hooks.record().heartbeats.len();
+    rig.hooks.until(|record| record.heartbeats.len() >= heartbeats + 2).await;
     publisher.gops(0, 2, 100).await;
     publisher.finish().await;
     let session = rig.hooks.session(0).await;

@@ -71,7 +71,7 @@ async fn another_program_is_not_taken_for_a_gateway() {
 }
 
 #[tokio::test]
-async fn silence_is_not_health() {
+async fn a_gateway_that_does_not_answer_is_unhealthy() {
     let (address, serving) = stranger(b"").await;
     let answer = ask(Some(address)).await;
     assert_eq!(answer.status.code(), Some(1));
@@ -80,7 +80,7 @@ async fn silence_is_not_health() {
 }
 
 #[tokio::test]
-async fn without_a_gateway_it_claims_nothing() {
+async fn health_without_a_gateway_fails() {
     let answer = ask(None).await;
     assert!(answer.status.success());
     assert!(said(&answer).starts_with("SOURCE_LISTEN is not set"), "{}", said(&answer));

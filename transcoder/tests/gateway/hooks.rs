@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use headwater_domain::hooks::{
-    DenyKind, GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, SessionOrder, TranscoderBeat,
-    TranscoderOrder, UnpublishRequest,
+    DenyKind, GatewayHeartbeat, GatewayOrders, PublishAnswer, PublishRequest, SessionOrder,
+    TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
 };
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult};
 use headwater_domain::{BroadcastId, SessionId, StreamId};
@@ -29,7 +29,7 @@ pub(crate) enum Policy {
 pub(crate) struct Record {
     pub(crate) published: Vec<PublishRequest>,
     pub(crate) unpublished: Vec<UnpublishRequest>,
-    pub(crate) beats: Vec<GatewayBeat>,
+    pub(crate) heartbeats: Vec<GatewayHeartbeat>,
 }
 
 #[derive(Debug)]
@@ -147,8 +147,8 @@ impl Hooks for FakeHooks {
         Ok(())
     }
 
-    async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
-        self.record.send_modify(|record| record.beats.push(beat.clone()));
+    async fn gateway_heartbeat(&self, heartbeat: &GatewayHeartbeat) -> PortResult<GatewayOrders> {
+        self.record.send_modify(|record| record.heartbeats.push(heartbeat.clone()));
         if *self.outage.lock().unwrap() {
             return Err(self.fault("heartbeat"));
         }
@@ -158,15 +158,15 @@ impl Hooks for FakeHooks {
             None => SessionOrder::Continue,
         };
         let sessions =
-            beat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
+            heartbeat.sessions.iter().map(|names| (names.session.clone(), order(&names.session))).collect();
         let withdrawn = match *self.late_grants.lock().unwrap() {
-            true => beat.withdrawn.iter().map(|withdrawn| withdrawn.session.clone()).collect(),
+            true => heartbeat.withdrawn.iter().map(|withdrawn| withdrawn.session.clone()).collect(),
             false => Vec::new(),
         };
         Ok(GatewayOrders { sessions, superseded: *self.superseded.lock().unwrap(), withdrawn })
     }
 
-    async fn transcoder_beat(&self, _: &TranscoderBeat) -> PortResult<TranscoderOrder> {
+    async fn transcoder_heartbeat(&self, _: &TranscoderHeartbeat) -> PortResult<TranscoderOrder> {
         Err(self.fault("a gateway has no business with this"))
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn listens(child: &mut Child) -> (SocketAddr, SocketAddr) {
 }
 
 #[tokio::test]
-async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
+async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_metrics() {
     let (surroundings, asked) = surroundings().await;
     let dir = tempfile::tempdir().unwrap();
     let mut command = program(surroundings, dir.path());
@@ -110,7 +110,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
     publisher.headers().await;
     publisher.gops(0, 2, 1_000).await;
     // It says which deployment's it is; it learned that from ECS, too.
-    let beat = async {
+    let heartbeat = async {
         loop {
             let found = asked.lock().unwrap().iter().position(|(_, body)| body.get("revision").is_some());
             match found {
@@ -119,8 +119,8 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_figures() {
             }
         }
     };
-    let beat = tokio::time::timeout(PATIENCE, beat).await.expect("a heartbeat");
-    assert_eq!(beat["revision"], "headwater-gateway:7");
+    let heartbeat = tokio::time::timeout(PATIENCE, heartbeat).await.expect("a heartbeat");
+    assert_eq!(heartbeat["revision"], "headwater-gateway:7");
     publisher.finish().await;
 
     let published = |asked: &Asked| {

@@ -57,15 +57,15 @@ impl FakeAgent {
 
 type Shared = (Arc<watch::Sender<Vec<Value>>>, Arc<Mutex<bool>>);
 
-async fn set(State((asked, refuses)): State<Shared>, Json(wish): Json<Value>) -> Json<Value> {
+async fn set(State((asked, refuses)): State<Shared>, Json(request): Json<Value>) -> Json<Value> {
     let task = "arn:aws:ecs:eu-west-1:123456789012:task/headwater/0f9e8d7c";
     let answer = if *refuses.lock().unwrap() {
         json!({ "failure": { "Arn": task, "Detail": null, "Reason": "DEPLOYMENT_BLOCKED" } })
     } else {
-        let enabled = wish["ProtectionEnabled"].clone();
+        let enabled = request["ProtectionEnabled"].clone();
         json!({ "protection": { "ProtectionEnabled": enabled, "TaskArn": task } })
     };
-    asked.send_modify(|asked| asked.push(wish));
+    asked.send_modify(|asked| asked.push(request));
     Json(answer)
 }
 
@@ -124,9 +124,9 @@ async fn a_gateway_that_a_deployment_replaced_can_be_stopped() {
     agent.until(|asked| asked.len() == 2).await;
     // The peer's control plane answers instead, and cannot tell: nothing changes.
     rig.hooks.set_superseded(None);
-    let beats = rig.hooks.until(|record| !record.beats.is_empty()).await.beats.len();
-    let beats = rig.hooks.until(|record| record.beats.len() >= beats + 2).await.beats;
-    assert_eq!(beats[0].revision.as_deref(), Some("r2"));
+    let heartbeats = rig.hooks.until(|record| !record.heartbeats.is_empty()).await.heartbeats.len();
+    let heartbeats = rig.hooks.until(|record| record.heartbeats.len() >= heartbeats + 2).await.heartbeats;
+    assert_eq!(heartbeats[0].revision.as_deref(), Some("r2"));
     assert_eq!(*agent.asked.borrow(), [protect(), release()]);
     // The deployment is undone.
     rig.hooks.set_superseded(Some(false));

@@ -57,7 +57,9 @@ async fn a_reader_follows_a_live_publisher_to_its_end() {
     let session = rig.hooks.session(0).await;
     // Both ask before there is media, and wait for it.
     let (first, second, ()) = tokio::join!(rig.read(&session, 0), rig.read(&session, 0), async {
-        rig.hooks.until(|record| record.beats.iter().any(|beat| !beat.sessions.is_empty())).await;
+        rig.hooks
+            .until(|record| record.heartbeats.iter().any(|heartbeat| !heartbeat.sessions.is_empty()))
+            .await;
         encoder.start_kill().unwrap();
     });
     assert_eq!(first.bytes, second.bytes);

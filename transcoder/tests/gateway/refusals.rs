@@ -71,16 +71,16 @@ async fn a_hook_without_answer_is_told_to_the_encoder() {
             "as one request"
         );
         // It may be granted all the same: heartbeats take it back, until the control plane knows of it.
-        let names = |beats: &[headwater_domain::hooks::GatewayBeat]| -> Vec<bool> {
-            let named = |beat: &headwater_domain::hooks::GatewayBeat| {
-                beat.withdrawn.iter().any(|withdrawn| withdrawn.session == published[0].session)
+        let names = |heartbeats: &[headwater_domain::hooks::GatewayHeartbeat]| -> Vec<bool> {
+            let named = |heartbeat: &headwater_domain::hooks::GatewayHeartbeat| {
+                heartbeat.withdrawn.iter().any(|withdrawn| withdrawn.session == published[0].session)
             };
-            beats.iter().map(named).collect()
+            heartbeats.iter().map(named).collect()
         };
-        rig.hooks.until(|record| names(&record.beats).contains(&true)).await;
+        rig.hooks.until(|record| names(&record.heartbeats).contains(&true)).await;
         rig.hooks.grant_late();
-        let told = rig.hooks.record().beats.len();
-        rig.hooks.until(|record| record.beats.len() > told).await;
+        let told = rig.hooks.record().heartbeats.len();
+        rig.hooks.until(|record| record.heartbeats.len() > told).await;
         rig.leave().await;
     }
 }

@@ -2,7 +2,7 @@
 //! classic sources written anew.
 
 use bytes::BytesMut;
-use headwater_rtmp::codec::{Entry, Inspector, MediaClass};
+use headwater_rtmp::codec::{Inspector, MediaClass, RandomAccess};
 use headwater_rtmp::flv::{self, TagKind};
 use headwater_rtmp::{Event, MediaKind, ServerSession, SessionConfig};
 
@@ -45,7 +45,7 @@ pub fn recorded(capture: &[u8]) -> Flv {
         entries.into_iter().filter(|c| matches!(c, MediaClass::Frames | MediaClass::RandomAccess(_)));
     for (tag, class) in pictures.zip(classes) {
         tag.key = matches!(class, MediaClass::RandomAccess(_));
-        tag.open = class == MediaClass::RandomAccess(Entry::Open);
+        tag.open = class == MediaClass::RandomAccess(RandomAccess::Open);
     }
     source
 }

@@ -1,8 +1,8 @@
 //! A control plane that allows everything: it brings gateway and task together, and records what they say.
 
 use headwater_domain::hooks::{
-    GatewayBeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, SessionOrder, Source, TranscoderBeat,
-    TranscoderOrder, UnpublishRequest,
+    GatewayHeartbeat, GatewayOrders, PublishAnswer, PublishRequest, Secret, SessionOrder, Source,
+    TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
 };
 use headwater_domain::objects::Retention;
 use headwater_domain::ports::{Hooks, PortResult};
@@ -89,13 +89,16 @@ impl Hooks for Control {
         Ok(())
     }
 
-    async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
+    async fn gateway_heartbeat(&self, heartbeat: &GatewayHeartbeat) -> PortResult<GatewayOrders> {
         let go_on = |one: &headwater_domain::hooks::SessionRef| (one.session.clone(), SessionOrder::Continue);
-        Ok(GatewayOrders { sessions: beat.sessions.iter().map(go_on).collect(), ..GatewayOrders::default() })
+        Ok(GatewayOrders {
+            sessions: heartbeat.sessions.iter().map(go_on).collect(),
+            ..GatewayOrders::default()
+        })
     }
 
-    async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {
-        let health = &beat.health;
+    async fn transcoder_heartbeat(&self, heartbeat: &TranscoderHeartbeat) -> PortResult<TranscoderOrder> {
+        let health = &heartbeat.health;
         self.record.send_modify(|record| {
             let news = health.problem.iter().filter(|told| !record.problems.contains(told));
             let news: Vec<String> = news.cloned().collect();
@@ -117,7 +120,7 @@ impl Hooks for Control {
             settings: Box::new(self.settings()),
             resume: None,
             started_at: Timestamp(1),
-            behind: None,
+            resume_after: None,
         })
     }
 }

@@ -13,7 +13,7 @@ use headwater_domain::testing::samples;
 use headwater_domain::timeline::resolve;
 use headwater_transcoder::gateway::{Codecs, Gateway, GatewayConfig, Limits};
 use headwater_transcoder::media;
-use headwater_transcoder::run::{Ports, Task, new_boot};
+use headwater_transcoder::task::{Ports, Task, new_fencing_token};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +70,7 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
     let task = Task {
         broadcast: samples::broadcast(),
         lease: samples::lease(1),
-        boot: new_boot(),
+        fencing_token: new_fencing_token(),
         claim: headwater_domain::hooks::Secret::new("claim"),
         ports: Ports { hooks: control.clone(), timeline: timeline.clone(), media: buckets.clone() },
         metrics: None,

@@ -21,12 +21,12 @@ const AVOID_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Two places; the first one is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Own,
     Peer,
 }
 
-impl Place {
+impl Endpoint {
     fn other(self) -> Self {
         match self {
             Self::Own => Self::Peer,
@@ -47,39 +47,39 @@ struct Slowness {
 pub(super) struct Memory([Mutex<Slowness>; 2]);
 
 impl Memory {
-    fn of(&self, place: Place) -> MutexGuard<'_, Slowness> {
-        self.0[place as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    fn of(&self, endpoint: Endpoint) -> MutexGuard<'_, Slowness> {
+        self.0[endpoint as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whom to ask first.
-    fn first(&self) -> Place {
+    fn first(&self) -> Endpoint {
         let now = Instant::now();
-        let mut own = self.of(Place::Own);
+        let mut own = self.of(Endpoint::Own);
         match own.avoid_until {
-            None => Place::Own,
+            None => Endpoint::Own,
             Some(until) if now < until => {
                 // With both of them slow the nearer one is as good.
-                let peer_is_slow = self.of(Place::Peer).avoid_until.is_some_and(|until| now < until);
-                if peer_is_slow { Place::Own } else { Place::Peer }
+                let peer_is_slow = self.of(Endpoint::Peer).avoid_until.is_some_and(|until| now < until);
+                if peer_is_slow { Endpoint::Own } else { Endpoint::Peer }
             }
             Some(_) => {
                 // This caller finds out; the others go on asking the peer meanwhile.
                 own.avoid_until = Some(now + HEDGE_AFTER);
-                Place::Own
+                Endpoint::Own
             }
         }
     }
 
-    fn was_slow(&self, place: Place) {
-        let mut there = self.of(place);
+    fn was_slow(&self, endpoint: Endpoint) {
+        let mut there = self.of(endpoint);
         let avoid_for = AVOID_FOR.saturating_mul(1 << there.strikes.min(8)).min(AVOID_AT_MOST);
         there.strikes = there.strikes.saturating_add(1);
         there.avoid_until = Some(Instant::now() + avoid_for);
     }
 
     /// A place that has answered, or is another one now, is not slow.
-    pub(super) fn forget(&self, place: Place) {
-        *self.of(place) = Slowness::default();
+    pub(super) fn forget(&self, endpoint: Endpoint) {
+        *self.of(endpoint) = Slowness::default();
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) enum Asked<A, E, F> {
 }
 
 struct Question<F> {
-    place: Place,
+    endpoint: Endpoint,
     since: Instant,
     answer: std::pin::Pin<Box<F>>,
 }
@@ -105,13 +105,13 @@ struct Question<F> {
 pub(super) async fn ask<A, E, F: Future<Output = Result<A, E>>>(
     memory: &Memory,
     has_peer: bool,
-    ask: impl Fn(Place) -> F,
+    ask: impl Fn(Endpoint) -> F,
     settles: impl Fn(&A) -> bool,
-    mut failed: impl FnMut(Place, Option<&E>),
+    mut failed: impl FnMut(Endpoint, Option<&E>),
 ) -> Asked<A, E, std::pin::Pin<Box<F>>> {
     let began = Instant::now();
-    let first = if has_peer { memory.first() } else { Place::Own };
-    let question = |place| Question { place, since: Instant::now(), answer: Box::pin(ask(place)) };
+    let first = if has_peer { memory.first() } else { Endpoint::Own };
+    let question = |endpoint| Question { endpoint, since: Instant::now(), answer: Box::pin(ask(endpoint)) };
     let mut open = vec![question(first)];
     let mut second = has_peer.then(|| first.other());
     let mut held = None;
@@ -119,27 +119,27 @@ pub(super) async fn ask<A, E, F: Future<Output = Result<A, E>>>(
     loop {
         if open.is_empty() {
             match second.take() {
-                Some(place) => open.push(question(place)),
+                Some(endpoint) => open.push(question(endpoint)),
                 None => break,
             }
         }
         let hedge = sleep_until(began + HEDGE_AFTER);
         tokio::select! {
             (index, answer) = any(&mut open) => {
-                let Question { place, .. } = open.swap_remove(index);
+                let Question { endpoint, .. } = open.swap_remove(index);
                 match answer {
                     Ok(answer) => {
-                        memory.forget(place);
+                        memory.forget(endpoint);
                         slow(memory, &open, &mut failed);
                         let is_settled = settles(&answer);
-                        if is_settled || place == first || open.is_empty() {
+                        if is_settled || endpoint == first || open.is_empty() {
                             let pending = open.pop().filter(|_| !is_settled);
                             return Asked::Answered(answer, pending.map(|question| question.answer));
                         }
                         held = Some(answer);
                     }
                     Err(why) => {
-                        failed(place, Some(&why));
+                        failed(endpoint, Some(&why));
                         error = Some(why);
                         open.extend(second.take().map(question));
                     }
@@ -163,10 +163,10 @@ pub(super) async fn ask<A, E, F: Future<Output = Result<A, E>>>(
 }
 
 /// Notes which questions have been open for too long.
-fn slow<E, F>(memory: &Memory, open: &[Question<F>], failed: &mut impl FnMut(Place, Option<&E>)) {
+fn slow<E, F>(memory: &Memory, open: &[Question<F>], failed: &mut impl FnMut(Endpoint, Option<&E>)) {
     for question in open.iter().filter(|question| question.since.elapsed() >= HEDGE_AFTER) {
-        memory.was_slow(question.place);
-        failed(question.place, None);
+        memory.was_slow(question.endpoint);
+        failed(question.endpoint, None);
     }
 }
 

@@ -14,18 +14,18 @@ use aws_config::SdkConfig;
 use bytes::Bytes;
 use headwater_domain::Timestamp;
 use headwater_domain::hooks::{
-    GatewayBeat, GatewayOrders, Heartbeat, PublishAnswer, PublishRequest, SessionRef, TranscoderBeat,
-    TranscoderOrder, UnpublishRequest,
+    GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, SessionRef,
+    TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
 };
 use headwater_domain::peer::{News, Peer};
 use headwater_domain::ports::{FaultKind, Hooks, PortResult};
-use headwater_domain::ration::Ration;
+use headwater_domain::rate_limit::RateLimit;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::call::{Api, Caller, fault};
 pub(crate) use self::hedge::HEDGE_AFTER;
-use self::hedge::{Asked, Memory, Place};
+use self::hedge::{Asked, Endpoint, Memory};
 use crate::peer::KnownPeer;
 use crate::settings::{self, SettingError};
 
@@ -46,7 +46,7 @@ struct Inner {
     own: Api,
     peer: KnownPeer,
     memory: Memory,
-    lines: Mutex<Ration>,
+    lines: Mutex<RateLimit>,
 }
 
 impl HookClient {
@@ -54,7 +54,7 @@ impl HookClient {
     pub fn from_env(config: &SdkConfig, peer: KnownPeer) -> Result<Self, SettingError> {
         let own = Api { region: settings::region()?, base: settings::required("API_URL")? };
         let (caller, memory) = (Caller::new(config)?, Memory::default());
-        let lines = Mutex::new(Ration::new(MAX_LINES, LINES_WINDOW));
+        let lines = Mutex::new(RateLimit::new(MAX_LINES, LINES_WINDOW));
         Ok(Self(Arc::new(Inner { caller, own, peer, memory, lines })))
     }
 
@@ -68,24 +68,24 @@ impl HookClient {
     ) -> PortResult<A> {
         let body = Bytes::from(serde_json::to_vec(question).expect("our questions are maps with text keys"));
         let peer = self.0.peer.get().map(Api::of);
-        let api = |place| match (place, &peer) {
-            (Place::Peer, Some(peer)) => peer,
+        let api = |endpoint| match (endpoint, &peer) {
+            (Endpoint::Peer, Some(peer)) => peer,
             _ => &self.0.own,
         };
-        let ask = |place| {
-            let (client, api, body) = (self.clone(), api(place).clone(), body.clone());
+        let ask = |endpoint| {
+            let (client, api, body) = (self.clone(), api(endpoint).clone(), body.clone());
             async move {
                 let answer = client.0.caller.post(&api, path, body).await?;
-                if place == Place::Own {
+                if endpoint == Endpoint::Own {
                     client.0.learn(&answer);
                 }
                 serde_json::from_slice(&answer).map_err(|error| fault(FaultKind::Corrupt, path, error))
             }
         };
-        let failed = |place, error: Option<&headwater_domain::ports::PortError>| {
+        let failed = |endpoint, error: Option<&headwater_domain::ports::PortError>| {
             if let Some(withheld) = self.0.may_tell() {
                 let why = error.map_or_else(|| "no answer yet".to_owned(), |error| error.source.to_string());
-                tracing::warn!(region = %api(place).region, path, error = why, withheld, "a hook call failed");
+                tracing::warn!(region = %api(endpoint).region, path, error = why, withheld, "a hook call failed");
             }
         };
         match hedge::ask(&self.0.memory, peer.is_some(), ask, settles, failed).await {
@@ -126,7 +126,7 @@ impl Inner {
             Ok(News { peer: Some(peer) }) => {
                 if self.peer.note(peer) {
                     // What was slow was another one.
-                    self.memory.forget(Place::Peer);
+                    self.memory.forget(Endpoint::Peer);
                 }
             }
             Ok(News { peer: None }) => {}
@@ -166,11 +166,11 @@ impl Hooks for HookClient {
         self.ask_once::<_, serde::de::IgnoredAny>("/hooks/unpublish", request).await.map(|_| ())
     }
 
-    async fn gateway_beat(&self, beat: &GatewayBeat) -> PortResult<GatewayOrders> {
-        self.ask_once("/hooks/heartbeat", &Heartbeat::Gateway(beat.clone())).await
+    async fn gateway_heartbeat(&self, heartbeat: &GatewayHeartbeat) -> PortResult<GatewayOrders> {
+        self.ask_once("/hooks/heartbeat", &HeartbeatRequest::Gateway(heartbeat.clone())).await
     }
 
-    async fn transcoder_beat(&self, beat: &TranscoderBeat) -> PortResult<TranscoderOrder> {
-        self.ask_once("/hooks/heartbeat", &Heartbeat::Transcoder(beat.clone())).await
+    async fn transcoder_heartbeat(&self, heartbeat: &TranscoderHeartbeat) -> PortResult<TranscoderOrder> {
+        self.ask_once("/hooks/heartbeat", &HeartbeatRequest::Transcoder(heartbeat.clone())).await
     }
 }

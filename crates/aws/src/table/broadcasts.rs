@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headwater_domain::live::End;
+use headwater_domain::control::End;
 use headwater_domain::ports::{BroadcastRecord, Page, PortResult, ReadBroadcasts, WriteBroadcasts};
 use headwater_domain::{BroadcastId, Region, StreamId, Timestamp};
 

@@ -8,7 +8,7 @@ use headwater_domain::{KeyId, Region, StreamId, Timestamp};
 
 use super::{Table, read, send, send_once, text};
 use crate::error::{corrupt, port};
-use crate::schema::{Key, SK, key_place, keys_partition};
+use crate::schema::{Key, SK, keys_partition, stream_key_sort_key};
 
 impl ReadKeys for Table {
     async fn key_ring(&self, stream: &StreamId) -> PortResult<KeyRing> {
@@ -19,7 +19,7 @@ impl ReadKeys for Table {
         let query = self
             .query(keys_partition(stream))
             .key_condition_expression("PK = :pk AND begins_with(SK, :key)")
-            .expression_attribute_values(":key", AttributeValue::S(key_place(key)));
+            .expression_attribute_values(":key", AttributeValue::S(stream_key_sort_key(key)));
         ring_of(query).await
     }
 }

@@ -1,8 +1,8 @@
 //! The single DynamoDB table: the domain's ports, each method one sentence and at most one conditional write.
 
 mod broadcasts;
+mod control;
 mod keys;
-mod live;
 mod packing;
 mod requests;
 mod streams;

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_an_error() {
+    fn broken_and_oversized_documents_are_errors() {
         let bomb = pack(&" ".repeat(MAX_DOCUMENT as usize + 1));
         assert!(bomb.len() < 1_000);
         let whole = pack("{}");

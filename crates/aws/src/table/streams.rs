@@ -1,13 +1,13 @@
 //! Streams and their listing.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use headwater_domain::ports::{Page, PortResult, ReadStreams, StreamPlace, Write, WriteStreams};
+use headwater_domain::ports::{ListingPosition, Page, PortResult, ReadStreams, Write, WriteStreams};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::{StreamId, Timestamp};
 
 use super::{Table, read, send_once, text};
 use crate::error::{corrupt, port};
-use crate::schema::{Key, LISTING, SK, VERSION, listing_place, stream_partition};
+use crate::schema::{Key, LISTING, SK, VERSION, listing_sort_key, stream_partition};
 
 impl ReadStreams for Table {
     async fn stream(&self, id: &StreamId) -> PortResult<Option<StreamDocument>> {
@@ -17,7 +17,11 @@ impl ReadStreams for Table {
         Ok(StreamDocument::current(documents?))
     }
 
-    async fn streams(&self, after: Option<&StreamPlace>, limit: usize) -> PortResult<Page<StreamPlace>> {
+    async fn streams(
+        &self,
+        after: Option<&ListingPosition>,
+        limit: usize,
+    ) -> PortResult<Page<ListingPosition>> {
         const ACTION: &str = "list streams";
         let mut query = self
             .query(LISTING.into())
@@ -26,7 +30,7 @@ impl ReadStreams for Table {
         if let Some(place) = after {
             query = query.key_condition_expression("PK = :pk AND SK < :place").expression_attribute_values(
                 ":place",
-                AttributeValue::S(listing_place(place.created_at, &place.id)),
+                AttributeValue::S(listing_sort_key(place.created_at, &place.id)),
             );
         }
         let found = query.send().await.map_err(port(ACTION))?;
@@ -36,11 +40,11 @@ impl ReadStreams for Table {
     }
 }
 
-fn place(sort_key: &str) -> PortResult<StreamPlace> {
+fn place(sort_key: &str) -> PortResult<ListingPosition> {
     let bad = || corrupt("list streams", "not a place in the listing");
     let (created, id) = sort_key.split_once('#').ok_or_else(bad)?;
     let created_at = Timestamp(created.parse().map_err(|_| bad())?);
-    Ok(StreamPlace { created_at, id: id.parse().map_err(|_| bad())? })
+    Ok(ListingPosition { created_at, id: id.parse().map_err(|_| bad())? })
 }
 
 impl WriteStreams for Table {

@@ -2,11 +2,11 @@
 //!
 //! Each suite makes its own ids from `seed`, so that suites can share one table and run at once.
 
-use crate::beat::{Beat, Health};
+use crate::control::{ControlRecord, End, SessionRecord};
+use crate::heartbeat::{Health, Heartbeat};
 use crate::hooks::{Gateway, Secret};
 use crate::ids::{BroadcastId, KeyId, SessionId, StreamId};
 use crate::key::{KeyRecord, Pepper, StreamKey};
-use crate::live::{End, Seat, SessionSeat};
 use crate::ports::*;
 use crate::stream::{StreamDocument, StreamSettings};
 use crate::testing::samples;
@@ -45,9 +45,11 @@ pub async fn streams<S: ReadStreams + WriteStreams>(store: &S, seed: u128) {
         listed.push(document);
     }
     listed.reverse();
-    let top = StreamPlace { created_at: Timestamp(listed[0].created_at.0 + 1), id: StreamId::from_random(0) };
+    let top =
+        ListingPosition { created_at: Timestamp(listed[0].created_at.0 + 1), id: StreamId::from_random(0) };
     let page = store.streams(Some(&top), 2).await.expect("pages");
-    let ids = |page: &Page<StreamPlace>| page.items.iter().map(|place| place.id.clone()).collect::<Vec<_>>();
+    let ids =
+        |page: &Page<ListingPosition>| page.items.iter().map(|place| place.id.clone()).collect::<Vec<_>>();
     assert_eq!((ids(&page), page.more), (vec![listed[0].id.clone(), listed[1].id.clone()], true));
     let page = store.streams(page.items.last(), 2).await.expect("pages");
     assert_eq!(ids(&page), vec![listed[2].id.clone(), listed[3].id.clone()]);
@@ -95,10 +97,10 @@ pub async fn keys<S: ReadKeys + WriteKeys>(store: &S, seed: u128) {
     assert!(ring.revoked.iter().filter(of_it).all(|(_, at)| *at == Timestamp(5)));
 }
 
-fn seat(stream: &StreamId, version: u64, order: u64) -> Seat {
-    let mut seat = Seat::empty(stream.clone(), samples::region_a());
-    seat.version = version;
-    seat.session = Some(SessionSeat {
+fn record(stream: &StreamId, version: u64, order: u64) -> ControlRecord {
+    let mut record = ControlRecord::empty(stream.clone(), samples::region_a());
+    record.version = version;
+    record.session = Some(SessionRecord {
         id: SessionId::from_random(order.into()),
         order,
         broadcast: BroadcastId::new(stream, 1, 1),
@@ -110,45 +112,49 @@ fn seat(stream: &StreamId, version: u64, order: u64) -> Seat {
         settings: StreamSettings::default(),
         earlier: Vec::new(),
     });
-    seat
+    record
 }
 
-/// [`ReadLive`], [`WriteLive`] and [`WriteBeats`].
-pub async fn live<S: ReadLive + WriteLive + WriteBeats>(store: &S, seed: u128) {
+/// [`ReadControl`], [`WriteControl`] and [`WriteHeartbeats`].
+pub async fn live<S: ReadControl + WriteControl + WriteHeartbeats>(store: &S, seed: u128) {
     let stream = StreamId::from_random(seed);
-    assert_eq!(store.situation(&stream).await.expect("reads"), Default::default());
+    assert_eq!(store.replicated_state(&stream).await.expect("reads"), Default::default());
     assert_eq!(
-        store.put_seat(&seat(&stream, 2, 1)).await.expect("writes"),
+        store.put_control_record(&record(&stream, 2, 1)).await.expect("writes"),
         Write::Lost,
         "versions begin at 1"
     );
-    assert_eq!(store.put_seat(&seat(&stream, 1, 1)).await.expect("writes"), Write::Stored);
-    assert_eq!(store.put_seat(&seat(&stream, 1, 1)).await.expect("writes"), Write::Stored);
-    assert_eq!(store.put_seat(&seat(&stream, 1, 9)).await.expect("writes"), Write::Lost);
-    assert_eq!(store.put_seat(&seat(&stream, 3, 3)).await.expect("writes"), Write::Lost);
-    assert_eq!(store.put_seat(&seat(&stream, 2, 2)).await.expect("writes"), Write::Stored);
-    let beat = |lease, boot: &str, at| Beat {
+    assert_eq!(store.put_control_record(&record(&stream, 1, 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_control_record(&record(&stream, 1, 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_control_record(&record(&stream, 1, 9)).await.expect("writes"), Write::Lost);
+    assert_eq!(store.put_control_record(&record(&stream, 3, 3)).await.expect("writes"), Write::Lost);
+    assert_eq!(store.put_control_record(&record(&stream, 2, 2)).await.expect("writes"), Write::Stored);
+    let heartbeat = |lease, fencing_token: &str, at| Heartbeat {
         stream: stream.clone(),
         region: samples::region_a(),
         broadcast: BroadcastId::new(&stream, 1, 1),
         lease: samples::lease(lease),
-        boot: boot.into(),
+        fencing_token: fencing_token.into(),
         at: Timestamp(at),
         health: Health::starting(),
         before: Vec::new(),
     };
-    assert_eq!(store.put_beat(&beat(2, "one", 1)).await.expect("writes"), Write::Stored);
-    assert_eq!(store.put_beat(&beat(2, "one", 2)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_heartbeat(&heartbeat(2, "one", 1)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_heartbeat(&heartbeat(2, "one", 2)).await.expect("writes"), Write::Stored);
     assert_eq!(
-        store.put_beat(&beat(2, "two", 3)).await.expect("writes"),
+        store.put_heartbeat(&heartbeat(2, "two", 3)).await.expect("writes"),
         Write::Lost,
         "one process per lease"
     );
-    assert_eq!(store.put_beat(&beat(1, "one", 4)).await.expect("writes"), Write::Lost, "no lower lease");
-    assert_eq!(store.put_beat(&beat(10, "two", 5)).await.expect("writes"), Write::Stored);
-    let situation = store.situation(&stream).await.expect("reads");
-    assert_eq!(situation.seats, vec![seat(&stream, 2, 2)]);
-    assert_eq!(situation.beats, vec![beat(10, "two", 5)]);
+    assert_eq!(
+        store.put_heartbeat(&heartbeat(1, "one", 4)).await.expect("writes"),
+        Write::Lost,
+        "no lower lease"
+    );
+    assert_eq!(store.put_heartbeat(&heartbeat(10, "two", 5)).await.expect("writes"), Write::Stored);
+    let replicated = store.replicated_state(&stream).await.expect("reads");
+    assert_eq!(replicated.records, vec![record(&stream, 2, 2)]);
+    assert_eq!(replicated.heartbeats, vec![heartbeat(10, "two", 5)]);
     let region = samples::region_b();
     store.mark_active(&stream, &region).await.expect("marks");
     store.mark_active(&stream, &region).await.expect("marking twice is no error");

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
-use crate::beat::Beat;
+use crate::control::decide::StartTask;
+use crate::control::{ControlRecord, End, ReplicatedState};
+use crate::heartbeat::Heartbeat;
 use crate::ids::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId};
 use crate::key::{KeyRecord, KeyRing};
-use crate::live::decide::StartTask;
-use crate::live::{End, Seat, Situation};
 use crate::part::PartPath;
 use crate::ports::*;
 use crate::stream::StreamDocument;
@@ -22,11 +22,11 @@ use crate::timeline::Entry;
 #[derive(Debug, Default)]
 struct Items {
     documents: BTreeMap<(StreamId, Region), StreamDocument>,
-    listing: BTreeMap<StreamPlace, ()>,
+    listing: BTreeMap<ListingPosition, ()>,
     keys: BTreeMap<(StreamId, KeyId), KeyRecord>,
     revoked: BTreeMap<(StreamId, KeyId, Region), Timestamp>,
-    seats: BTreeMap<(StreamId, Region), Seat>,
-    beats: BTreeMap<(StreamId, Region), Beat>,
+    records: BTreeMap<(StreamId, Region), ControlRecord>,
+    heartbeats: BTreeMap<(StreamId, Region), Heartbeat>,
     active: BTreeMap<(Region, StreamId), ()>,
     starts: BTreeMap<BroadcastId, Timestamp>,
     ends: BTreeMap<BroadcastId, End>,
@@ -56,7 +56,11 @@ impl ReadStreams for MemoryTable {
         ))
     }
 
-    async fn streams(&self, after: Option<&StreamPlace>, limit: usize) -> PortResult<Page<StreamPlace>> {
+    async fn streams(
+        &self,
+        after: Option<&ListingPosition>,
+        limit: usize,
+    ) -> PortResult<Page<ListingPosition>> {
         let items = self.items();
         let rest: Vec<_> = items
             .listing
@@ -86,14 +90,14 @@ impl WriteStreams for MemoryTable {
     async fn list_stream(&self, document: &StreamDocument) -> PortResult<()> {
         self.items()
             .listing
-            .insert(StreamPlace { created_at: document.created_at, id: document.id.clone() }, ());
+            .insert(ListingPosition { created_at: document.created_at, id: document.id.clone() }, ());
         Ok(())
     }
 
     async fn unlist_stream(&self, document: &StreamDocument) -> PortResult<()> {
         self.items()
             .listing
-            .remove(&StreamPlace { created_at: document.created_at, id: document.id.clone() });
+            .remove(&ListingPosition { created_at: document.created_at, id: document.id.clone() });
         Ok(())
     }
 }
@@ -138,12 +142,17 @@ impl WriteKeys for MemoryTable {
     }
 }
 
-impl ReadLive for MemoryTable {
-    async fn situation(&self, stream: &StreamId) -> PortResult<Situation> {
+impl ReadControl for MemoryTable {
+    async fn replicated_state(&self, stream: &StreamId) -> PortResult<ReplicatedState> {
         let items = self.items();
-        Ok(Situation {
-            seats: items.seats.values().filter(|seat| seat.stream == *stream).cloned().collect(),
-            beats: items.beats.values().filter(|beat| beat.stream == *stream).cloned().collect(),
+        Ok(ReplicatedState {
+            records: items.records.values().filter(|record| record.stream == *stream).cloned().collect(),
+            heartbeats: items
+                .heartbeats
+                .values()
+                .filter(|heartbeat| heartbeat.stream == *stream)
+                .cloned()
+                .collect(),
         })
     }
 
@@ -158,14 +167,14 @@ impl ReadLive for MemoryTable {
     }
 }
 
-impl WriteLive for MemoryTable {
-    async fn put_seat(&self, seat: &Seat) -> PortResult<Write> {
+impl WriteControl for MemoryTable {
+    async fn put_control_record(&self, record: &ControlRecord) -> PortResult<Write> {
         let mut items = self.items();
-        let key = (seat.stream.clone(), seat.region.clone());
-        let there = items.seats.get(&key);
-        let free = there == Some(seat) || there.map_or(0, |there| there.version) + 1 == seat.version;
+        let key = (record.stream.clone(), record.region.clone());
+        let there = items.records.get(&key);
+        let free = there == Some(record) || there.map_or(0, |there| there.version) + 1 == record.version;
         if free {
-            items.seats.insert(key, seat.clone());
+            items.records.insert(key, record.clone());
         }
         Ok(stored(free))
     }
@@ -181,16 +190,17 @@ impl WriteLive for MemoryTable {
     }
 }
 
-impl WriteBeats for MemoryTable {
-    async fn put_beat(&self, beat: &Beat) -> PortResult<Write> {
+impl WriteHeartbeats for MemoryTable {
+    async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> PortResult<Write> {
         let mut items = self.items();
-        let key = (beat.stream.clone(), beat.region.clone());
-        let rank = |beat: &Beat| (beat.broadcast.clone(), beat.lease.clone());
-        let free = items.beats.get(&key).is_none_or(|there| {
-            rank(there) < rank(beat) || (rank(there) == rank(beat) && there.boot == beat.boot)
+        let key = (heartbeat.stream.clone(), heartbeat.region.clone());
+        let rank = |heartbeat: &Heartbeat| (heartbeat.broadcast.clone(), heartbeat.lease.clone());
+        let free = items.heartbeats.get(&key).is_none_or(|there| {
+            rank(there) < rank(heartbeat)
+                || (rank(there) == rank(heartbeat) && there.fencing_token == heartbeat.fencing_token)
         });
         if free {
-            items.beats.insert(key, beat.clone());
+            items.heartbeats.insert(key, heartbeat.clone());
         }
         Ok(stored(free))
     }

@@ -50,24 +50,24 @@ impl Tables {
             0x05 => Value::Number(cursor.f64()?),
             0x06 => Value::String(self.string(cursor)?),
             0x07 | 0x0B => match header(cursor)? {
-                Header::Reference(index) => Value::Reference(index),
-                Header::Inline(length) => Value::Xml(cursor.text(length)?),
+                Amf3Header::Reference(index) => Value::Reference(index),
+                Amf3Header::Inline(length) => Value::Xml(cursor.text(length)?),
             },
             0x08 => match header(cursor)? {
-                Header::Reference(index) => Value::Reference(index),
-                Header::Inline(_) => Value::Date { unix_ms: cursor.f64()?, time_zone: 0 },
+                Amf3Header::Reference(index) => Value::Reference(index),
+                Amf3Header::Inline(_) => Value::Date { unix_ms: cursor.f64()?, time_zone: 0 },
             },
             0x09 => match header(cursor)? {
-                Header::Reference(index) => Value::Reference(index),
-                Header::Inline(dense) => cursor.nested(|cursor| self.array(cursor, dense))?,
+                Amf3Header::Reference(index) => Value::Reference(index),
+                Amf3Header::Inline(dense) => cursor.nested(|cursor| self.array(cursor, dense))?,
             },
             0x0A => match header(cursor)? {
-                Header::Reference(index) => Value::Reference(index),
-                Header::Inline(flags) => cursor.nested(|cursor| self.object(cursor, flags))?,
+                Amf3Header::Reference(index) => Value::Reference(index),
+                Amf3Header::Inline(flags) => cursor.nested(|cursor| self.object(cursor, flags))?,
             },
             0x0C => match header(cursor)? {
-                Header::Reference(index) => Value::Reference(index),
-                Header::Inline(length) => Value::ByteArray(cursor.bytes(length)?.to_vec()),
+                Amf3Header::Reference(index) => Value::Reference(index),
+                Amf3Header::Inline(length) => Value::ByteArray(cursor.bytes(length)?.to_vec()),
             },
             0x0D..=0x10 => return Err(AmfError::Amf3("vector")),
             0x11 => return Err(AmfError::Amf3("dictionary")),
@@ -77,12 +77,12 @@ impl Tables {
 
     fn string(&mut self, cursor: &mut Cursor<'_>) -> Result<String, AmfError> {
         match header(cursor)? {
-            Header::Reference(index) => {
+            Amf3Header::Reference(index) => {
                 let text = index_into(&self.strings, index)?;
                 cursor.spend_text(text.len())?;
                 Ok(text.clone())
             }
-            Header::Inline(length) => {
+            Amf3Header::Inline(length) => {
                 let text = cursor.text(length)?;
                 // The empty string is never sent by reference (AMF3 §1.3.2).
                 if !text.is_empty() {
@@ -156,17 +156,17 @@ impl Tables {
     }
 }
 
-enum Header {
+enum Amf3Header {
     Reference(u32),
     Inline(usize),
 }
 
-fn header(cursor: &mut Cursor<'_>) -> Result<Header, AmfError> {
+fn header(cursor: &mut Cursor<'_>) -> Result<Amf3Header, AmfError> {
     let number = u29(cursor)?;
     if number & 1 == 0 {
-        return Ok(Header::Reference(number >> 1));
+        return Ok(Amf3Header::Reference(number >> 1));
     }
-    usize::try_from(number >> 1).map(Header::Inline).map_err(|_| AmfError::Truncated)
+    usize::try_from(number >> 1).map(Amf3Header::Inline).map_err(|_| AmfError::Truncated)
 }
 
 fn u29(cursor: &mut Cursor<'_>) -> Result<u32, AmfError> {

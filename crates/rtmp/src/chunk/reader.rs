@@ -114,7 +114,7 @@ pub struct ChunkReader {
     chunk_size: u32,
     streams: Vec<ChunkStream>,
     open: Option<OpenChunk>,
-    held: Held,
+    held: PartialHeader,
     buffered: usize,
     stats: ReaderStats,
 }
@@ -136,7 +136,7 @@ impl ChunkReader {
             chunk_size: INITIAL_CHUNK_SIZE,
             streams: Vec::new(),
             open: None,
-            held: Held::default(),
+            held: PartialHeader::default(),
             buffered: 0,
             stats: ReaderStats::default(),
         }
@@ -382,12 +382,12 @@ impl MessageLimits {
 
 /// Bytes read but not yet understood, before those of the next read: an incomplete header.
 #[derive(Debug, Clone, Copy, Default)]
-struct Held {
+struct PartialHeader {
     bytes: [u8; MAX_HEADER_LEN],
     len: usize,
 }
 
-impl Held {
+impl PartialHeader {
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }

@@ -2,7 +2,7 @@
 //! keyframes are judged by NAL units and not by what the tag claims.
 
 use super::{
-    AudioCodec, AudioPacket, AudioTag, Av1Config, AvcConfig, Entry, FrameType, HevcConfig, NalUnits,
+    AudioCodec, AudioPacket, AudioTag, Av1Config, AvcConfig, FrameType, HevcConfig, NalUnits, RandomAccess,
     TagError, VideoCodec, VideoPacket, VideoTag,
 };
 use crate::message::MediaKind;
@@ -14,7 +14,7 @@ pub enum MediaClass {
     SequenceHeader,
     /// A video message at which a decoder can start: for H.264 and HEVC judged by its pictures, for other codecs by what
     /// the tag calls a keyframe.
-    RandomAccess(Entry),
+    RandomAccess(RandomAccess),
     /// Any other coded audio or video.
     Frames,
     /// End of sequence, metadata, commands, empty messages: nothing to decode.
@@ -115,15 +115,15 @@ impl Inspector {
         }
     }
 
-    fn entry(&self, tag: VideoTag<'_>) -> Option<Entry> {
+    fn entry(&self, tag: VideoTag<'_>) -> Option<RandomAccess> {
         // Without a sequence header nothing can be decoded, so there is nowhere to start either.
         match tag.codec {
             VideoCodec::Avc => {
                 let nals = NalUnits::new(tag.data, self.avc?.nal_length_size);
-                nals.has_avc_idr().then_some(Entry::Clean)
+                nals.has_avc_idr().then_some(RandomAccess::Closed)
             }
-            VideoCodec::Hevc => NalUnits::new(tag.data, self.hevc?.nal_length_size).hevc_entry(),
-            _ => (tag.frame_type == FrameType::Key).then_some(Entry::Clean),
+            VideoCodec::Hevc => NalUnits::new(tag.data, self.hevc?.nal_length_size).hevc_random_access(),
+            _ => (tag.frame_type == FrameType::Key).then_some(RandomAccess::Closed),
         }
     }
 }

@@ -14,7 +14,7 @@ mod video;
 pub use audio::{AudioCodec, AudioPacket, AudioTag};
 pub use fourcc::FourCc;
 pub use inspect::{Codec, Inspector, MediaClass, MediaInfo};
-pub use nal::{Av1Config, AvcConfig, Entry, HevcConfig, NalUnits};
+pub use nal::{Av1Config, AvcConfig, HevcConfig, NalUnits, RandomAccess};
 pub use track::single_track;
 pub use video::{FrameType, VideoCodec, VideoPacket, VideoTag};
 

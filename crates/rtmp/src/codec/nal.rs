@@ -67,9 +67,9 @@ impl Av1Config {
 
 /// At which pictures of a stream a decoder can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Entry {
+pub enum RandomAccess {
     /// Everything that is shown from here on can be decoded.
-    Clean,
+    Closed,
     /// Pictures that follow, and are shown before this one, may need what came earlier (HEVC CRA, "open GOP").
     Open,
 }
@@ -104,10 +104,10 @@ impl<'a> NalUnits<'a> {
     /// How a decoder can start at these HEVC slices, by the first of a random access picture (H.265 table 7-1): IDR and
     /// BLA are types 16 to 20 (what a BLA's leading pictures need is never there), CRA is 21.
     #[must_use]
-    pub fn hevc_entry(self) -> Option<Entry> {
+    pub fn hevc_random_access(self) -> Option<RandomAccess> {
         self.filter_map(|nal| nal.first()).find_map(|head| match head >> 1 & 0x3F {
-            16..=20 => Some(Entry::Clean),
-            21 => Some(Entry::Open),
+            16..=20 => Some(RandomAccess::Closed),
+            21 => Some(RandomAccess::Open),
             _ => None,
         })
     }

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_alone() {
+    fn other_multitrack_messages_are_left_alone() {
         let video = |body: &[u8]| single(MediaKind::Video, body);
         // Another track; two tracks; two tracks of two codecs; tracks within tracks; an ordinary message; classic ones.
         let others: [&[u8]; 7] = [

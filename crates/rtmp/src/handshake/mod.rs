@@ -71,7 +71,7 @@ const TLS_ANSWER: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
 const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 #[derive(Debug)]
-enum State {
+enum HandshakeState {
     C0,
     C1,
     C2 { left: usize },
@@ -81,7 +81,7 @@ enum State {
 /// The handshake of one connection. Holds at most one packet of 1536 bytes.
 #[derive(Debug)]
 pub struct Handshake {
-    state: State,
+    state: HandshakeState,
     c1: Vec<u8>,
     random: Box<[u8; RANDOM_LEN]>,
 }
@@ -90,13 +90,13 @@ impl Handshake {
     /// `random` is what S1 carries; it need not be secret.
     #[must_use]
     pub fn new(random: [u8; RANDOM_LEN]) -> Self {
-        Self { state: State::C0, c1: Vec::new(), random: Box::new(random) }
+        Self { state: HandshakeState::C0, c1: Vec::new(), random: Box::new(random) }
     }
 
     /// Whether C2 has been read whole.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.state, HandshakeState::Done)
     }
 
     /// Consumes handshake bytes from the front of `input`; what follows C2 is left there.
@@ -106,28 +106,28 @@ impl Handshake {
     pub fn receive(&mut self, input: &mut &[u8], out: &mut BytesMut) -> Result<(), HandshakeError> {
         loop {
             match &mut self.state {
-                State::C0 => {
+                HandshakeState::C0 => {
                     let Some((&version, rest)) = input.split_first() else { return Ok(()) };
                     check_version(version, input).inspect_err(|error| out.put_slice(error.answer()))?;
                     *input = rest;
-                    self.state = State::C1;
+                    self.state = HandshakeState::C1;
                 }
-                State::C1 => {
+                HandshakeState::C1 => {
                     let taken = take(input, PACKET_LEN - self.c1.len());
                     self.c1.extend_from_slice(taken);
                     let Ok(c1) = <&[u8; PACKET_LEN]>::try_from(self.c1.as_slice()) else { return Ok(()) };
                     answer(c1, &self.random, out);
                     self.c1 = Vec::new();
-                    self.state = State::C2 { left: PACKET_LEN };
+                    self.state = HandshakeState::C2 { left: PACKET_LEN };
                 }
-                State::C2 { left } => {
+                HandshakeState::C2 { left } => {
                     *left -= take(input, *left).len();
                     if *left > 0 {
                         return Ok(());
                     }
-                    self.state = State::Done;
+                    self.state = HandshakeState::Done;
                 }
-                State::Done => return Ok(()),
+                HandshakeState::Done => return Ok(()),
             }
         }
     }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_none() {
+    fn truncated_adts_yields_no_frames() {
         let data = [adts(b"abc", false), adts(b"d", true)].concat();
         for end in 1..data.len() {
             assert_eq!(frames(&data[..end]).is_some(), end == 10, "{end}");

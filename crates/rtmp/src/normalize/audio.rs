@@ -8,7 +8,7 @@ use crate::codec::{AudioCodec, AudioPacket, AudioTag, FourCc};
 use crate::message::MediaKind;
 use crate::session::MediaMessage;
 
-/// See the module.
+/// A session's sound on its way into the normal form.
 #[derive(Debug, Default)]
 pub(super) struct AudioTrack {
     /// Codec of the sequence header in force, and whether it has the enhanced form.
@@ -131,7 +131,7 @@ impl AudioTrack {
 }
 
 fn frame(timestamp: u32, body: Bytes) -> Normal {
-    Normal::Frame(Frame { kind: MediaKind::Audio, timestamp, entry: None, body })
+    Normal::Frame(Frame { kind: MediaKind::Audio, timestamp, random_access: None, body })
 }
 
 /// A sequence header message (FLV 10.1 §E.4.2.1, E-RTMP "Enhanced Audio").

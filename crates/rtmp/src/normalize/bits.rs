@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_too_many_zeros_is_no_code() {
+    fn an_exp_golomb_code_of_too_many_zeros_is_refused() {
         assert_eq!(Bits::new(&[0; 9]).golomb(), None);
         assert_eq!(Bits::new(&[]).golomb(), None);
         assert_eq!(Bits::new(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).golomb(), Some(u32::MAX - 1));

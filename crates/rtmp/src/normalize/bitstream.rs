@@ -6,9 +6,9 @@ use super::fields::Field;
 use super::framing::{Framing, LENGTH_SIZE};
 use super::nal::{Syntax, Unit};
 use super::parameters::ParameterSets;
-use crate::codec::Entry;
+use crate::codec::RandomAccess;
 
-/// See the module.
+/// The framing and the parameter sets of one track.
 #[derive(Debug)]
 pub(super) struct Bitstream {
     pub(super) syntax: Syntax,
@@ -34,7 +34,7 @@ pub(super) struct Seen<'a> {
     /// Whether it is the first of its picture.
     pub(super) begins_picture: bool,
     /// Whether a decoder can start here.
-    pub(super) entry: Option<Entry>,
+    pub(super) random_access: Option<RandomAccess>,
     /// Pictures, or fields, that begin.
     pub(super) begun: usize,
     /// Something is not as readers expect it: empty units, parameter sets, padding.
@@ -53,11 +53,11 @@ impl Bitstream {
                 continue;
             }
             match self.syntax.classify(unit) {
-                Unit::Slice { first, entry } => {
+                Unit::Slice { first, random_access } => {
                     if seen.first_slice.is_none() {
                         (seen.first_slice, seen.begins_picture) = (Some(unit), first);
                     }
-                    seen.entry = seen.entry.or(entry);
+                    seen.random_access = seen.random_access.or(random_access);
                     seen.begun += usize::from(first);
                 }
                 Unit::Set(kind) => {

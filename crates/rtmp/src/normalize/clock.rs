@@ -35,7 +35,7 @@ pub struct Timed<T> {
 }
 
 #[derive(Debug)]
-struct Message<T> {
+struct ClockMessage<T> {
     kind: MediaKind,
     time: i64,
     /// When it came, ms.
@@ -55,7 +55,7 @@ struct Newest {
 #[derive(Debug)]
 struct Track<T> {
     newest: Option<Newest>,
-    doubted: Option<Message<T>>,
+    doubted: Option<ClockMessage<T>>,
 }
 
 impl<T> Default for Track<T> {
@@ -64,12 +64,12 @@ impl<T> Default for Track<T> {
     }
 }
 
-/// See the module.
+/// Unwraps and mends the timestamps of both tracks.
 #[derive(Debug)]
 pub struct Clock<T> {
     tracks: [Track<T>; 2],
     /// Set until the session's first timestamps are known to be right.
-    start: Option<Vec<Message<T>>>,
+    start: Option<Vec<ClockMessage<T>>>,
     /// What wraps are counted from.
     reference: Option<i64>,
 }
@@ -88,7 +88,7 @@ impl<T> Clock<T> {
             reference + i64::from(raw.wrapping_sub(reference as u32).cast_signed())
         });
         self.reference.get_or_insert(time);
-        let message = Message { kind, time, at: i64::try_from(now).unwrap_or(i64::MAX), item };
+        let message = ClockMessage { kind, time, at: i64::try_from(now).unwrap_or(i64::MAX), item };
         let Some(start) = &mut self.start else { return self.follow(message, out) };
         start.push(message);
         if start.len() >= MAX_AT_START || is_settled(start) {
@@ -131,7 +131,7 @@ impl<T> Clock<T> {
         start.into_iter().for_each(|message| self.accept(message, out));
     }
 
-    fn follow(&mut self, message: Message<T>, out: &mut VecDeque<Timed<T>>) {
+    fn follow(&mut self, message: ClockMessage<T>, out: &mut VecDeque<Timed<T>>) {
         if let Some(doubted) = self.tracks[message.kind as usize].doubted.take() {
             let step = message.time - doubted.time;
             if (0..=NEAR).contains(&step) {
@@ -159,7 +159,7 @@ impl<T> Clock<T> {
     }
 
     /// Whether a message may have the time that it has, by what came before.
-    fn is_expected(&self, message: &Message<T>) -> bool {
+    fn is_expected(&self, message: &ClockMessage<T>) -> bool {
         let beside = self.tracks[other(message.kind) as usize].newest;
         let Some(newest) = self.tracks[message.kind as usize].newest else {
             return beside.is_none_or(|beside| (message.time - beside.time).abs() <= NEAR);
@@ -175,8 +175,8 @@ impl<T> Clock<T> {
     }
 
     /// Hands out a message as it is.
-    fn accept(&mut self, message: Message<T>, out: &mut VecDeque<Timed<T>>) {
-        let Message { kind, time, at, item } = message;
+    fn accept(&mut self, message: ClockMessage<T>, out: &mut VecDeque<Timed<T>>) {
+        let ClockMessage { kind, time, at, item } = message;
         let newest = &mut self.tracks[kind as usize].newest;
         let step = newest.map_or(0, |newest| time - newest.time);
         *newest = Some(match *newest {
@@ -207,7 +207,7 @@ impl<T> Clock<T> {
     }
 
     /// Hands out a message whose time is damaged: between the one before it and the one at `next`.
-    fn mend(&mut self, mut message: Message<T>, next: Option<i64>, out: &mut VecDeque<Timed<T>>) {
+    fn mend(&mut self, mut message: ClockMessage<T>, next: Option<i64>, out: &mut VecDeque<Timed<T>>) {
         let newest = self.tracks[message.kind as usize].newest;
         let usual = newest.map(|newest| newest.time + newest.step.max(1));
         if let Some(time) = match (usual, next) {
@@ -229,17 +229,17 @@ fn other(kind: MediaKind) -> MediaKind {
 }
 
 /// Whether the session's first messages tell which of them are right: each track has two that agree.
-fn is_settled<T>(start: &[Message<T>]) -> bool {
+fn is_settled<T>(start: &[ClockMessage<T>]) -> bool {
     let is_right = |kind| (0..start.len()).any(|n| start[n].kind == kind && agrees_with_another(start, n));
     start.iter().all(|message| is_right(message.kind))
 }
 
 /// Whether the step from or to another message of its track is one that nobody doubts.
-fn agrees_with_another<T>(start: &[Message<T>], n: usize) -> bool {
-    let agree = |a: &Message<T>, b: &Message<T>| {
+fn agrees_with_another<T>(start: &[ClockMessage<T>], n: usize) -> bool {
+    let agree = |a: &ClockMessage<T>, b: &ClockMessage<T>| {
         (-USUAL..=USUAL.max(b.at - a.at + SLACK)).contains(&(b.time - a.time))
     };
-    let of_track = |message: &&Message<T>| message.kind == start[n].kind;
+    let of_track = |message: &&ClockMessage<T>| message.kind == start[n].kind;
     start[..n].iter().filter(of_track).any(|before| agree(before, &start[n]))
         || start[n + 1..].iter().filter(of_track).any(|after| agree(&start[n], after))
 }

@@ -51,7 +51,7 @@ use self::audio::AudioTrack;
 pub use self::clock::{Clock, Timed};
 pub use self::retime::delay_decoding;
 use self::video::VideoTrack;
-use crate::codec::{AudioPacket, AudioTag, Codec, Entry, TagError, VideoPacket, VideoTag};
+use crate::codec::{AudioPacket, AudioTag, Codec, RandomAccess, TagError, VideoPacket, VideoTag};
 use crate::message::MediaKind;
 use crate::session::MediaMessage;
 
@@ -113,7 +113,7 @@ pub struct Frame {
     /// As sent.
     pub timestamp: u32,
     /// Whether a decoder can start with it. Of codecs that are not looked into, what the tag calls a key frame.
-    pub entry: Option<Entry>,
+    pub random_access: Option<RandomAccess>,
     /// FLV tag body.
     pub body: Bytes,
 }
@@ -159,7 +159,7 @@ pub enum Useless {
     Adts,
 }
 
-/// See the module.
+/// Brings one session's messages into the normal form.
 #[derive(Debug, Default)]
 pub struct Normalizer {
     audio: AudioTrack,

@@ -1,7 +1,7 @@
 //! What a NAL unit is to an access unit, for H.264 (table 7-1) and HEVC (table 7-1) alike.
 
 use super::bits::Bits;
-use crate::codec::Entry;
+use crate::codec::RandomAccess;
 
 /// The codec whose NAL units they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Unit {
         /// Whether nothing of the picture comes before it.
         first: bool,
         /// Whether a decoder can start with its picture.
-        entry: Option<Entry>,
+        random_access: Option<RandomAccess>,
     },
     /// A parameter set.
     Set(SetKind),
@@ -74,10 +74,10 @@ fn begins_picture(unit: &[u8], header_len: usize) -> bool {
 fn avc(unit: &[u8]) -> Unit {
     let first = || begins_picture(unit, 1);
     match unit.first().map_or(0, |head| head & 0x1F) {
-        5 => Unit::Slice { first: first(), entry: Some(Entry::Clean) },
-        1 | 2 => Unit::Slice { first: first(), entry: None },
+        5 => Unit::Slice { first: first(), random_access: Some(RandomAccess::Closed) },
+        1 | 2 => Unit::Slice { first: first(), random_access: None },
         // Partitions B and C follow their A.
-        3 | 4 => Unit::Slice { first: false, entry: None },
+        3 | 4 => Unit::Slice { first: false, random_access: None },
         7 => Unit::Set(SetKind::Sequence),
         8 => Unit::Set(SetKind::Picture),
         10..=12 | 19..=21 => Unit::After,
@@ -89,15 +89,15 @@ fn hevc(unit: &[u8]) -> Unit {
     let kind = unit.first().map_or(0, |head| head >> 1 & 0x3F);
     let is_base_layer =
         unit.first().is_none_or(|head| head & 1 == 0) && unit.get(1).is_none_or(|second| second >> 3 == 0);
-    let entry = match kind {
+    let random_access = match kind {
         // What the leading pictures of a BLA need is never there.
-        16..=20 => Some(Entry::Clean),
-        21 => Some(Entry::Open),
+        16..=20 => Some(RandomAccess::Closed),
+        21 => Some(RandomAccess::Open),
         _ => None,
     };
     match kind {
         _ if !is_base_layer => Unit::After,
-        0..=31 => Unit::Slice { first: begins_picture(unit, 2), entry },
+        0..=31 => Unit::Slice { first: begins_picture(unit, 2), random_access },
         32 => Unit::Set(SetKind::Video),
         33 => Unit::Set(SetKind::Sequence),
         34 => Unit::Set(SetKind::Picture),
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn h264_units_know_their_place() {
-        let slice = |first, entry| Unit::Slice { first, entry };
+        let slice = |first, random_access| Unit::Slice { first, random_access };
         for (unit, expected) in [
-            (&[0x65, 0x88][..], slice(true, Some(Entry::Clean))),
-            (&[0x65, 0x40], slice(false, Some(Entry::Clean))),
+            (&[0x65, 0x88][..], slice(true, Some(RandomAccess::Closed))),
+            (&[0x65, 0x40], slice(false, Some(RandomAccess::Closed))),
             (&[0x41, 0x9a], slice(true, None)),
             (&[0x01, 0x1a], slice(false, None)),
             (&[0x67, 0x64], Unit::Set(SetKind::Sequence)),
@@ -131,10 +131,10 @@ mod tests {
 
     #[test]
     fn hevc_units_know_their_place() {
-        let slice = |first, entry| Unit::Slice { first, entry };
+        let slice = |first, random_access| Unit::Slice { first, random_access };
         for (unit, expected) in [
-            (&[0x26, 0x01, 0xaf][..], slice(true, Some(Entry::Clean))),
-            (&[0x2a, 0x01, 0x2f], slice(false, Some(Entry::Open))),
+            (&[0x26, 0x01, 0xaf][..], slice(true, Some(RandomAccess::Closed))),
+            (&[0x2a, 0x01, 0x2f], slice(false, Some(RandomAccess::Open))),
             (&[0x02, 0x01, 0xd0], slice(true, None)),
             (&[0x02, 0x09, 0xd0], Unit::After),
             (&[0x40, 0x01], Unit::Set(SetKind::Video)),

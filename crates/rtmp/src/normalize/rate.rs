@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays() {
+    fn other_audio_configurations_are_left_alone() {
         // A number already; 50 kHz; cut short; nothing.
         let others: [&[u8]; 4] = [&[0x11, 0x90], &[0x17, 0x80, 0x61, 0xa8, 0x10], &[0x17, 0x80, 0x5d], &[]];
         for other in others {

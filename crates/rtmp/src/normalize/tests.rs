@@ -74,12 +74,12 @@ fn header(record: Vec<u8>) -> Normal {
     Normal::Header(Video, body(HEADER, &record))
 }
 
-fn picture(timestamp: u32, head: &[u8], entry: Option<Entry>, units: &[&[u8]]) -> Normal {
-    Normal::Frame(Frame { kind: Video, timestamp, entry, body: body(head, &lengths(4, units)) })
+fn picture(timestamp: u32, head: &[u8], random_access: Option<RandomAccess>, units: &[&[u8]]) -> Normal {
+    Normal::Frame(Frame { kind: Video, timestamp, random_access, body: body(head, &lengths(4, units)) })
 }
 
 fn key(timestamp: u32, units: &[&[u8]]) -> Normal {
-    picture(timestamp, KEY, Some(Entry::Clean), units)
+    picture(timestamp, KEY, Some(RandomAccess::Closed), units)
 }
 
 fn inter(timestamp: u32, units: &[&[u8]]) -> Normal {
@@ -301,8 +301,8 @@ fn hevc_is_put_in_the_same_form() {
         panic!("the first picture waited")
     };
     assert_eq!(
-        (&first.body, first.entry),
-        (&body(b"\x91hvc1\0\0\0", &lengths(4, &[idr])), Some(Entry::Clean))
+        (&first.body, first.random_access),
+        (&body(b"\x91hvc1\0\0\0", &lengths(4, &[idr])), Some(RandomAccess::Closed))
     );
     assert_eq!(second.body[..5], *b"\xa3hvc1");
     rig.video(40, b"\xa3hvc1", &lengths(4, &[b"", more])).unwrap_err();
@@ -311,12 +311,12 @@ fn hevc_is_put_in_the_same_form() {
     let joined = Frame {
         kind: Video,
         timestamp: 80,
-        entry: None,
+        random_access: None,
         body: body(b"\xa3hvc1", &lengths(4, &[trail, more])),
     };
     assert_eq!(rig.end(), [Normal::Frame(joined)]);
 }
 
 fn sound(timestamp: u32, raw: &[u8]) -> Normal {
-    Normal::Frame(Frame { kind: Audio, timestamp, entry: None, body: body(&[0xaf, 1], raw) })
+    Normal::Frame(Frame { kind: Audio, timestamp, random_access: None, body: body(&[0xaf, 1], raw) })
 }

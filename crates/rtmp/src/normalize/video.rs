@@ -8,7 +8,7 @@ use super::framing::{Framing, LENGTH_SIZE};
 use super::nal::{Syntax, Unit};
 use super::parameters::{ParameterSets, with_long_lengths};
 use super::{Frame, Normal, Useless};
-use crate::codec::{Av1Config, Entry, FourCc, FrameType, VideoCodec, VideoPacket, VideoTag};
+use crate::codec::{Av1Config, FourCc, FrameType, RandomAccess, VideoCodec, VideoPacket, VideoTag};
 use crate::message::MediaKind;
 use crate::session::MediaMessage;
 
@@ -26,7 +26,7 @@ const MAX_BEHIND: usize = 64;
 /// Codec, and whether it comes in the enhanced form.
 type Form = (VideoCodec, bool);
 
-/// See the module.
+/// A session's pictures on their way into the normal form.
 #[derive(Debug, Default)]
 pub(super) struct VideoTrack {
     /// Form of the sequence header in force.
@@ -39,7 +39,7 @@ pub(super) struct VideoTrack {
     nal: Option<Bitstream>,
     /// NAL units that belong to the next picture, each behind its length.
     waiting: BytesMut,
-    held: Option<Held>,
+    held: Option<PendingPicture>,
     /// Sound that came while a picture was held.
     behind: Vec<Normal>,
     /// Slices are messages of their own.
@@ -52,7 +52,7 @@ pub(super) struct VideoTrack {
 
 /// A picture that waits for its other slices, or for its other field.
 #[derive(Debug)]
-struct Held {
+struct PendingPicture {
     frame: Frame,
     /// The field that it is until now.
     field: Option<Field>,
@@ -86,8 +86,13 @@ impl VideoTrack {
                     Some(syntax) => self.units(message, tag, syntax, out),
                     None if self.form.is_none() => Err(Useless::NoVideoHeader),
                     None => {
-                        let entry = (tag.frame_type == FrameType::Key).then_some(Entry::Clean);
-                        out.push(Normal::Frame(frame(message.timestamp, entry, message.payload.clone())));
+                        let random_access =
+                            (tag.frame_type == FrameType::Key).then_some(RandomAccess::Closed);
+                        out.push(Normal::Frame(frame(
+                            message.timestamp,
+                            random_access,
+                            message.payload.clone(),
+                        )));
                         Ok(())
                     }
                 }
@@ -104,7 +109,8 @@ impl VideoTrack {
     /// Lets sound pass behind the picture that came before it. A sequence header may pass that picture: the run that it
     /// opens needs it.
     pub(super) fn pass(&mut self, timestamp: u32, mut sound: Vec<Normal>, out: &mut Vec<Normal>) {
-        let is_late = |held: &Held| timestamp.wrapping_sub(held.frame.timestamp).cast_signed() >= PATIENCE_MS;
+        let is_late =
+            |held: &PendingPicture| timestamp.wrapping_sub(held.frame.timestamp).cast_signed() >= PATIENCE_MS;
         if self.held.as_ref().is_some_and(is_late) || self.behind.len() >= MAX_BEHIND {
             self.release(out);
         }
@@ -122,7 +128,7 @@ impl VideoTrack {
 
     /// No more slices of the last picture are waited for.
     pub(super) fn release(&mut self, out: &mut Vec<Normal>) {
-        let Some(Held { mut frame, more, .. }) = self.held.take() else { return };
+        let Some(PendingPicture { mut frame, more, .. }) = self.held.take() else { return };
         if !more.is_empty() {
             let mut body = BytesMut::with_capacity(frame.body.len() + more.len());
             body.put_slice(&frame.body);
@@ -192,7 +198,7 @@ impl VideoTrack {
             return Err(Useless::NoPicture);
         };
         if !seen.begins_picture && self.last == Some(message.timestamp) {
-            return self.join(framing, tag.data, seen.entry);
+            return self.join(framing, tag.data, seen.random_access);
         }
         let field = nal.field(&seen);
         if let Some(field) = field
@@ -201,14 +207,14 @@ impl VideoTrack {
             return self.pair(message, framing, tag.data, out);
         }
         self.release(out);
-        let is_entry = seen.entry.is_some() || tag.frame_type == FrameType::Key;
+        let is_entry = seen.random_access.is_some() || tag.frame_type == FrameType::Key;
         self.renew(tag, is_entry, out);
         let Some(nal) = self.nal.as_ref().filter(|_| self.form.is_some()) else {
             self.waiting.clear();
             return Err(Useless::NoVideoHeader);
         };
         let key = match tag.frame_type {
-            _ if seen.entry.is_some() => FrameType::Key,
+            _ if seen.random_access.is_some() => FrameType::Key,
             FrameType::Key if syntax.is_predicted(slice) => FrameType::Inter,
             claimed => claimed,
         };
@@ -228,10 +234,10 @@ impl VideoTrack {
             nal.put(&mut body, framing, tag.data);
             body.freeze()
         };
-        let frame = frame(message.timestamp, seen.entry, body);
+        let frame = frame(message.timestamp, seen.random_access, body);
         self.last = Some(message.timestamp);
         if std::mem::take(&mut self.holds_next) || self.sliced || field.is_some() {
-            self.held = Some(Held { frame, field, more: BytesMut::new() });
+            self.held = Some(PendingPicture { frame, field, more: BytesMut::new() });
         } else {
             out.push(Normal::Frame(frame));
         }
@@ -273,13 +279,18 @@ impl VideoTrack {
     }
 
     /// Adds slices to the picture that waits for them.
-    fn join(&mut self, framing: Framing, data: &[u8], entry: Option<Entry>) -> Result<(), Useless> {
+    fn join(
+        &mut self,
+        framing: Framing,
+        data: &[u8],
+        random_access: Option<RandomAccess>,
+    ) -> Result<(), Useless> {
         self.sliced = true;
         let (Some(held), Some(nal)) = (&mut self.held, &self.nal) else { return Err(Useless::LateSlice) };
         if held.frame.body.len() + held.more.len() + data.len() > MAX_JOINED_BYTES {
             return Err(Useless::LateSlice);
         }
-        held.frame.entry = held.frame.entry.or(entry);
+        held.frame.random_access = held.frame.random_access.or(random_access);
         nal.put(&mut held.more, framing, data);
         Ok(())
     }
@@ -296,8 +307,8 @@ impl VideoTrack {
     }
 }
 
-fn frame(timestamp: u32, entry: Option<Entry>, body: Bytes) -> Frame {
-    Frame { kind: MediaKind::Video, timestamp, entry, body }
+fn frame(timestamp: u32, random_access: Option<RandomAccess>, body: Bytes) -> Frame {
+    Frame { kind: MediaKind::Video, timestamp, random_access, body }
 }
 
 /// The first byte of a tag with another frame type (FLV 10.1 §E.4.3.1; three bits of it in the enhanced form).

@@ -5,7 +5,7 @@ use super::error::{Refusal, SessionError};
 use super::event::{Event, PublishId, PublishMode, PublishRequest, RejectCode, UnpublishReason};
 use super::output::Level;
 use super::server::ServerSession;
-use super::state::{Held, Publication, Queued, State};
+use super::state::{PendingEvents, Publication, Queued, State};
 use super::target;
 use crate::amf::Value;
 
@@ -48,7 +48,7 @@ impl ServerSession {
         };
         let publication = Publication { id, stream_id: command.stream_id };
         (self.has_sent_media, self.foreign) = (false, 0);
-        self.state = State::Pending(publication, Held::default());
+        self.state = State::Pending(publication, PendingEvents::default());
         self.reader.set_limits(self.config.limits.while_pending());
         let request = PublishRequest { id, app: "live", key, query, mode };
         self.events.push_back(Queued::Event(Event::PublishRequested(request)));

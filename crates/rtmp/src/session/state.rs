@@ -34,7 +34,7 @@ pub(super) enum State {
     Handshake(Handshake),
     Connecting,
     Idle,
-    Pending(Publication, Held),
+    Pending(Publication, PendingEvents),
     Publishing(Publication),
     Closed,
 }
@@ -55,12 +55,12 @@ pub(super) enum Queued {
 
 /// Events that came before the owner's answer.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct PendingEvents {
     pub(super) events: VecDeque<Queued>,
     pub(super) bytes: usize,
 }
 
-impl Held {
+impl PendingEvents {
     pub(super) fn push(&mut self, queued: Queued) {
         let payload = match &queued {
             Queued::Event(Event::Media(media)) => media.payload.len(),

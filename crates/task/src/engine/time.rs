@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_clocks_agree() {
+    fn media_time_and_audio_grid_agree() {
         assert_eq!(GridFrame::new(469).time().ticks(), 469 * 1024 * 15 / 8);
         assert_eq!(MediaTime::from_secs(10).frame(), GridFrame::new(468));
         assert_eq!(MediaTime::from_secs(10).sample(), 480_000);

@@ -1,7 +1,7 @@
 //! Sources of which nothing can be made, and what their encoders are told.
 
 use headwater_domain::SessionId;
-use headwater_domain::beat::GivenUp;
+use headwater_domain::heartbeat::GivenUp;
 
 use crate::engine::RunFailed;
 

@@ -1,7 +1,7 @@
 //! What happens to a task, and what it wants to be done.
 
 use headwater_domain::SessionId;
-use headwater_domain::beat::GivenUp;
+use headwater_domain::heartbeat::GivenUp;
 use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::stream::TranscodeSettings;
 
@@ -134,7 +134,7 @@ pub enum Report {
     },
     /// The session has ended, and was read to its end.
     SourceEnded {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
     /// The source cannot be read now.

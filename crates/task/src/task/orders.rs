@@ -51,10 +51,10 @@ impl Task {
                 self.drain_until = None;
                 Ordered::Wait
             }
-            TranscoderOrder::Transcode { source, earlier, settings, resume, behind, .. } => {
+            TranscoderOrder::Transcode { source, earlier, settings, resume, resume_after, .. } => {
                 self.drain_until = None;
-                if let Some(behind) = behind {
-                    self.writer.resume_after(behind);
+                if let Some(resume_after) = resume_after {
+                    self.writer.resume_after(resume_after);
                 }
                 self.reading.order(&earlier, &source);
                 self.terms = Some(Terms { settings: *settings, resume: resume.map(|resume| *resume) });

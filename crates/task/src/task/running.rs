@@ -15,7 +15,7 @@ use crate::engine::{Ending, Made, Passthrough, RunEnded, RunFailed};
 use crate::time::Now;
 
 /// A source that was replaced by another is left behind when it has been silent for so long.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const REPLACED_SILENCE: Duration = Duration::from_secs(5);
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
 const MAX_FAILURES: u32 = 5;
 
@@ -65,7 +65,7 @@ impl Running {
 
     /// When a source that another one waits for counts as silent.
     fn silent_until(&self) -> Option<Duration> {
-        Some(self.starved?.max(self.replaced?.monotonic) + LAST_WORDS)
+        Some(self.starved?.max(self.replaced?.monotonic) + REPLACED_SILENCE)
     }
 
     /// Whether a source that does not end is not to be read on: the task has had its time to stop, or another source waits

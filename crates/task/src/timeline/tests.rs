@@ -1,6 +1,6 @@
 //! Going on behind what the other region has written, told without an engine.
 
-use headwater_domain::hooks::Behind;
+use headwater_domain::hooks::ResumeAfter;
 use headwater_domain::objects::Retention;
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::ResumePoint;
@@ -17,7 +17,7 @@ const HEAD: RunHead = RunHead { run: 1, started_ms: 1_000, first_cursor: 1, lost
 const FRAMES: u64 = 94;
 
 /// The engine's next segments of one run, and whoever writes them.
-struct Run {
+struct WriterHarness {
     writer: TimelineWriter,
     number: u64,
     renditions: Vec<RenditionSegment>,
@@ -27,7 +27,7 @@ fn session() -> SessionId {
     SessionId::from_random(1)
 }
 
-impl Run {
+impl WriterHarness {
     fn new() -> Self {
         let mut writer = TimelineWriter::new(samples::broadcast(), samples::lease(3));
         writer.begin(None);
@@ -36,7 +36,7 @@ impl Run {
     }
 
     fn told(&mut self, segment: u64, discontinuities: u64) {
-        self.writer.resume_after(Behind { segment: SegmentNumber(segment), discontinuities });
+        self.writer.resume_after(ResumeAfter { segment: SegmentNumber(segment), discontinuities });
     }
 
     fn write(&mut self, made: Made) -> Option<Written> {
@@ -96,8 +96,8 @@ impl Run {
 }
 
 #[test]
-fn it_goes_on_behind_what_the_other_region_has_written_in_the_middle_of_a_run() {
-    let mut run = Run::new();
+fn numbers_continue_after_the_other_region_s_in_mid_run() {
+    let mut run = WriterHarness::new();
     assert_eq!([run.segment(), run.segment()], [(0, false, 0), (1, false, 0)]);
     run.told(40, 7);
     assert_eq!([run.segment(), run.segment()], [(41, true, 8), (42, false, 8)], "once");
@@ -106,8 +106,8 @@ fn it_goes_on_behind_what_the_other_region_has_written_in_the_middle_of_a_run() 
 }
 
 #[test]
-fn what_is_already_behind_it_only_raises_the_count() {
-    let mut run = Run::new();
+fn an_order_behind_the_timeline_only_raises_the_discontinuity_count() {
+    let mut run = WriterHarness::new();
     for _ in 0..5 {
         run.segment();
     }
@@ -116,8 +116,8 @@ fn what_is_already_behind_it_only_raises_the_count() {
 }
 
 #[test]
-fn the_next_run_counts_on_from_there() {
-    let mut run = Run::new();
+fn the_next_run_continues_after_the_order() {
+    let mut run = WriterHarness::new();
     run.segment();
     run.told(40, 0);
     run.segment();
@@ -131,7 +131,7 @@ fn the_next_run_counts_on_from_there() {
 
 #[test]
 fn an_open_segment_is_closed_where_it_stands() {
-    let mut run = Run::new();
+    let mut run = WriterHarness::new();
     run.segment();
     assert_eq!(run.part(0), 1);
     run.told(40, 7);
@@ -154,8 +154,8 @@ fn picture() -> RenditionSegment {
 }
 
 /// What a lease that takes over writes, behind one that has kept its media like this; and what that one has named.
-fn successor(before: Retention, now: Retention) -> (Run, String) {
-    let mut first = Run::new();
+fn successor(before: Retention, now: Retention) -> (WriterHarness, String) {
+    let mut first = WriterHarness::new();
     first.writer.keep(before);
     first.renditions = vec![picture()];
     let entry = first.written().entry;
@@ -163,7 +163,7 @@ fn successor(before: Retention, now: Retention) -> (Run, String) {
     writer.begin(Some(ResumePoint::after(&entry)));
     writer.keep(now);
     let number = writer.start(&session(), HEAD).next_segment;
-    (Run { writer, number, renditions: vec![picture()] }, entry.renditions[0].init.clone())
+    (WriterHarness { writer, number, renditions: vec![picture()] }, entry.renditions[0].init.clone())
 }
 
 /// The initialization section that is named, and whether it is to be stored.

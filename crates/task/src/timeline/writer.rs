@@ -1,6 +1,6 @@
 //! Where the timeline stands, and so where the next run starts.
 
-use headwater_domain::hooks::Behind;
+use headwater_domain::hooks::ResumeAfter;
 use headwater_domain::objects::Retention;
 use headwater_domain::timeline::{EPOCH, Entry, ResumePoint};
 use headwater_domain::{BroadcastId, Lease, SessionId};
@@ -31,7 +31,7 @@ pub struct TimelineWriter {
     /// The source's pictures are not fit to be copied, as far as its run is concerned.
     unfit: Option<(SessionId, u32)>,
     /// What the next segment must come behind, by the newest order.
-    resume_after: Option<Behind>,
+    resume_after: Option<ResumeAfter>,
     /// Names that renditions of pictures have had: viewers have playlists of each.
     pub(super) names: Vec<String>,
     /// By how much numbers are ahead of those that the engine counts in this run.
@@ -84,8 +84,8 @@ impl TimelineWriter {
     }
 
     /// The next segment must come behind this: the other region has written so far.
-    pub fn resume_after(&mut self, behind: Behind) {
-        self.resume_after = Some(behind);
+    pub fn resume_after(&mut self, resume_after: ResumeAfter) {
+        self.resume_after = Some(resume_after);
     }
 
     /// Names under which pictures go on.
@@ -190,10 +190,10 @@ impl TimelineWriter {
     /// Leaves out the numbers that viewers know from the other region, which knew nothing of this lease. What stands there
     /// is not continued.
     pub(super) fn skip_ahead(&mut self) {
-        let (Some(point), Some(behind)) = (&mut self.point, self.resume_after) else { return };
-        point.discontinuities = point.discontinuities.max(behind.discontinuities);
-        if point.next <= behind.segment {
-            let next = behind.segment.next();
+        let (Some(point), Some(resume_after)) = (&mut self.point, self.resume_after) else { return };
+        point.discontinuities = point.discontinuities.max(resume_after.discontinuities);
+        if point.next <= resume_after.segment {
+            let next = resume_after.segment.next();
             self.ahead += next.0 - point.next.0;
             point.next = next;
             point.open.clear();

@@ -44,7 +44,7 @@ pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
         settings: Box::new(settings),
         resume: None,
         started_at: BEGAN,
-        behind: None,
+        resume_after: None,
     }
 }
 

@@ -9,24 +9,25 @@ mod shim;
 
 use std::cell::{Cell, RefCell};
 
-use headwater_domain::beat::{Activity, Health};
+use headwater_domain::control::State;
+use headwater_domain::heartbeat::{Activity, Health};
 use headwater_domain::hooks::{
-    Gateway, GatewayOrders, PublishAnswer, Secret, SessionOrder, SessionRef, TranscoderBeat, TranscoderOrder,
+    Gateway, GatewayOrders, PublishAnswer, Secret, SessionOrder, SessionRef, TranscoderHeartbeat,
+    TranscoderOrder,
 };
 use headwater_domain::key::{KeyRecord, Pepper, StreamKey};
-use headwater_domain::live::State;
 use headwater_domain::metrics::Metrics;
 use headwater_domain::objects::KeptFor;
-use headwater_domain::ports::{ReadLive, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
+use headwater_domain::ports::{ReadControl, StartTasks, WriteKeys, WriteStreams, WriteTimeline};
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::fakes::{FakeCluster, MemoryBuckets, MemoryTable};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::Entry;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, Lease, Region, SegmentNumber, SessionId, Timestamp};
-use headwater_functions::api::{ApiFunction, ApiTable, Places};
+use headwater_functions::api::{ApiFunction, ApiTable, PublicUrls};
 use headwater_functions::context::Context;
-use headwater_functions::hooks::{Door, HookTable, HooksFunction};
+use headwater_functions::hooks::{HookTable, HooksFunction, PublishGuard};
 use headwater_functions::lifecycle::{LifecycleFunction, Report};
 use headwater_functions::playlist::PlaylistFunction;
 use serde_json::json;
@@ -84,7 +85,7 @@ pub fn now() -> Timestamp {
 
 /// One region's functions over a table that both regions may share.
 #[derive(Clone)]
-pub struct World {
+pub struct Harness {
     pub table: MemoryTable,
     pub cluster: FakeCluster,
     /// This region's bucket is its own one; the peer's is its mirror.
@@ -95,7 +96,7 @@ pub struct World {
     pub kept_for: KeptFor,
 }
 
-impl World {
+impl Harness {
     /// Region A of an empty deployment, at T0.
     pub fn empty() -> Self {
         NOW.set(T0);
@@ -112,13 +113,13 @@ impl World {
 
     /// With the sample stream, changed, and its key.
     pub async fn with(change: impl FnOnce(&mut StreamDocument)) -> Self {
-        let world = Self::empty();
+        let harness = Self::empty();
         let mut document = samples::stream();
         change(&mut document);
-        world.table.put_stream(&document).await.unwrap();
-        world.table.list_stream(&document).await.unwrap();
-        world.add_key(2, 3, None).await;
-        world
+        harness.table.put_stream(&document).await.unwrap();
+        harness.table.list_stream(&document).await.unwrap();
+        harness.add_key(2, 3, None).await;
+        harness
     }
 
     /// Adds a key to the sample stream and gives its text.
@@ -147,12 +148,12 @@ impl World {
     }
 
     pub fn api<T: ApiTable>(&self, table: T) -> ApiFunction<T> {
-        let places = Places {
+        let public_urls = PublicUrls {
             rtmp: vec!["rtmp://ingest.example.com/live".into()],
             rtmps: vec!["rtmps://ingest.example.com/live".into()],
             edge: "https://watch.example.com/".into(),
         };
-        ApiFunction { context: self.context(), table, pepper: pepper(), places, kept_for: self.kept_for }
+        ApiFunction { context: self.context(), table, pepper: pepper(), public_urls, kept_for: self.kept_for }
     }
 
     pub fn hooks<T: HookTable, C: StartTasks>(&self, table: T, tasks: C) -> HooksFunction<T, C> {
@@ -165,7 +166,7 @@ impl World {
             signing: signing(),
             revision,
             peer: None,
-            door: Door::default(),
+            publish_guard: PublishGuard::default(),
         }
     }
 
@@ -290,28 +291,34 @@ impl World {
 
     /// The lease that holds now.
     pub async fn lease(&self) -> Lease {
-        self.table.situation(&samples::stream_id()).await.unwrap().lease().unwrap().lease.clone()
+        self.table.replicated_state(&samples::stream_id()).await.unwrap().lease().unwrap().lease.clone()
     }
 
     pub async fn state(&self) -> Option<State> {
-        self.table.situation(&samples::stream_id()).await.unwrap().state(now())
+        self.table.replicated_state(&samples::stream_id()).await.unwrap().state(now())
     }
 
     /// A transcoder's heartbeat.
-    pub async fn beat(&self, of: &SessionRef, lease: &Lease, boot: &str, health: Health) -> TranscoderOrder {
+    pub async fn heartbeat(
+        &self,
+        of: &SessionRef,
+        lease: &Lease,
+        fencing_token: &str,
+        health: Health,
+    ) -> TranscoderOrder {
         let (stream, broadcast) = (of.stream.clone(), of.broadcast.clone());
         let claim = signing().lease_claim(&stream, &broadcast, lease);
-        let (lease, boot) = (lease.clone(), Secret::new(boot));
-        let beat = TranscoderBeat { stream, broadcast, lease, claim, boot, health };
-        let mut body = json!(beat);
+        let (lease, fencing_token) = (lease.clone(), Secret::new(fencing_token));
+        let heartbeat = TranscoderHeartbeat { stream, broadcast, lease, claim, fencing_token, health };
+        let mut body = json!(heartbeat);
         body["from"] = json!("transcoder");
         let answer = self.hook(&Event::sample("hooks-heartbeat-transcoder").body(&body)).await;
         serde_json::from_value(answer.expect(200)).unwrap()
     }
 
     /// A heartbeat of the lease that holds, with media up to now.
-    pub async fn beat_live(&self, of: &SessionRef) -> TranscoderOrder {
-        self.beat(of, &self.lease().await, "boot", flowing(of)).await
+    pub async fn heartbeat_live(&self, of: &SessionRef) -> TranscoderOrder {
+        self.heartbeat(of, &self.lease().await, "process", flowing(of)).await
     }
 
     /// Commits a two-second entry of `lease`.
@@ -322,8 +329,8 @@ impl World {
 
     /// The entry as the session's task writes it: by its settings, it is recorded or not.
     pub async fn as_ordered(&self, mut entry: Entry) -> Entry {
-        let situation = self.table.situation(&samples::stream_id()).await.unwrap();
-        if let Some(session) = situation.session() {
+        let replicated = self.table.replicated_state(&samples::stream_id()).await.unwrap();
+        if let Some(session) = replicated.session() {
             let retention = session.settings.transcode().retention;
             entry.renditions.iter_mut().for_each(|one| one.retention = retention);
         }

@@ -5,9 +5,9 @@ use headwater_domain::ports::{Bucket, PutMedia, WriteTimeline};
 use headwater_domain::testing::parts::closed_entry;
 use headwater_domain::timeline::Entry;
 
-use super::World;
+use super::Harness;
 
-impl World {
+impl Harness {
     /// Commits an entry as it is.
     pub async fn put(&self, entry: Entry) {
         self.table.commit(&entry).await.unwrap();

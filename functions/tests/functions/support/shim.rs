@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater_domain::beat::Beat;
+use headwater_domain::control::{ControlRecord, End, ReplicatedState};
+use headwater_domain::heartbeat::Heartbeat;
 use headwater_domain::key::{KeyRecord, KeyRing};
-use headwater_domain::live::{End, Seat, Situation};
 use headwater_domain::ports::*;
 use headwater_domain::stream::StreamDocument;
 use headwater_domain::testing::fakes::MemoryTable;
@@ -14,13 +14,13 @@ use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, KeyId, Region, StreamId, Timestamp};
 
 type Limit = dyn Fn(usize) + Send + Sync;
-type Step = dyn Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync;
+type Intercept = dyn Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync;
 
-/// See the module.
+/// The table in memory, with a test's own steps in front of its operations.
 #[derive(Clone)]
 pub struct Shim {
     inner: MemoryTable,
-    step: Arc<Step>,
+    step: Arc<Intercept>,
     limit: Arc<Limit>,
     latency: Duration,
 }
@@ -74,7 +74,7 @@ macro_rules! pass {
 pass! {
     ReadStreams {
         stream(id: &StreamId) -> Option<StreamDocument>, Some(id);
-        streams(after: Option<&StreamPlace>, limit: usize) -> Page<StreamPlace>, None;
+        streams(after: Option<&ListingPosition>, limit: usize) -> Page<ListingPosition>, None;
     }
     WriteStreams {
         put_stream(document: &StreamDocument) -> Write, Some(&document.id);
@@ -90,16 +90,16 @@ pass! {
         revoke_key(stream: &StreamId, key: &KeyId, region: &Region, at: Timestamp) -> (), Some(stream);
     }
     RememberRequests { remember(key: &str, request: &Remembered, now: Timestamp) -> Vec<Remembered>, None; }
-    ReadLive {
-        situation(stream: &StreamId) -> Situation, Some(stream);
+    ReadControl {
+        replicated_state(stream: &StreamId) -> ReplicatedState, Some(stream);
         active(region: &Region) -> Vec<StreamId>, None;
     }
-    WriteLive {
-        put_seat(seat: &Seat) -> Write, Some(&seat.stream);
+    WriteControl {
+        put_control_record(record: &ControlRecord) -> Write, Some(&record.stream);
         mark_active(stream: &StreamId, region: &Region) -> (), Some(stream);
         clear_active(stream: &StreamId, region: &Region) -> (), Some(stream);
     }
-    WriteBeats { put_beat(beat: &Beat) -> Write, Some(&beat.stream); }
+    WriteHeartbeats { put_heartbeat(heartbeat: &Heartbeat) -> Write, Some(&heartbeat.stream); }
     ReadBroadcasts {
         broadcasts(stream: &StreamId, after: Option<&BroadcastId>, limit: usize) -> Page<BroadcastRecord>, Some(stream);
     }

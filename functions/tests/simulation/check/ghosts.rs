@@ -3,8 +3,8 @@
 use headwater_domain::testing::samples;
 
 use crate::executor;
-use crate::table::situation;
-use crate::world::{self, SIDES, violated};
+use crate::simulation::{self, SIDES, violated};
+use crate::table::replicated_state;
 
 /// A request is granted within ten seconds; a heartbeat that takes it back comes each two, and what it writes arrives.
 const TAKEN_BACK_WITHIN: u64 = 15_000;
@@ -13,13 +13,13 @@ const TAKEN_BACK_WITHIN: u64 = 15_000;
 pub fn are_gone() {
     let now = executor::now();
     for side in SIDES {
-        world::with(|world| {
-            let there = situation(world, side, &samples::stream_id());
+        simulation::with(|sim| {
+            let there = replicated_state(sim, side, &samples::stream_id());
             let session = there.session()?;
-            let is_gone = there.seats.iter().filter_map(|seat| seat.gone.as_ref());
+            let is_gone = there.records.iter().filter_map(|record| record.gone.as_ref());
             let is_gone = is_gone.clone().any(|gone| gone.session == session.id) || there.end().is_some();
             let given_up = |at: &&u64| **at + TAKEN_BACK_WITHIN < now;
-            let mut gateways = SIDES.into_iter().map(|side| &world.region(side).gateway.given_up);
+            let mut gateways = SIDES.into_iter().map(|side| &sim.region(side).gateway.given_up);
             let at = gateways.find_map(|all| all.get(&session.id).filter(given_up).copied());
             at.filter(|_| !is_gone).map(|at| (session.id.clone(), at))
         })

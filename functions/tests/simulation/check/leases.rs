@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use headwater_domain::beat::Activity;
-use headwater_domain::live::{Seat, Situation};
+use headwater_domain::control::{ControlRecord, ReplicatedState};
+use headwater_domain::heartbeat::Activity;
 use headwater_domain::testing::samples;
 use headwater_domain::{BroadcastId, Lease};
 
-use crate::table::situation;
-use crate::world::{self, Side, violated};
+use crate::simulation::{self, Side, violated};
+use crate::table::replicated_state;
 
 /// Silent for so long, a task may be replaced; clocks of one region agree.
 const SILENT: u64 = 15_000;
@@ -48,24 +48,24 @@ pub fn went_apart() -> bool {
     })
 }
 
-fn note(there: &Situation, broadcast: &BroadcastId, new: &Lease) {
+fn note(there: &ReplicatedState, broadcast: &BroadcastId, new: &Lease) {
     let others = there.leases_of(broadcast).filter(|lease| lease.region != new.region);
     let known = others.max().cloned();
     KNOWN.with_borrow_mut(|all| all.insert((broadcast.clone(), new.clone()), known));
 }
 
-/// `seat` is about to take the place of `before` in a region's replica.
-pub fn granted(side: Side, before: Option<&Seat>, seat: &Seat) {
-    let Some(new) = &seat.lease else { return };
+/// `record` is about to take the place of `before` in a region's replica.
+pub fn granted(side: Side, before: Option<&ControlRecord>, record: &ControlRecord) {
+    let Some(new) = &record.lease else { return };
     if before.and_then(|before| before.lease.as_ref()) == Some(new) {
         return;
     }
-    let (there, is_disturbed) = world::with(|world| {
-        let is_disturbed = crate::executor::now() < world.disturbed_until;
-        (situation(world, side, &samples::stream_id()), is_disturbed)
+    let (there, is_disturbed) = simulation::with(|sim| {
+        let is_disturbed = crate::executor::now() < sim.disturbed_until;
+        (replicated_state(sim, side, &samples::stream_id()), is_disturbed)
     });
     note(&there, &new.broadcast, &new.lease);
-    let leases = there.seats.iter().filter_map(|seat| seat.lease.as_ref());
+    let leases = there.records.iter().filter_map(|record| record.lease.as_ref());
     let of_it = leases.filter(|lease| lease.broadcast == new.broadcast);
     let Some(old) = of_it.max_by(|a, b| a.lease.cmp(&b.lease)) else { return };
     // What the other region has made of the same request.
@@ -79,14 +79,18 @@ pub fn granted(side: Side, before: Option<&Seat>, seat: &Seat) {
     if old.lease.region != new.lease.region || (side.region() != old.lease.region && is_disturbed) {
         return;
     }
-    let seats = there.seats.iter().chain([seat]);
-    let is_over = seats.filter_map(|seat| seat.over.as_ref()).any(|over| over.lease == old.lease);
+    let records = there.records.iter().chain([record]);
+    let is_over = records.filter_map(|record| record.over.as_ref()).any(|over| over.lease == old.lease);
     let now = side.clock();
-    let beat = there.beats.iter().filter(|beat| beat.lease == old.lease).max_by_key(|beat| beat.at);
-    let lives = match beat {
-        Some(beat) => {
-            let age = now.0.saturating_sub(beat.at.0);
-            beat.health.activity != Activity::Leaving && age > MEANWHILE && age < SILENT - MEANWHILE
+    let heartbeat = there
+        .heartbeats
+        .iter()
+        .filter(|heartbeat| heartbeat.lease == old.lease)
+        .max_by_key(|heartbeat| heartbeat.at);
+    let lives = match heartbeat {
+        Some(heartbeat) => {
+            let age = now.0.saturating_sub(heartbeat.at.0);
+            heartbeat.health.activity != Activity::Leaving && age > MEANWHILE && age < SILENT - MEANWHILE
         }
         None => now.0.saturating_sub(old.granted_at.0) < LATE - MEANWHILE,
     };

@@ -8,8 +8,8 @@ use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId};
 
 use super::leases;
 use crate::executor;
+use crate::simulation::{self, Side, violated};
 use crate::table::entries;
-use crate::world::{self, Side, violated};
 
 /// What was held up by a partition comes after so long; then the next heartbeat tells, and the segment that is being made
 /// is the last one that does not know.
@@ -40,7 +40,7 @@ pub fn committed(entry: &Entry) {
 /// A lease that takes over goes on behind all that the other region's leases had written when it came up, whether it saw
 /// that or not. What they write beyond it because they have not heard of it, it is told: see [`check_behind`].
 fn check_takeover(entry: &Entry) {
-    let up = world::with(|world| world.tasks[&entry.lease].up);
+    let up = simulation::with(|sim| sim.tasks[&entry.lease].up);
     let covered = COMMITTED.with_borrow(|all| {
         let mut others = all.iter().filter(|((of, lease, number), at)| {
             *of == entry.broadcast
@@ -62,12 +62,12 @@ fn check_takeover(entry: &Entry) {
 
 /// How long it takes from when all is well until each task has heard of everything.
 pub fn heard_within() -> u64 {
-    HEARD_WITHIN + world::with(|world| world.longest_lag)
+    HEARD_WITHIN + simulation::with(|sim| sim.longest_lag)
 }
 
 /// Once both regions have heard of each other, a task writes behind all that the other region's lower leases have written.
 fn check_behind(entry: &Entry) {
-    let calm_since = world::with(|world| world.calm_since);
+    let calm_since = simulation::with(|sim| sim.calm_since);
     if calm_since.is_none_or(|since| executor::now() <= since + heard_within()) {
         return;
     }
@@ -102,7 +102,7 @@ pub fn check_names(entry: &Entry) {
 /// Once both replicas hold the same: what was committed is in the timeline, or a higher lease has written there.
 pub fn check_kept(side: Side) {
     for broadcast in broadcasts() {
-        let written = world::with(|world| entries(world, side, &broadcast, usize::MAX));
+        let written = simulation::with(|sim| entries(sim, side, &broadcast, usize::MAX));
         let line = resolve(written.clone());
         let all = COMMITTED.with_borrow(|all| all.clone());
         for (_, lease, number) in all.into_keys().filter(|(of, ..)| *of == broadcast) {

@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use headwater_domain::BroadcastId;
 
 use self::playlists::Kind;
+use super::simulation::{self, Side};
 use super::store::Item;
-use super::world::{self, Side};
 
 thread_local! {
     static CHANGED: RefCell<BTreeSet<(Side, BroadcastId, Kind)>> = RefCell::default();
@@ -57,5 +57,5 @@ pub fn step() -> bool {
     for (side, broadcast, kind) in CHANGED.take() {
         playlists::look(side, &broadcast, kind);
     }
-    world::with(|world| world.violations.is_empty())
+    simulation::with(|sim| sim.violations.is_empty())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use headwater_domain::testing::samples;
 
+use crate::simulation::{self, SIDES, Side, violated};
 use crate::table::document;
-use crate::world::{self, SIDES, Side, violated};
 use crate::{executor, key_text};
 
 /// A session that has no right any more is closed within so long.
@@ -54,12 +54,12 @@ pub fn may_be_deleted() -> bool {
 
 /// Whether a region knows that the stream is deleted.
 pub fn is_deleted(side: Side) -> bool {
-    world::with(|world| document(world, side).is_some_and(|document| document.deleted_at.is_some()))
+    simulation::with(|sim| document(sim, side).is_some_and(|document| document.deleted_at.is_some()))
 }
 
 /// Nothing is broken any more: what was ordered arrives everywhere, and is obeyed.
 pub fn are_obeyed() {
-    let arrives = world::with(|world| world.longest_lag) + CLOCKS;
+    let arrives = simulation::with(|sim| sim.longest_lag) + CLOCKS;
     executor::run(executor::now() + arrives + OBEYED_WITHIN, super::step);
     GIVEN.with_borrow(|all| {
         for given in all.iter().filter(|given| given.is_done) {
@@ -76,8 +76,8 @@ fn obeyed(given: &Given) {
         Order::Delete => true,
         Order::Rename(_) => false,
     };
-    let on_air = world::with(|world| {
-        let sessions = SIDES.into_iter().flat_map(|side| world.region(side).gateway.all.values());
+    let on_air = simulation::with(|sim| {
+        let sessions = SIDES.into_iter().flat_map(|side| sim.region(side).gateway.all.values());
         sessions.filter(|session| !session.ended).find(|session| stops(session)).cloned()
     });
     if let Some(session) = on_air {
@@ -90,8 +90,8 @@ fn obeyed(given: &Given) {
 
 /// Both regions have one document, with a name that the owner gave it.
 fn names_agree() {
-    let names: BTreeSet<_> = world::with(|world| {
-        SIDES.map(|side| document(world, side).map(|document| document.name)).into_iter().collect()
+    let names: BTreeSet<_> = simulation::with(|sim| {
+        SIDES.map(|side| document(sim, side).map(|document| document.name)).into_iter().collect()
     });
     if names.len() != 1 {
         return violated(|| format!("the regions have different documents of the stream: {names:?}"));

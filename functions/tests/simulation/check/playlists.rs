@@ -11,7 +11,7 @@ use lambda_http::Body;
 use tokio::runtime::Runtime;
 
 use crate::calls::{playlist, text};
-use crate::world::{self, SIDES, Side, tell, violated};
+use crate::simulation::{self, SIDES, Side, tell, violated};
 
 thread_local! {
     static SEEN: RefCell<BTreeMap<(Side, String), Playlist>> = RefCell::default();
@@ -181,7 +181,7 @@ fn look_at(side: Side, path: String) {
 fn missing(playlist: &Playlist) -> Option<String> {
     let segments = playlist.segments.iter().filter(|listed| !listed.gap).map(|listed| &listed.uri);
     let mut named = segments.chain(&playlist.objects);
-    world::with(|world| named.find(|uri| !world.media.has(uri.trim_start_matches('/'))).cloned())
+    simulation::with(|sim| named.find(|uri| !sim.media.has(uri.trim_start_matches('/'))).cloned())
 }
 
 /// How `now` goes back behind `before`, if it does (RFC 8216bis §6.2.2).

@@ -1,15 +1,15 @@
 //! What must hold once nothing is broken any more and some time has passed.
 
 use futures::FutureExt;
-use headwater_domain::live::{Situation, State};
+use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::resolve;
 use headwater_domain::{BroadcastId, Lease};
 use serde_json::json;
 
 use super::{leases, media, orders, playlists, state};
-use crate::table::{entries, situation};
-use crate::world::{self, SIDES, Side, violated};
+use crate::simulation::{self, SIDES, Side, violated};
+use crate::table::{entries, replicated_state};
 use crate::{calls, executor};
 
 /// With an encoder connected: a task may be believed in for 120 s, the next sweep comes within 60 s, the next task is
@@ -28,7 +28,7 @@ const LOOK_EVERY: u64 = 3_000;
 fn run_until(within: u64, holds: impl Fn() -> Result<(), String>) {
     let deadline = executor::now() + within;
     let mut missing = Ok(());
-    while executor::now() < deadline && world::with(|world| world.violations.is_empty()) {
+    while executor::now() < deadline && simulation::with(|sim| sim.violations.is_empty()) {
         executor::run(executor::now() + LOOK_EVERY, super::step);
         missing = holds();
         if missing.is_ok() {
@@ -40,13 +40,13 @@ fn run_until(within: u64, holds: impl Fn() -> Result<(), String>) {
     }
 }
 
-fn view(side: Side) -> Situation {
-    world::with(|world| situation(world, side, &samples::stream_id()))
+fn view(side: Side) -> ReplicatedState {
+    simulation::with(|sim| replicated_state(sim, side, &samples::stream_id()))
 }
 
 fn running() -> Vec<Lease> {
-    world::with(|world| {
-        world.tasks.iter().filter(|(_, task)| !task.stopped).map(|(lease, _)| lease.clone()).collect()
+    simulation::with(|sim| {
+        sim.tasks.iter().filter(|(_, task)| !task.stopped).map(|(lease, _)| lease.clone()).collect()
     })
 }
 
@@ -59,7 +59,7 @@ pub fn becomes_live() {
                 other => return Err(format!("{side:?} says {other:?} although an encoder publishes")),
             }
         }
-        let current: Vec<_> = SIDES.map(|side| view(side).lease().map(|seat| seat.lease.clone())).into();
+        let current: Vec<_> = SIDES.map(|side| view(side).lease().map(|record| record.lease.clone())).into();
         if current[0] != current[1] {
             return Err(format!("the regions hold different leases for current: {current:?}"));
         }
@@ -81,20 +81,20 @@ pub fn goes_on() {
 /// Without any encoder everything comes to its end, in both regions alike.
 pub fn comes_to_its_end() {
     run_until(OVER_WITHIN, || {
-        if !world::with(|world| world.store.is_settled() && world.store.is_same()) {
+        if !simulation::with(|sim| sim.store.is_settled() && sim.store.is_same()) {
             return Err("the replicas differ".into());
         }
         for side in SIDES {
-            let situation = view(side);
-            let state = situation.state(side.clock());
+            let replicated = view(side);
+            let state = replicated.state(side.clock());
             if !matches!(state, None | Some(State::Ended | State::Failed)) {
                 return Err(format!("{side:?} says {state:?} although nobody publishes"));
             }
-            if state.is_some() && situation.end().is_none() {
+            if state.is_some() && replicated.end().is_none() {
                 return Err(format!("{side:?} has not noted the end"));
             }
             let active = headwater_aws::schema::active_partition(&side.region());
-            if world::with(|world| world.store.partition(side, &active).next().is_some()) {
+            if simulation::with(|sim| sim.store.partition(side, &active).next().is_some()) {
                 return Err(format!("{side:?} still holds the stream for active"));
             }
         }
@@ -115,7 +115,7 @@ pub fn comes_to_its_end() {
 pub fn agrees() {
     for broadcast in media::broadcasts() {
         let [a, b] = SIDES.map(|side| {
-            let written = world::with(|world| entries(world, side, &broadcast, usize::MAX));
+            let written = simulation::with(|sim| entries(sim, side, &broadcast, usize::MAX));
             resolve(written)
         });
         if a != b {
@@ -130,10 +130,10 @@ pub fn agrees() {
 
 /// A sweep of an idle stream changes nothing.
 fn sweeps_in_vain(side: Side) {
-    let before = world::with(|world| world.store.writes);
+    let before = simulation::with(|sim| sim.store.writes);
     let function = calls::lifecycle(side, true);
     let report = function.handle(json!({ "detail-type": "Scheduled Event" })).now_or_never();
-    let writes = world::with(|world| world.store.writes) - before;
+    let writes = simulation::with(|sim| sim.store.writes) - before;
     match report {
         Some(Ok(report)) if report.acted == 0 && writes == 0 => {}
         other => violated(|| format!("{side:?} sweeps what is settled: {other:?}, {writes} writes")),

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use headwater_domain::BroadcastId;
-use headwater_domain::live::State;
+use headwater_domain::control::State;
 use headwater_domain::testing::samples;
 
 use crate::executor::{self, NETWORK, sleep};
-use crate::table::situation;
-use crate::world::{self, SIDES, Side, violated};
+use crate::simulation::{self, SIDES, Side, violated};
+use crate::table::replicated_state;
 
 /// After its last writer's death, or what was heard of it last, a broadcast is live for 15 s at most; clocks of regions differ
 /// by a second, the last heartbeat may have been on its way for a third of one, and this looks twice a second.
@@ -50,16 +50,16 @@ pub fn watch() {
 /// The state of the stream's broadcast as a region sees it.
 pub fn of(side: Side) -> Option<(BroadcastId, State)> {
     let now = side.clock();
-    world::with(|world| {
-        let situation = situation(world, side, &samples::stream_id());
-        Some((situation.broadcast()?.clone(), situation.state(now)?))
+    simulation::with(|sim| {
+        let replicated = replicated_state(sim, side, &samples::stream_id());
+        Some((replicated.broadcast()?.clone(), replicated.state(now)?))
     })
 }
 
 fn look() {
     let now = executor::now();
-    let working: Vec<_> = world::with(|world| {
-        world.tasks.values().filter(|task| task.works()).map(|task| task.broadcast.clone()).collect()
+    let working: Vec<_> = simulation::with(|sim| {
+        sim.tasks.values().filter(|task| task.works()).map(|task| task.broadcast.clone()).collect()
     });
     LAST_WRITER.with_borrow_mut(|last| last.extend(working.into_iter().map(|broadcast| (broadcast, now))));
     for (side, seen) in SIDES.into_iter().zip(0..) {

@@ -5,8 +5,8 @@ use headwater_domain::testing::samples;
 use super::Event;
 use crate::check::orders::Order;
 use crate::executor::{self, NETWORK, sleep};
-use crate::world::{self, RegionState, SIDES, Side, World, tell};
-use crate::{calls, check, cluster, dice, encoder, gateway};
+use crate::simulation::{self, RegionState, SIDES, Side, Simulation, tell};
+use crate::{calls, check, cluster, encoder, gateway, rng};
 use serde_json::json;
 
 /// What a disturbance has left behind shows for so much longer.
@@ -27,28 +27,28 @@ pub fn act(event: Event) {
         Event::Deaf(time) => {
             if let Some(lease) = newest_task() {
                 let until = executor::now() + time;
-                world::with(|world| world.tasks.get_mut(&lease).unwrap().deaf_until = until);
+                simulation::with(|sim| sim.tasks.get_mut(&lease).unwrap().deaf_until = until);
             }
         }
-        Event::StartsTake(least, most) => world::with(|world| world.start_delay = (least, most)),
+        Event::StartsTake(least, most) => simulation::with(|sim| sim.start_delay = (least, most)),
         Event::Lag(least, most) => {
             disturbed(most);
-            world::with(|world| {
-                world.lag = (least, most);
-                world.longest_lag = world.longest_lag.max(most);
+            simulation::with(|sim| {
+                sim.lag = (least, most);
+                sim.longest_lag = sim.longest_lag.max(most);
             });
         }
         Event::NoCapacity(side, time) => {
             for_a_while(side, time, |region, broken| region.no_capacity = broken)
         }
         Event::CallsLost(percent, time) => {
-            world::with(|world| world.lossy = percent);
-            later(time, |world| world.lossy = 0);
+            simulation::with(|sim| sim.lossy = percent);
+            later(time, |sim| sim.lossy = 0);
         }
         Event::ApiDown(side, time) => {
             // What runs there runs no further.
-            let functions = world::with(|world| {
-                let functions = &mut world.region_mut(side).functions;
+            let functions = simulation::with(|sim| {
+                let functions = &mut sim.region_mut(side).functions;
                 std::mem::replace(functions, executor::process())
             });
             executor::kill(functions);
@@ -72,8 +72,8 @@ pub fn act(event: Event) {
         }
         Event::Partition(time) => {
             disturbed(time);
-            world::with(|world| world.partitioned = true);
-            later(time, |world| world.partitioned = false);
+            simulation::with(|sim| sim.partitioned = true);
+            later(time, |sim| sim.partitioned = false);
         }
         Event::Sweep => {
             for side in [Side::A, Side::B, Side::A, Side::B] {
@@ -86,7 +86,7 @@ pub fn act(event: Event) {
         Event::PatchStream(side, number) => manage(side, Order::Rename(format!("name {number}"))),
         Event::RegionLost(side, time) => {
             disturbed(time);
-            if world::with(|world| world.region(side).lost) {
+            if simulation::with(|sim| sim.region(side).lost) {
                 return;
             }
             lose(side);
@@ -101,17 +101,17 @@ pub fn act(event: Event) {
 /// Nothing is broken any more, and one encoder at most publishes.
 pub fn calm() {
     tell(|| "*** all is well again".into());
-    world::with(|world| {
+    simulation::with(|sim| {
         for side in SIDES {
-            let region = world.region_mut(side);
+            let region = sim.region_mut(side);
             let (skew, lost, functions) = (region.skew, region.lost, region.functions);
             let gateway = std::mem::take(&mut region.gateway);
             *region = RegionState { skew, lost, functions, gateway, ..RegionState::default() };
         }
-        (world.partitioned, world.lossy, world.lag) = (false, 0, (100, 500));
-        world.start_delay = (1_000, 5_000);
-        world.tasks.values_mut().for_each(|task| task.deaf_until = 0);
-        world.calm_since = Some(executor::now());
+        (sim.partitioned, sim.lossy, sim.lag) = (false, 0, (100, 500));
+        sim.start_delay = (1_000, 5_000);
+        sim.tasks.values_mut().for_each(|task| task.deaf_until = 0);
+        sim.calm_since = Some(executor::now());
     });
     SIDES.into_iter().for_each(bring_back);
     thaw_all();
@@ -124,7 +124,7 @@ pub fn calm() {
 /// The minute sweep of a region, for ever.
 pub fn sweep_every_minute(side: Side) {
     executor::spawn(NETWORK, async move {
-        sleep(dice::between(0, 60_000)).await;
+        sleep(rng::between(0, 60_000)).await;
         loop {
             executor::spawn(NETWORK, sweep(side));
             sleep(60_000).await;
@@ -138,32 +138,32 @@ async fn sweep(side: Side) {
 
 fn disturbed(time: u64) {
     let until = executor::now() + time + AFTERMATH;
-    world::with(|world| world.disturbed_until = world.disturbed_until.max(until));
+    simulation::with(|sim| sim.disturbed_until = sim.disturbed_until.max(until));
 }
 
-fn later(time: u64, change: impl FnOnce(&mut World) + 'static) {
+fn later(time: u64, change: impl FnOnce(&mut Simulation) + 'static) {
     executor::spawn(NETWORK, async move {
         sleep(time).await;
-        world::with(change);
+        simulation::with(change);
     });
 }
 
 fn for_a_while(side: Side, time: u64, set: impl Fn(&mut RegionState, bool) + 'static) {
-    world::with(|world| set(world.region_mut(side), true));
-    later(time, move |world| set(world.region_mut(side), false));
+    simulation::with(|sim| set(sim.region_mut(side), true));
+    later(time, move |sim| set(sim.region_mut(side), false));
 }
 
 fn newest_task() -> Option<headwater_domain::Lease> {
-    world::with(|world| {
-        let works = world.tasks.iter().filter(|(_, task)| task.works());
+    simulation::with(|sim| {
+        let works = sim.tasks.iter().filter(|(_, task)| task.works());
         works.max_by(|a, b| (&a.1.broadcast, a.0).cmp(&(&b.1.broadcast, b.0))).map(|(lease, _)| lease.clone())
     })
 }
 
 fn freeze(time: u64) {
     let Some(lease) = newest_task() else { return };
-    let process = world::with(|world| {
-        let task = world.tasks.get_mut(&lease).unwrap();
+    let process = simulation::with(|sim| {
+        let task = sim.tasks.get_mut(&lease).unwrap();
         task.frozen = true;
         task.process
     });
@@ -175,8 +175,8 @@ fn freeze(time: u64) {
 }
 
 fn thaw(lease: &headwater_domain::Lease) {
-    let process = world::with(|world| {
-        let task = world.tasks.get_mut(lease).filter(|task| task.frozen)?;
+    let process = simulation::with(|sim| {
+        let task = sim.tasks.get_mut(lease).filter(|task| task.frozen)?;
         task.frozen = false;
         Some(task.process)
     });
@@ -187,7 +187,7 @@ fn thaw(lease: &headwater_domain::Lease) {
 }
 
 fn thaw_all() {
-    let all: Vec<_> = world::with(|world| world.tasks.keys().cloned().collect());
+    let all: Vec<_> = simulation::with(|sim| sim.tasks.keys().cloned().collect());
     all.iter().for_each(thaw);
 }
 
@@ -209,10 +209,10 @@ fn manage(side: Side, order: Order) {
 }
 
 fn lose(side: Side) {
-    let (gateway, functions, tasks) = world::with(|world| {
+    let (gateway, functions, tasks) = simulation::with(|sim| {
         let of_it = |lease: &&headwater_domain::Lease| Side::of(&lease.region) == side;
-        let tasks: Vec<_> = world.tasks.keys().filter(of_it).cloned().collect();
-        let region = world.region_mut(side);
+        let tasks: Vec<_> = sim.tasks.keys().filter(of_it).cloned().collect();
+        let region = sim.region_mut(side);
         region.lost = true;
         let gateway = std::mem::take(&mut region.gateway);
         (gateway.process, std::mem::replace(&mut region.functions, executor::process()), tasks)
@@ -223,7 +223,7 @@ fn lose(side: Side) {
 }
 
 fn bring_back(side: Side) {
-    if world::with(|world| std::mem::take(&mut world.region_mut(side).lost)) {
+    if simulation::with(|sim| std::mem::take(&mut sim.region_mut(side).lost)) {
         tell(|| format!("{side:?} is back"));
         gateway::start(side);
     }

@@ -8,7 +8,7 @@ use headwater_domain::stream::{Latency, PublishPolicy};
 pub use act::{act, calm, sweep_every_minute};
 pub use draw::draw;
 
-use super::world::Side;
+use super::simulation::Side;
 
 /// What a world is like before anything happens.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use headwater_task::timeline::{ObjectKind, Written};
 
 use super::Task;
 use crate::executor::{self, sleep};
-use crate::world::{self, tell};
-use crate::{check, dice, gateway, media};
+use crate::simulation::{self, tell};
+use crate::{check, gateway, media, rng};
 
 /// Entries that wait; the engine waits for room.
 const MAX_PENDING: usize = 1;
@@ -34,7 +34,7 @@ pub(super) struct Commits {
 impl Commits {
     pub(super) fn start(task: Rc<Task>, mirrors: bool) -> Rc<Self> {
         let commits = Rc::new(Self::default());
-        let process = world::with(|world| world.tasks[&task.lease].process);
+        let process = simulation::with(|sim| sim.tasks[&task.lease].process);
         let mut committer =
             Committer { task, mirrors, lost_parts: BTreeSet::new(), commits: commits.clone() };
         executor::spawn(process, async move {
@@ -131,7 +131,7 @@ impl Committer {
             tell(|| format!("{lease} commits {} ({discontinuities} breaks){gap}", number.0));
         }
         self.task.committed(entry);
-        if !entry.open && !dice::chance(5) {
+        if !entry.open && !rng::chance(5) {
             let (id, cursor) = (&entry.source.session, entry.source.cursor);
             let note = |session: &mut gateway::Session| session.committed = cursor.max(session.committed);
             gateway::change(self.task.side, id, note);

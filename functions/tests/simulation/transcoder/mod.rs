@@ -1,11 +1,11 @@
 //! A transcoder task: claims its lease with the first heartbeat, reads its session, stores objects, commits entries.
 //!
-//! What it decides is the product's own [`headwater_task::Task`], in a small shell in place of `transcoder/src/run`, which
+//! What it decides is the product's own [`headwater_task::Task`], in a small shell in place of `transcoder/src/task`, which
 //! needs ffmpeg, sockets and threads. It takes its orders from the real hooks.
 
-mod beats;
 mod commit;
 mod engine;
+mod heartbeats;
 mod run;
 mod work;
 
@@ -13,22 +13,22 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use headwater_domain::beat::{Activity, GivenUp, Health};
+use headwater_domain::heartbeat::{Activity, GivenUp, Health};
 use headwater_domain::hooks::{Secret, TranscoderOrder};
 use headwater_domain::timeline::Entry;
 use headwater_domain::{BroadcastId, Lease, SessionId, Timestamp};
 use headwater_task::Exit;
 
-use super::dice;
+use super::rng;
+use super::simulation::{self, Side};
 use super::table::Table;
-use super::world::{self, Side};
 
-/// What a task's beats and its work share.
+/// What a task's heartbeats and its work share.
 pub(crate) struct Task {
     broadcast: BroadcastId,
     lease: Lease,
     side: Side,
-    boot: Secret,
+    fencing_token: Secret,
     table: Table,
     /// Initialization sections that need not be stored again.
     stored: RefCell<BTreeSet<String>>,
@@ -104,9 +104,9 @@ impl Task {
 /// The life of a task's process; why it ended.
 pub async fn run(broadcast: BroadcastId, lease: Lease) -> String {
     let side = Side::of(&lease.region);
-    let process = world::with(|world| world.tasks[&lease].process);
+    let process = simulation::with(|sim| sim.tasks[&lease].process);
     let task = Rc::new(Task {
-        boot: Secret::new(format!("{:032x}", dice::random())),
+        fencing_token: Secret::new(format!("{:032x}", rng::random())),
         table: Table { side, writer: format!("task {lease}"), at_once: false },
         stored: RefCell::default(),
         state: RefCell::new(State { health: Health::starting(), order: None, rung: false, done: false }),
@@ -114,7 +114,7 @@ pub async fn run(broadcast: BroadcastId, lease: Lease) -> String {
         lease,
         side,
     });
-    super::executor::spawn(process, beats::run(task.clone()));
+    super::executor::spawn(process, heartbeats::run(task.clone()));
     let exit = work::Shell::new(task.clone()).work().await;
     let says_goodbye = matches!(exit, Ok(Exit::Over | Exit::Left));
     if says_goodbye {
@@ -122,7 +122,7 @@ pub async fn run(broadcast: BroadcastId, lease: Lease) -> String {
     }
     task.state.borrow_mut().done = true;
     if says_goodbye {
-        beats::say(&task).await;
+        heartbeats::say(&task).await;
     }
     format!("{exit:?}")
 }

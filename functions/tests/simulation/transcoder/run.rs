@@ -12,7 +12,7 @@ use super::Task;
 use super::commit::Commits;
 use super::engine::{Engine, SEGMENT};
 use crate::executor;
-use crate::{dice, gateway};
+use crate::{gateway, rng};
 
 /// How the engine was asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,9 +126,9 @@ impl RunUnderWay {
             let is_part = self.engine.is_part(self.low, goal);
             let takes = match is_part {
                 true if self.engine.is_known() => 0,
-                true => dice::between(10, 60),
-                false if available > goal + SEGMENT => dice::between(50, 250),
-                false => dice::between(40, 300),
+                true => rng::between(10, 60),
+                false if available > goal + SEGMENT => rng::between(50, 250),
+                false => rng::between(40, 300),
             };
             self.making = Some(Making { until: goal, is_part, done_at: executor::now() + takes });
             return self.starves(false);

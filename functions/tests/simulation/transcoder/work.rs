@@ -12,7 +12,7 @@ use headwater_task::{Exit, Feed, Input, Now, Output, Report, TimelineLost};
 use super::Task;
 use super::run::RunUnderWay;
 use crate::executor::{self, sleep};
-use crate::{dice, gateway};
+use crate::{gateway, rng};
 
 /// How often it is looked what has happened.
 const LOOK_EVERY: u64 = 50;
@@ -97,7 +97,7 @@ impl Shell {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Open { source, after, .. } => {
-                let answered_at = executor::now() + dice::between(5, 30);
+                let answered_at = executor::now() + rng::between(5, 30);
                 self.opening = Some(Opening { session: source.session, after, answered_at });
             }
             Output::Close => self.opening = None,
@@ -134,7 +134,7 @@ impl Shell {
             }
             Report::GaveUp { session, why } => self.task.gave_up(&session, why),
             Report::LeftBehind { session } => {
-                crate::world::tell(|| format!("{} leaves {session} behind", self.task.lease));
+                crate::simulation::tell(|| format!("{} leaves {session} behind", self.task.lease));
             }
             _ => {}
         }

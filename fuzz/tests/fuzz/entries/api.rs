@@ -4,7 +4,7 @@ use headwater_domain::testing::samples;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{World, block_on, check, request};
+use super::harness::{Harness, block_on, check, request};
 
 /// The first byte chooses the route, the rest is the body. What is made can be read again.
 pub(crate) fn api(data: &[u8]) {
@@ -17,7 +17,7 @@ pub(crate) fn api(data: &[u8]) {
     let headers = json!({ "content-type": "application/json", "idempotency-key": "k" });
     let Some(asked) = request(method, path, "", headers.clone(), body) else { return };
     block_on(async {
-        let api = World::seeded().await.api();
+        let api = Harness::seeded().await.api();
         let answer = api.handle(asked).await;
         check(&answer, None);
         if answer.status() == StatusCode::CREATED && path == "/v1/streams" {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{World, block_on, check, request, right_key};
+use super::harness::{Harness, block_on, check, request, right_key};
 
 /// The first byte chooses the hook, the rest is its body. Each is answered, and no key is quoted.
 pub(crate) fn hooks(data: &[u8]) {
@@ -13,7 +13,7 @@ pub(crate) fn hooks(data: &[u8]) {
     let Some(request) = request("POST", path, "", headers, body) else { return };
     let secret = right_key().reveal().expose().rsplit('-').next().unwrap_or_default().to_owned();
     block_on(async {
-        let hooks = World::seeded().await.hooks();
+        let hooks = Harness::seeded().await.hooks();
         let answer = hooks.handle(request).await;
         check(&answer, Some(&secret));
         let text = String::from_utf8_lossy(answer.body());

@@ -36,7 +36,7 @@ pub(crate) fn codec(data: &[u8]) {
             let nals = NalUnits::new(body, length);
             assert!(nals.clone().count() <= body.len());
             nals.clone().for_each(|nal| assert!(lies_within(nal, body)));
-            let _ = nals.hevc_entry();
+            let _ = nals.hevc_random_access();
         }
         let _ = (AvcConfig::parse(body), HevcConfig::parse(body), Av1Config::parse(body));
     }

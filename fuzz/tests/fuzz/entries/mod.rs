@@ -1,13 +1,13 @@
 //! What is fuzzed, with what each may take. Also included by `libfuzzer/`.
 
 pub(crate) mod api;
+mod harness;
 pub(crate) mod hooks;
 pub(crate) mod ids;
 pub(crate) mod media;
 pub(crate) mod normalize;
 pub(crate) mod playlist;
 pub(crate) mod rtmp;
-mod world;
 
 use headwater_fuzz::Target;
 

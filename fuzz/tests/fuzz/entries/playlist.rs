@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::world::{World, block_on, check, request};
+use super::harness::{Harness, block_on, check, request};
 
 /// Two lines: path and query. Each is answered, within the longest wait, with a playlist or with what is wrong.
 pub(crate) fn playlist(data: &[u8]) {
@@ -13,7 +13,7 @@ pub(crate) fn playlist(data: &[u8]) {
     let headers = json!({ "x-headwater-try": attempt });
     let Some(request) = request("GET", path, query, headers, "") else { return };
     block_on(async {
-        let playlist = World::seeded().await.playlist();
+        let playlist = Harness::seeded().await.playlist();
         let began = tokio::time::Instant::now();
         let answer = playlist.handle(request).await;
         assert!(began.elapsed().as_secs() <= 4, "{:?}", began.elapsed());

@@ -212,7 +212,7 @@ fn authorization(stack: &Stack) -> anyhow::Result<Value> {
 fn playlist(stack: &Stack, path: &str) -> anyhow::Result<Value> {
     let mut event = with_path("playlist-multivariant", path)?;
     event["headers"]["x-headwater-origin"] = json!(stack.secrets.origin_secret);
-    // The second try answers its best: nobody beats for this broadcast any more.
+    // The second try answers its best: nobody heartbeats for this broadcast any more.
     event["headers"]["x-headwater-try"] = json!("2");
     Ok(event)
 }

@@ -74,14 +74,14 @@ async fn watch(stack: &Stack, mode: &str, report: &mut Report) -> anyhow::Result
         .with_context(|| format!("no account: {}", String::from_utf8_lossy(&said.stderr)));
     let seen = seen?;
     let viewer = edge_log::viewer(stack.data())?;
-    let figures = [
+    let values = [
         ("requests", viewer.requests),
         ("bytes", viewer.bytes),
         ("playlists", viewer.playlists),
         ("media", viewer.media),
         ("queries_per_playlist", (queries() - before.0) as f64 / (playlists() - before.1).max(1) as f64),
     ];
-    for (name, value) in figures {
+    for (name, value) in values {
         report.note(format!("latency.{mode}.{name}"), value);
     }
     Ok(seen)

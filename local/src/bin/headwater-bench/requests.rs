@@ -64,13 +64,13 @@ pub(crate) async fn measure(bench: &mut Bench) -> anyhow::Result<Section> {
         let (hours, after) = (began.elapsed().as_secs_f64() / 3_600.0, Counted::now(&stack));
         publisher.kill().await?;
         stack.stop().await;
-        let figures = [
+        let values = [
             ("objects", "objects put, both buckets", after.objects - before.objects),
             ("writes", "table writes", after.writes - before.writes),
             ("reads", "table reads", after.reads - before.reads),
             ("hooks", "hook calls", after.hooks - before.hooks),
         ];
-        for (id, what, count) in figures {
+        for (id, what, count) in values {
             let each_hour = count as f64 / hours;
             bench.report.note(format!("requests.{mode}.{id}"), each_hour);
             section.rows.push(Row::new(format!("{mode} latency: {what}"), each_hour, ""));

@@ -123,7 +123,7 @@ mod tests {
     use crate::viewer::{Arrival, Asked};
 
     #[test]
-    fn only_what_happened_meanwhile_counts() {
+    fn only_events_within_the_scene_count() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let event = |seconds, what| Event { at: at(seconds), what };

@@ -8,7 +8,7 @@ use headwater_local::ecs::Status;
 use headwater_local::fault::Fault;
 use headwater_local::process::Signal;
 use headwater_local::stack::demo::ApiClient;
-use headwater_local::stack::{Binaries, Part, Ports, RegionId, Stack, StackConfig};
+use headwater_local::stack::{Binaries, Component, Ports, RegionId, Stack, StackConfig};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -116,11 +116,11 @@ impl<'a> Drill<'a> {
                 self.narrator.say("  … finds itself replaced, and has ended.");
                 self.viewer.until(after, ENOUGH, media).await;
             }
-            Scene::StopApi => self.outage(Part::Api, Fault::Stopped).await?,
-            Scene::StopDynamodb => self.outage(Part::Dynamodb, Fault::Stopped).await?,
-            Scene::StopS3 => self.outage(Part::S3, Fault::Stopped).await?,
-            Scene::FreezeS3 => self.outage(Part::S3, Fault::Frozen).await?,
-            Scene::DripDynamodb => self.outage(Part::Dynamodb, DRIPPING).await?,
+            Scene::StopApi => self.outage(Component::Api, Fault::Stopped).await?,
+            Scene::StopDynamodb => self.outage(Component::Dynamodb, Fault::Stopped).await?,
+            Scene::StopS3 => self.outage(Component::S3, Fault::Stopped).await?,
+            Scene::FreezeS3 => self.outage(Component::S3, Fault::Frozen).await?,
+            Scene::DripDynamodb => self.outage(Component::Dynamodb, DRIPPING).await?,
             Scene::DropEncoder => {
                 self.publisher.drop_connection();
                 self.resumed(marks).await;
@@ -144,10 +144,10 @@ impl<'a> Drill<'a> {
     }
 
     /// A part of region A is away, or as good as away, for a while, and media flows again afterwards.
-    async fn outage(&self, part: Part, fault: Fault) -> anyhow::Result<()> {
-        self.stack.apply(RegionId::A, part, fault).await?;
+    async fn outage(&self, component: Component, fault: Fault) -> anyhow::Result<()> {
+        self.stack.apply(RegionId::A, component, fault).await?;
         tokio::time::sleep(OUTAGE).await;
-        self.stack.clear(RegionId::A, part).await?;
+        self.stack.clear(RegionId::A, component).await?;
         let after = self.viewer.seen().arrivals.len();
         self.viewer.until(after, ENOUGH, media).await;
         Ok(())

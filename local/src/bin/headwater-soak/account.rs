@@ -20,7 +20,7 @@ const SETTLING: usize = 10;
 type Figure = fn(&Look) -> f64;
 
 /// What must not grow.
-const FIGURES: [(&str, Figure); 9] = [
+const VALUES: [(&str, Figure); 9] = [
     ("transcoder: memory, MiB", |look| look.transcoder.memory),
     ("transcoder: descriptors", |look| look.transcoder.descriptors),
     ("transcoder: threads", |look| look.transcoder.threads),
@@ -61,7 +61,7 @@ impl Account {
 
     pub(crate) fn table(&self) -> String {
         let mut text = String::from("                               first third   last third\n");
-        for (name, figure) in FIGURES {
+        for (name, figure) in VALUES {
             let (first, last) = self.thirds(figure);
             let _ = writeln!(text, "{name:30} {first:11.1} {last:12.1}");
         }
@@ -75,7 +75,7 @@ impl Account {
 
     /// What must not be.
     pub(crate) fn broken(&self) -> Vec<String> {
-        let grows = FIGURES.iter().filter(|(_, figure)| {
+        let grows = VALUES.iter().filter(|(_, figure)| {
             let (first, last) = self.thirds(*figure);
             self.0.len() >= ENOUGH && last > first * (1.0 + MAX_GROWTH / 100.0) && last > first + NOISE
         });

@@ -9,10 +9,10 @@ use futures::stream;
 use headwater_rtmp::MediaKind;
 use headwater_rtmp::flv::{self, BodyTooLong, TagKind};
 
-use super::Problem;
+use super::SourceLinkProblem;
 use crate::gateway::session::Session;
 use crate::gateway::spool::index::Run;
-use crate::gateway::spool::reader::{End, Next, Reader};
+use crate::gateway::spool::reader::{End, Reader, ReaderNext};
 
 /// A reader's place at a session, from its request to the end of its body.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl Reading {
     }
 
     /// The run from `offset` on.
-    pub(super) fn into_body(self, run: &Run, offset: u64) -> Result<Body, Problem> {
-        let head = head(run).map_err(|_| Problem::INTERNAL)?;
+    pub(super) fn into_body(self, run: &Run, offset: u64) -> Result<Body, SourceLinkProblem> {
+        let head = head(run).map_err(|_| SourceLinkProblem::INTERNAL)?;
         let number = run.number;
         let reader = Reader::new(self.0.spool.clone(), number, offset);
         let stream =
@@ -40,8 +40,10 @@ impl Reading {
                     return Some((Ok(head), (None, reader, reading)));
                 }
                 match reader.next().await {
-                    Ok(Next::Bytes(bytes)) => Some((Ok::<_, io::Error>(bytes), (None, reader, reading))),
-                    Ok(Next::End(end)) => {
+                    Ok(ReaderNext::Bytes(bytes)) => {
+                        Some((Ok::<_, io::Error>(bytes), (None, reader, reading)))
+                    }
+                    Ok(ReaderNext::End(end)) => {
                         reading.finished(number, end);
                         None
                     }

@@ -28,11 +28,11 @@ use tokio::time::timeout;
 use self::body::Reading;
 pub use self::health::Health;
 use self::health::OK;
-use self::problem::Problem;
-use super::guests::Guests;
+use self::problem::SourceLinkProblem;
+use super::connection_limiter::ConnectionLimiter;
 use super::now;
 use super::registry::Registry;
-use super::session::{Session, StopReason, Wish};
+use super::session::{Session, SessionDirective, StopReason};
 use super::spool::Located;
 use super::spool::index::Start;
 
@@ -47,7 +47,7 @@ pub struct SourceLink {
     /// Sessions.
     pub registry: Arc<Registry>,
     /// Connections, for the health.
-    pub guests: Guests,
+    pub connection_limiter: ConnectionLimiter,
     /// Tokens are made with it.
     pub key: SigningKey,
 }
@@ -64,17 +64,17 @@ impl SourceLink {
     }
 
     /// The session that a request names, if it may.
-    fn session(&self, id: &str, headers: &HeaderMap) -> Result<Arc<Session>, Problem> {
-        let id: SessionId = id.parse().map_err(|_| Problem::UNKNOWN)?;
+    fn session(&self, id: &str, headers: &HeaderMap) -> Result<Arc<Session>, SourceLinkProblem> {
+        let id: SessionId = id.parse().map_err(|_| SourceLinkProblem::UNKNOWN)?;
         let token = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or(Problem::TOKEN)?;
+            .ok_or(SourceLinkProblem::TOKEN)?;
         if !self.key.opens_source(token, &id, now()) {
-            return Err(Problem::TOKEN);
+            return Err(SourceLinkProblem::TOKEN);
         }
-        self.registry.get(&id).ok_or(Problem::UNKNOWN)
+        self.registry.get(&id).ok_or(SourceLinkProblem::UNKNOWN)
     }
 }
 
@@ -83,7 +83,7 @@ async fn health(State(link): State<SourceLink>) -> Json<Health> {
     Json(Health {
         status: OK.to_owned(),
         sessions: sessions.iter().filter(|session| session.ended().is_none()).count(),
-        connections: link.guests.count(),
+        connections: link.connection_limiter.count(),
         buffered_bytes: link.registry.held(),
         lost_messages: sessions.iter().map(|session| session.spool.lost()).sum(),
         held_in_memory_bytes: link.registry.held_in_memory(),
@@ -93,8 +93,8 @@ async fn health(State(link): State<SourceLink>) -> Json<Health> {
 }
 
 /// A request whose handling does not wait for anything but its body.
-async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
-    timeout(BODY_TIMEOUT, next.run(request)).await.map_err(|_| Problem::SLOW)
+async fn in_time(request: Request, next: Next) -> Result<Response, SourceLinkProblem> {
+    timeout(BODY_TIMEOUT, next.run(request)).await.map_err(|_| SourceLinkProblem::SLOW)
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,24 +111,24 @@ async fn read(
     Path(id): Path<String>,
     headers: HeaderMap,
     from: Result<Query<From>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, SourceLinkProblem> {
     let session = link.session(&id, &headers)?;
-    let Query(From { after, live }) = from.map_err(|_| Problem::CURSOR)?;
-    let reading = Reading::begin(session).ok_or(Problem::READERS)?;
+    let Query(From { after, live }) = from.map_err(|_| SourceLinkProblem::CURSOR)?;
+    let reading = Reading::begin(session).ok_or(SourceLinkProblem::READERS)?;
     let mut changed = reading.session().spool.watch();
     loop {
         changed.borrow_and_update();
         let spool = &reading.session().spool;
         let after = if live { after.max(spool.live_edge()) } else { after };
-        match spool.locate(after).map_err(Problem::disk)? {
+        match spool.locate(after).map_err(SourceLinkProblem::disk)? {
             Located::Here(start, offset) => return respond(reading, &start, offset),
             Located::Undecodable(since) => {
-                tracing::warn!(session = %reading.session().id(), ?since, "nothing that is kept can be decoded");
-                reading.session().wish(Wish::Stop(StopReason::NoKeyFrame(since)));
-                changed.changed().await.map_err(|_| Problem::GONE)?;
+                tracing::warn!(session = %reading.session().id(), ?since, "the session has no point at which decoding can begin");
+                reading.session().direct(SessionDirective::Stop(StopReason::NoKeyFrame(since)));
+                changed.changed().await.map_err(|_| SourceLinkProblem::GONE)?;
             }
-            Located::Over => return Err(Problem::GONE),
-            Located::Wait => changed.changed().await.map_err(|_| Problem::GONE)?,
+            Located::Over => return Err(SourceLinkProblem::GONE),
+            Located::Wait => changed.changed().await.map_err(|_| SourceLinkProblem::GONE)?,
         }
     }
 }
@@ -136,7 +136,7 @@ async fn read(
 /// What of the session's media cannot be used, for people; absent if all can.
 const PROBLEM_HEADER: &str = "headwater-problem";
 
-fn respond(reading: Reading, start: &Start, offset: u64) -> Result<Response, Problem> {
+fn respond(reading: Reading, start: &Start, offset: u64) -> Result<Response, SourceLinkProblem> {
     let mut response = Response::builder();
     if let Some(problem) = reading.session().problem() {
         response = response.header(PROBLEM_HEADER, problem);
@@ -150,7 +150,7 @@ fn respond(reading: Reading, start: &Start, offset: u64) -> Result<Response, Pro
         .header("headwater-cursor", start.cursor)
         .header("headwater-lost", start.lost)
         .body(reading.into_body(&start.run, offset)?)
-        .map_err(|_| Problem::INTERNAL)
+        .map_err(|_| SourceLinkProblem::INTERNAL)
 }
 
 #[derive(Debug, Deserialize)]
@@ -163,13 +163,13 @@ async fn commit(
     Path(id): Path<String>,
     headers: HeaderMap,
     committed: Result<Json<Committed>, JsonRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, SourceLinkProblem> {
     let session = link.session(&id, &headers)?;
-    let Json(Committed { cursor }) = committed.map_err(|_| Problem::CURSOR)?;
+    let Json(Committed { cursor }) = committed.map_err(|_| SourceLinkProblem::CURSOR)?;
     session.spool.commit(cursor);
     let mut response = Response::builder().status(StatusCode::NO_CONTENT);
     if let Some(problem) = session.problem() {
         response = response.header(PROBLEM_HEADER, problem);
     }
-    response.body(Body::empty()).map_err(|_| Problem::INTERNAL)
+    response.body(Body::empty()).map_err(|_| SourceLinkProblem::INTERNAL)
 }

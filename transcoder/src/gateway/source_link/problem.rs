@@ -10,13 +10,13 @@ use serde::Serialize;
 
 /// Why a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct SourceLinkProblem {
     status: StatusCode,
     kind: &'static str,
     detail: &'static str,
 }
 
-impl Problem {
+impl SourceLinkProblem {
     pub(super) const TOKEN: Self =
         Self::new(StatusCode::UNAUTHORIZED, "bad-token", "the bearer token does not open this session");
     pub(super) const UNKNOWN: Self =
@@ -55,7 +55,7 @@ struct Details {
     detail: &'static str,
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for SourceLinkProblem {
     fn into_response(self) -> Response {
         let details = Details {
             r#type: format!("urn:headwater:{}", self.kind),

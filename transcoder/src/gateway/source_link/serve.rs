@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use headwater_domain::ration::Ration;
+use headwater_domain::rate_limit::RateLimit;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::gateway::listener::accept;
-use crate::gateway::notices::{MAX_LINES, WINDOW};
+use crate::gateway::log_throttle::{MAX_LINES, WINDOW};
 use crate::gateway::now;
 
 /// For a request's head. Transcoders send theirs at once.
@@ -30,10 +30,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Serves until `stop`.
 pub async fn serve_until(listener: TcpListener, router: Router, stop: CancellationToken) {
     let connections = TaskTracker::new();
-    let mut notices = Ration::new(MAX_LINES, WINDOW);
+    let mut log_throttle = RateLimit::new(MAX_LINES, WINDOW);
     while let Some((socket, peer)) = accept(&listener, &stop).await {
         if connections.len() >= MAX_CONNECTIONS {
-            if let Some(withheld) = notices.take(now()) {
+            if let Some(withheld) = log_throttle.take(now()) {
                 tracing::warn!(%peer, withheld, "source link refused: too many connections");
             }
             continue;

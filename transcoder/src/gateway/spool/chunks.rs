@@ -24,7 +24,7 @@ pub struct Extent {
     pub end: u64,
 }
 
-/// See the module. The folder goes away with it.
+/// One spool's files. The folder goes away with it.
 #[derive(Debug)]
 pub struct Chunks {
     folder: PathBuf,
@@ -111,14 +111,14 @@ impl Drop for Chunks {
 /// Deletes what an earlier process left: its sessions are dead, so nobody can ask for their media.
 pub fn clear_leftovers(spool_dir: &Path) -> io::Result<()> {
     fs::create_dir_all(spool_dir)?;
-    for entry in fs::read_dir(spool_dir)? {
-        let entry = entry?;
-        let ours = entry
+    for random_access in fs::read_dir(spool_dir)? {
+        let random_access = random_access?;
+        let ours = random_access
             .file_name()
             .to_str()
             .is_some_and(|name| name.parse::<headwater_domain::SessionId>().is_ok());
-        if ours && entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
+        if ours && random_access.file_type()?.is_dir() {
+            fs::remove_dir_all(random_access.path())?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use headwater_domain::ration::Ration;
+use headwater_domain::rate_limit::RateLimit;
 
 use crate::gateway::now;
 
@@ -19,15 +19,15 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 /// Without a refusal for so long it is well again. A full one takes a little whenever something is deleted.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// What is known of the disk that all spools write to.
 #[derive(Debug, Clone, Default)]
-pub struct Disk(Arc<State>);
+pub struct Disk(Arc<DiskState>);
 
 #[derive(Debug)]
-struct State {
+struct DiskState {
     errors: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
-    lines: Mutex<Ration>,
+    lines: Mutex<RateLimit>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,9 @@ struct Trouble {
     next_try: Instant,
 }
 
-impl Default for State {
+impl Default for DiskState {
     fn default() -> Self {
-        let lines = Mutex::new(Ration::new(1, LINE_EVERY));
+        let lines = Mutex::new(RateLimit::new(1, LINE_EVERY));
         Self { errors: AtomicU64::new(0), trouble: Mutex::new(None), lines }
     }
 }

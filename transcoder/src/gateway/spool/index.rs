@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_rtmp::MediaKind;
-use headwater_rtmp::codec::Entry;
+use headwater_rtmp::codec::RandomAccess;
 
 use crate::gateway::runs::RunStart;
 
@@ -35,7 +35,7 @@ struct Point {
     /// When it came, since the session's start.
     at: Duration,
     /// How a decoder can start with it.
-    entry: Option<Entry>,
+    random_access: Option<RandomAccess>,
 }
 
 /// One run as kept.
@@ -68,7 +68,7 @@ pub struct Start {
     pub decodable: bool,
 }
 
-/// See the module.
+/// The runs of one spool, and where reading may begin in them.
 #[derive(Debug)]
 pub struct Index {
     runs: VecDeque<Run>,
@@ -135,18 +135,24 @@ impl Index {
     }
 
     /// Takes note of a message of `bytes`, tag and all; answers its cursor.
-    pub fn push(&mut self, kind: MediaKind, entry: Option<Entry>, bytes: usize, at: Duration) -> u64 {
+    pub fn push(
+        &mut self,
+        kind: MediaKind,
+        random_access: Option<RandomAccess>,
+        bytes: usize,
+        at: Duration,
+    ) -> u64 {
         let mark = self.next;
         if let Some(run) = self.runs.back_mut() {
             run.has_video |= kind == MediaKind::Video;
             let opens = run.first == mark;
-            if opens || entry.is_some() || !run.has_video {
+            if opens || random_access.is_some() || !run.has_video {
                 self.newest_start = Some((mark, at));
             }
             let due = self.points.back().is_none_or(|last| at.saturating_sub(last.at) >= SOFT_POINT_EVERY);
             let apart = self.points.back().is_none_or(|last| mark.cursor - last.mark.cursor >= self.spacing);
-            if opens || (apart && (entry.is_some() || due)) {
-                self.points.push_back(Point { mark, at, entry });
+            if opens || (apart && (random_access.is_some() || due)) {
+                self.points.push_back(Point { mark, at, random_access });
             }
         }
         if self.points.len() > MAX_POINTS {
@@ -190,7 +196,7 @@ impl Index {
     /// be all there is.
     pub fn drop_oldest(&mut self) -> bool {
         let later = self.points.partition_point(|point| point.mark.offset <= self.first.offset);
-        let next_entry = self.points.range(later..).find(|point| point.entry.is_some());
+        let next_entry = self.points.range(later..).find(|point| point.random_access.is_some());
         let Some(mark) = next_entry.or_else(|| self.points.get(later)).map(|point| point.mark) else {
             return false;
         };

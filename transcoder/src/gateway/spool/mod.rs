@@ -8,8 +8,8 @@
 pub mod budget;
 pub mod chunks;
 pub mod disk;
-pub mod held;
 pub mod index;
+pub mod memory_overflow;
 pub mod reader;
 pub mod store;
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headwater_rtmp::MediaKind;
-use headwater_rtmp::codec::Entry;
+use headwater_rtmp::codec::RandomAccess;
 use headwater_rtmp::flv::{self, TagKind};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -29,8 +29,8 @@ use self::budget::{Budget, Share};
 use self::chunks::Extent;
 use self::disk::Disk;
 use self::index::{Index, Start};
-use self::store::{Found, Store};
-use super::runs::Placed;
+use self::store::{Found, SpoolStore};
+use super::runs::PlacedMessage;
 
 /// Most bytes handed to a reader at once.
 const MAX_PIECE: usize = 128 * 1024;
@@ -57,7 +57,7 @@ pub struct Shared {
     pub all: Budget,
     /// Bytes that they hold in memory because the disk did not take them.
     pub held: Budget,
-    /// It.
+    /// The disk that they write to.
     pub disk: Disk,
 }
 
@@ -71,7 +71,7 @@ pub enum SpoolError {
 
 /// What a reader is told.
 #[derive(Debug)]
-pub enum Piece {
+pub enum SpoolPiece {
     /// Bytes at its position.
     Memory(Bytes),
     /// They are in a file.
@@ -101,14 +101,14 @@ pub enum Located {
 struct Inner {
     index: Index,
     /// `None` when it is cleared.
-    store: Option<Store>,
+    store: Option<SpoolStore>,
     metadata: Option<Bytes>,
     share: Share,
     total_held: Budget,
     ended: bool,
 }
 
-/// See the module.
+/// One session's media.
 #[derive(Debug)]
 pub struct Spool {
     inner: Mutex<Inner>,
@@ -122,7 +122,7 @@ impl Spool {
     pub fn new(folder: PathBuf, limits: SpoolLimits, shared: &Shared) -> Self {
         let inner = Inner {
             index: Index::default(),
-            store: Some(Store::new(folder, shared.held.share(), shared.disk.clone())),
+            store: Some(SpoolStore::new(folder, shared.held.share(), shared.disk.clone())),
             metadata: None,
             share: shared.all.share(),
             total_held: shared.held.clone(),
@@ -154,12 +154,12 @@ impl Spool {
         inner.metadata = Some(body);
     }
 
-    /// Takes one media message; `entry` says how reading may begin with it. Answers its cursor.
+    /// Takes one media message; `random_access` says how reading may begin with it. Answers its cursor.
     pub fn append(
         &self,
         kind: MediaKind,
-        placed: Placed,
-        entry: Option<Entry>,
+        placed: PlacedMessage,
+        random_access: Option<RandomAccess>,
         body: &[u8],
     ) -> Result<u64, SpoolError> {
         let at = self.began.elapsed();
@@ -174,7 +174,7 @@ impl Spool {
         // The tag's 24 bits of stream id carry the cursor's low bits.
         let low_bits = (inner.index.next().cursor & 0xff_ffff) as u32;
         flv::write_tag(tail, TagKind::Media(kind), placed.time, low_bits, body)?;
-        let cursor = inner.index.push(kind, entry, tail.len() - before, at);
+        let cursor = inner.index.push(kind, random_access, tail.len() - before, at);
         store.spill_if_long();
         inner.enforce(self.limits, at);
         inner.count();
@@ -230,7 +230,7 @@ impl Spool {
 
     /// What has to be done without media coming in: what the disk did not take is offered to it again, and what all
     /// sessions may hold may have become less.
-    pub fn keep_house(&self) {
+    pub fn run_maintenance(&self) {
         let mut inner = self.lock();
         if let Some(store) = &mut inner.store {
             store.flush();
@@ -277,20 +277,20 @@ impl Spool {
     }
 
     /// What is at `position` in run `run`.
-    pub fn read(&self, run: u32, position: u64) -> Piece {
+    pub fn read(&self, run: u32, position: u64) -> SpoolPiece {
         let inner = self.lock();
         if position < inner.index.first().offset {
-            return Piece::Dropped;
+            return SpoolPiece::Dropped;
         }
         let run_end = inner.index.end_of_run(run);
         let end = run_end.unwrap_or_else(|| inner.index.next()).offset;
         if position >= end {
-            return if run_end.is_some() || inner.ended { Piece::Over } else { Piece::Wait };
+            return if run_end.is_some() || inner.ended { SpoolPiece::Over } else { SpoolPiece::Wait };
         }
-        let Some(store) = &inner.store else { return Piece::Dropped };
+        let Some(store) = &inner.store else { return SpoolPiece::Dropped };
         match store.find(position, MAX_PIECE.min((end - position) as usize)) {
-            Found::Disk(extent) => Piece::Disk(Extent { end: extent.end.min(end), ..extent }),
-            Found::Memory(bytes) => Piece::Memory(bytes),
+            Found::Disk(extent) => SpoolPiece::Disk(Extent { end: extent.end.min(end), ..extent }),
+            Found::Memory(bytes) => SpoolPiece::Memory(bytes),
         }
     }
 }
@@ -312,7 +312,7 @@ impl Inner {
         }
         self.enforce_held(limits);
         if lost == 0 && self.index.lost() > 0 {
-            let folder = self.store.as_ref().map(Store::folder);
+            let folder = self.store.as_ref().map(SpoolStore::folder);
             tracing::warn!(?folder, "media is not committed fast enough: the oldest is dropped");
         }
     }
@@ -350,7 +350,7 @@ impl Inner {
 
     /// Counts bytes on disk and in memory: more than is kept by what shares a file with it.
     fn count(&mut self) {
-        let stored = |store: &Store| self.index.next().offset - store.first_offset();
+        let stored = |store: &SpoolStore| self.index.next().offset - store.first_offset();
         self.share.set(self.store.as_ref().map_or(0, stored));
     }
 

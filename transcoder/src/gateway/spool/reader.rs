@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::chunks::Extent;
-use super::{Piece, Spool};
+use super::{Spool, SpoolPiece};
 
 /// Bytes read from disk at once: enough to make the hand-over to a blocking thread cheap, and all that a reader which
 /// is slow to take them makes us hold.
@@ -27,14 +27,14 @@ pub enum End {
 
 /// What comes next.
 #[derive(Debug)]
-pub enum Next {
+pub enum ReaderNext {
     /// Bytes.
     Bytes(Bytes),
     /// Nothing more.
     End(End),
 }
 
-/// See the module.
+/// Reads one run of a spool and follows it.
 #[derive(Debug)]
 pub struct Reader {
     spool: Arc<Spool>,
@@ -52,32 +52,34 @@ impl Reader {
     }
 
     /// The next bytes; waits for them if need be. Cancel-safe.
-    pub async fn next(&mut self) -> io::Result<Next> {
+    pub async fn next(&mut self) -> io::Result<ReaderNext> {
         loop {
             self.changed.borrow_and_update();
             match self.spool.read(self.run, self.position) {
-                Piece::Memory(bytes) => return Ok(self.advance(bytes)),
-                Piece::Disk(extent) => {
+                SpoolPiece::Memory(bytes) => return Ok(self.advance(bytes)),
+                SpoolPiece::Disk(extent) => {
                     return match self.read_file(&extent).await {
                         Ok(bytes) => Ok(self.advance(bytes)),
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Next::End(End::Dropped)),
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                            Ok(ReaderNext::End(End::Dropped))
+                        }
                         Err(error) => Err(error),
                     };
                 }
-                Piece::Over => return Ok(Next::End(End::Complete)),
-                Piece::Dropped => return Ok(Next::End(End::Dropped)),
-                Piece::Wait => {
+                SpoolPiece::Over => return Ok(ReaderNext::End(End::Complete)),
+                SpoolPiece::Dropped => return Ok(ReaderNext::End(End::Dropped)),
+                SpoolPiece::Wait => {
                     if self.changed.changed().await.is_err() {
-                        return Ok(Next::End(End::Dropped));
+                        return Ok(ReaderNext::End(End::Dropped));
                     }
                 }
             }
         }
     }
 
-    fn advance(&mut self, bytes: Bytes) -> Next {
+    fn advance(&mut self, bytes: Bytes) -> ReaderNext {
         self.position += bytes.len() as u64;
-        Next::Bytes(bytes)
+        ReaderNext::Bytes(bytes)
     }
 
     async fn read_file(&mut self, extent: &Extent) -> io::Result<Bytes> {

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use super::budget::Share;
 use super::chunks::{Chunks, Extent};
 use super::disk::Disk;
-use super::held::{Block, Held};
+use super::memory_overflow::{MemoryOverflow, OverflowBlock};
 
 /// Memory in front of the disk. Larger saves writes, smaller saves memory: 1,000 sessions hold 128 MiB.
 const TAIL_BYTES: usize = 128 * 1024;
@@ -29,21 +29,21 @@ pub enum Found {
     Disk(Extent),
 }
 
-/// See the module.
+/// One spool's bytes, in memory and on disk.
 #[derive(Debug)]
-pub struct Store {
+pub struct SpoolStore {
     chunks: Chunks,
-    held: Held,
+    overflow: MemoryOverflow,
     tail: BytesMut,
     tail_start: u64,
     disk: Disk,
 }
 
-impl Store {
+impl SpoolStore {
     /// An empty one that will write to `folder`. What it holds in memory for want of a disk counts as `memory`.
     pub fn new(folder: PathBuf, memory: Share, disk: Disk) -> Self {
         let tail = BytesMut::with_capacity(TAIL_BYTES);
-        Self { chunks: Chunks::new(folder), held: Held::new(memory), tail, tail_start: 0, disk }
+        Self { chunks: Chunks::new(folder), overflow: MemoryOverflow::new(memory), tail, tail_start: 0, disk }
     }
 
     /// Its folder.
@@ -58,12 +58,12 @@ impl Store {
 
     /// Bytes held in memory because the disk did not take them.
     pub fn held(&self) -> u64 {
-        self.held.bytes()
+        self.overflow.bytes()
     }
 
     /// Offset of the oldest byte.
     pub fn first_offset(&self) -> u64 {
-        let in_memory = || self.held.first().map_or(self.tail_start, |block| block.start);
+        let in_memory = || self.overflow.first().map_or(self.tail_start, |block| block.start);
         self.chunks.first_offset().unwrap_or_else(in_memory)
     }
 
@@ -74,9 +74,9 @@ impl Store {
         }
         self.flush();
         let (start, tail) = (self.tail_start, &self.tail);
-        let is_next = self.held.first().is_none();
+        let is_next = self.overflow.first().is_none();
         if !(is_next && self.disk.write(|| self.chunks.append(start, tail))) {
-            self.held.push(Block { start, bytes: Bytes::copy_from_slice(tail) });
+            self.overflow.push(OverflowBlock { start, bytes: Bytes::copy_from_slice(tail) });
         }
         self.tail_start += self.tail.len() as u64;
         self.tail.clear();
@@ -88,17 +88,17 @@ impl Store {
     /// Moves what is held in memory to disk, as far as the disk takes it.
     pub fn flush(&mut self) {
         for _ in 0..MAX_BLOCKS_AT_ONCE {
-            let Some(Block { start, bytes }) = self.held.first() else { return };
+            let Some(OverflowBlock { start, bytes }) = self.overflow.first() else { return };
             if !self.disk.write(|| self.chunks.append(*start, bytes)) {
                 return;
             }
-            self.held.pop();
+            self.overflow.pop();
         }
     }
 
     /// Gives back what is before `offset`: blocks, and files as a whole.
     pub fn drop_before(&mut self, offset: u64) {
-        self.held.drop_before(offset);
+        self.overflow.drop_before(offset);
         if self.chunks.drop_before(offset) {
             self.disk.freed();
         }
@@ -109,7 +109,7 @@ impl Store {
         if let Some(extent) = self.chunks.find(offset) {
             return Found::Disk(extent.clone());
         }
-        if let Some(mut held) = self.held.from(offset) {
+        if let Some(mut held) = self.overflow.from(offset) {
             held.truncate(most);
             return Found::Memory(held);
         }
@@ -122,7 +122,7 @@ impl Store {
         if self.chunks.find(offset).is_some() {
             return self.chunks.read_at(offset, bytes);
         }
-        let found = match self.held.from(offset) {
+        let found = match self.overflow.from(offset) {
             Some(block) => block.get(..bytes.len()).map(|found| bytes.copy_from_slice(found)),
             None => {
                 let from = (offset - self.tail_start) as usize;

@@ -3,7 +3,7 @@
 use super::super::audio::AudioTrack;
 use super::super::copy::Unfit;
 use super::super::error::MediaError;
-use super::super::pictures::Outcome;
+use super::super::frames::Outcome;
 use super::super::segment::EndReason;
 use super::super::{GridFrame, MediaTime};
 use super::tracks::Tracks;
@@ -33,7 +33,7 @@ impl Driver<'_, '_> {
             self.decode_video(None)?;
         }
         if self.tracks == Tracks::Undecided {
-            match (self.pictures.first(), self.first_audio_millis) {
+            match (self.frames.first(), self.first_audio_millis) {
                 (Some(_), Some(_)) => self.tracks = Tracks::Both,
                 (Some(_), None) => self.tracks = Tracks::VideoOnly,
                 (None, Some(_)) => self.audio_alone(),
@@ -49,18 +49,18 @@ impl Driver<'_, '_> {
         } else if let Some(stop) = self.close_pictures(closing)? {
             return Ok(Some(stop));
         }
-        self.pictures.end();
+        self.frames.end();
         self.hand_out(false)
     }
 
     fn close_pictures(&mut self, closing: &Closing) -> Flow {
-        let natural = self.pictures.natural_end();
+        let natural = self.frames.natural_end();
         let sound = self.sound.as_ref();
         let wanted = match closing {
             Closing::Never => None,
             Closing::Exact => {
                 let encoded = sound.map(AudioTrack::next);
-                self.pictures.exact_end(|at| encoded.is_none_or(|encoded| at.frame() <= encoded))
+                self.frames.exact_end(|at| encoded.is_none_or(|encoded| at.frame() <= encoded))
             }
             Closing::At(at) => Some(*at),
             Closing::Natural { tail } => {
@@ -69,7 +69,7 @@ impl Driver<'_, '_> {
             }
         };
         let Some(wanted) = wanted else { return Ok(None) };
-        let end = match (closing, self.pictures.reach(wanted)) {
+        let end = match (closing, self.frames.reach(wanted)) {
             (_, Ok(end)) => end,
             (Closing::Natural { .. }, Err(Outcome::Unfit)) => {
                 return Ok(Some(Self::unfit(Unfit("its sound goes on without pictures"))));
@@ -77,7 +77,7 @@ impl Driver<'_, '_> {
             // What follows is another source's: the hole before it is no part of this one.
             (_, Err(_)) => natural.map_or(wanted, |natural| natural.min(wanted)),
         };
-        self.pictures.close(end);
+        self.frames.close(end);
         if !matches!(closing, Closing::Exact)
             && let (Some(sound), Tracks::Both) = (&mut self.sound, self.tracks)
         {

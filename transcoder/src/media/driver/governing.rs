@@ -61,10 +61,10 @@ impl Driver<'_, '_> {
             idle: idle.saturating_sub(idle_then),
         };
         self.governing.last = Some((millis, now, idle));
-        let before = self.pictures.effort;
-        self.pictures.effort = self.governing.governor.observe(seen);
-        if self.pictures.effort != before {
-            tracing::warn!(late_ms = seen.late.as_millis(), effort = ?self.pictures.effort, "the work is adapted to the machine");
+        let before = self.frames.effort;
+        self.frames.effort = self.governing.governor.observe(seen);
+        if self.frames.effort != before {
+            tracing::warn!(late_ms = seen.late.as_millis(), effort = ?self.frames.effort, "the engine adapted its effort to the machine's speed");
         }
     }
 }

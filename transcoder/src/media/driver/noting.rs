@@ -91,7 +91,7 @@ impl Driver<'_, '_> {
         self.noted.no_sound(self.silent);
         let (Some(video), Some(audio)) = (self.video_millis, self.audio_millis) else { return };
         let come = audio - video <= MAX_SKEW.ticks() / 90;
-        if self.pictures.is_holding() || (self.tracks == Tracks::AudioOnly && come) {
+        if self.frames.is_holding() || (self.tracks == Tracks::AudioOnly && come) {
             self.noted.no_pictures(come);
         }
     }

@@ -25,8 +25,8 @@ impl Driver<'_, '_> {
             return;
         }
         let heard = self.first_audio_millis;
-        if let Some(first) = self.pictures.first() {
-            let lead = self.pictures.newest().unwrap_or(first).minus(first);
+        if let Some(first) = self.frames.first() {
+            let lead = self.frames.newest().unwrap_or(first).minus(first);
             if heard.is_some() {
                 self.tracks = Tracks::Both;
             } else if lead > MAX_SKEW {
@@ -85,7 +85,7 @@ impl Driver<'_, '_> {
                 let place = |millis| MediaTime::from_millis(millis).plus(offset);
                 let errors = || self.counters.audio_errors.load(Ordering::Relaxed);
                 let before = errors();
-                self.hearing.measure(|| sound.push(Some(&unit.packet), place))?;
+                self.audio_decoding.measure(|| sound.push(Some(&unit.packet), place))?;
                 self.noted.heard(errors() > before, unit.dts_millis);
             }
         }

@@ -5,7 +5,7 @@ use headwater_rtmp::codec::{
     AudioCodec, AudioPacket, AudioTag, FourCc, FrameType, VideoCodec, VideoPacket, VideoTag,
 };
 
-use super::matroska::{self, Kind, Track};
+use super::matroska::{self, MatroskaKind, MatroskaTrack};
 use super::tags::{Tag, TagKind};
 
 /// Rates of pictures that metadata may claim, per second; others are nonsense.
@@ -13,7 +13,7 @@ const RATES: std::ops::RangeInclusive<f64> = 1.0..=240.0;
 
 /// What became of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Conversion {
     /// It holds no media.
     NoMedia,
     /// It is media of which nothing was made: without a sequence header, or broken.
@@ -34,8 +34,8 @@ pub(super) struct Converter {
 }
 
 /// Coded media of one tag.
-struct Frames<'a> {
-    kind: Kind,
+struct FrameData<'a> {
+    kind: MatroskaKind,
     /// PTS − DTS, milliseconds.
     composition: i32,
     key: bool,
@@ -44,50 +44,54 @@ struct Frames<'a> {
 
 impl Converter {
     /// Takes the next tag; appends what it becomes to `out`.
-    pub(super) fn take(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Outcome {
+    pub(super) fn take(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Conversion {
         match tag.kind {
             TagKind::Script => {
                 self.frame_rate = frame_rate(&tag.body).or(self.frame_rate);
-                Outcome::NoMedia
+                Conversion::NoMedia
             }
             TagKind::Video => self.video(tag, out),
             TagKind::Audio => self.audio(tag, out),
         }
     }
 
-    fn video(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Outcome {
-        let Ok(video) = VideoTag::parse(&tag.body) else { return Outcome::Skipped };
+    fn video(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Conversion {
+        let Ok(video) = VideoTag::parse(&tag.body) else { return Conversion::Skipped };
         match video.packet {
             VideoPacket::SequenceHeader => header(&mut self.video, video.codec, video.data, self.begun),
             VideoPacket::Frames if self.video.as_ref().is_some_and(|(codec, _)| *codec == video.codec) => {
                 let key = video.frame_type == FrameType::Key;
                 let composition = video.composition_time_ms;
-                self.block(tag, &Frames { kind: Kind::Video, composition, key, data: video.data }, out)
+                self.block(
+                    tag,
+                    &FrameData { kind: MatroskaKind::Video, composition, key, data: video.data },
+                    out,
+                )
             }
-            VideoPacket::Frames => Outcome::Skipped,
-            VideoPacket::SequenceEnd | VideoPacket::Other => Outcome::NoMedia,
+            VideoPacket::Frames => Conversion::Skipped,
+            VideoPacket::SequenceEnd | VideoPacket::Other => Conversion::NoMedia,
         }
     }
 
-    fn audio(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Outcome {
-        let Ok(audio) = AudioTag::parse(&tag.body) else { return Outcome::Skipped };
+    fn audio(&mut self, tag: &Tag, out: &mut Vec<u8>) -> Conversion {
+        let Ok(audio) = AudioTag::parse(&tag.body) else { return Conversion::Skipped };
         match audio.packet {
             AudioPacket::SequenceHeader => header(&mut self.audio, audio.codec, audio.data, self.begun),
             AudioPacket::Frames if self.audio.as_ref().is_some_and(|(codec, _)| *codec == audio.codec) => {
                 self.block(
                     tag,
-                    &Frames { kind: Kind::Audio, composition: 0, key: true, data: audio.data },
+                    &FrameData { kind: MatroskaKind::Audio, composition: 0, key: true, data: audio.data },
                     out,
                 )
             }
-            AudioPacket::Frames => Outcome::Skipped,
-            AudioPacket::SequenceEnd | AudioPacket::Other => Outcome::NoMedia,
+            AudioPacket::Frames => Conversion::Skipped,
+            AudioPacket::SequenceEnd | AudioPacket::Other => Conversion::NoMedia,
         }
     }
 
-    fn block(&mut self, tag: &Tag, frames: &Frames<'_>, out: &mut Vec<u8>) -> Outcome {
+    fn block(&mut self, tag: &Tag, frames: &FrameData<'_>, out: &mut Vec<u8>) -> Conversion {
         if frames.data.is_empty() {
-            return Outcome::Skipped;
+            return Conversion::Skipped;
         }
         if !self.begun {
             self.begun = true;
@@ -97,19 +101,19 @@ impl Converter {
         // Matroska has no time before 0, and neither has a picture that is shown then.
         let shown = u64::try_from(i64::from(tag.millis) + i64::from(frames.composition)).unwrap_or(0);
         matroska::block(out, frames.kind, shown, frames.key, frames.data);
-        Outcome::Block(start)
+        Conversion::Block(start)
     }
 
     fn head(&self, out: &mut Vec<u8>) {
-        let video = self.video.as_ref().map(|(codec, private)| Track {
-            kind: Kind::Video,
+        let video = self.video.as_ref().map(|(codec, private)| MatroskaTrack {
+            kind: MatroskaKind::Video,
             codec: video_id(*codec),
             // Matroska has no such record for VP8, and FFmpeg none for VP9.
             private: if matches!(codec, VideoCodec::Enhanced(_)) { &[] } else { private },
             frame_rate: self.frame_rate,
         });
-        let audio = self.audio.as_ref().map(|(codec, private)| Track {
-            kind: Kind::Audio,
+        let audio = self.audio.as_ref().map(|(codec, private)| MatroskaTrack {
+            kind: MatroskaKind::Audio,
             codec: audio_id(*codec),
             private,
             frame_rate: None,
@@ -120,13 +124,13 @@ impl Converter {
 
 /// Takes note of a sequence header. Matroska has its tracks at its start: another header, or one that comes later, is of
 /// another run.
-fn header<C: PartialEq>(slot: &mut Option<(C, Vec<u8>)>, codec: C, data: &[u8], begun: bool) -> Outcome {
+fn header<C: PartialEq>(slot: &mut Option<(C, Vec<u8>)>, codec: C, data: &[u8], begun: bool) -> Conversion {
     match slot {
-        Some((known, private)) if *known == codec && private == data => Outcome::NoMedia,
-        _ if begun => Outcome::Over,
+        Some((known, private)) if *known == codec && private == data => Conversion::NoMedia,
+        _ if begun => Conversion::Over,
         _ => {
             *slot = Some((codec, data.to_vec()));
-            Outcome::NoMedia
+            Conversion::NoMedia
         }
     }
 }

@@ -33,15 +33,15 @@ const NAME: &str = "headwater";
 
 /// What a track is, by its Matroska number. There is at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MatroskaKind {
     Video = 1,
     Audio = 2,
 }
 
 /// One track.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Track<'a> {
-    pub(super) kind: Kind,
+pub(super) struct MatroskaTrack<'a> {
+    pub(super) kind: MatroskaKind,
     pub(super) codec: &'a str,
     /// What the decoder must know first; empty if nothing.
     pub(super) private: &'a [u8],
@@ -50,7 +50,7 @@ pub(super) struct Track<'a> {
 }
 
 /// Everything before the first block.
-pub(super) fn head(out: &mut Vec<u8>, tracks: &[Track<'_>]) {
+pub(super) fn head(out: &mut Vec<u8>, tracks: &[MatroskaTrack<'_>]) {
     master(out, EBML, |out| {
         number(out, EBML_READ_VERSION, 1);
         text(out, DOC_TYPE, "matroska");
@@ -66,7 +66,7 @@ pub(super) fn head(out: &mut Vec<u8>, tracks: &[Track<'_>]) {
     master(out, TRACKS, |out| tracks.iter().for_each(|track| entry(out, track)));
 }
 
-fn entry(out: &mut Vec<u8>, track: &Track<'_>) {
+fn entry(out: &mut Vec<u8>, track: &MatroskaTrack<'_>) {
     master(out, TRACK_ENTRY, |out| {
         // Number, UID and type may be the same: 1 is video and 2 is audio to Matroska, too.
         let kind = track.kind as u64;
@@ -85,7 +85,7 @@ fn entry(out: &mut Vec<u8>, track: &Track<'_>) {
 }
 
 /// A block at `millis`, in a cluster of its own.
-pub(super) fn block(out: &mut Vec<u8>, kind: Kind, millis: u64, key: bool, data: &[u8]) {
+pub(super) fn block(out: &mut Vec<u8>, kind: MatroskaKind, millis: u64, key: bool, data: &[u8]) {
     // Track number in one byte with its length marker, time relative to the cluster (none), flags.
     let header = [0x80 | kind as u8, 0, 0, if key { KEYFRAME } else { 0 }];
     let length = (header.len() + data.len()) as u64;

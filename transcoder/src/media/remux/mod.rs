@@ -14,7 +14,7 @@ use std::io::{self, Cursor, Read};
 
 use headwater_rtmp::flv::FILE_HEADER_LEN;
 
-use self::converter::{Converter, Outcome};
+use self::converter::{Conversion, Converter};
 use self::sniff::Form;
 
 /// What follows a run's bytes on their way into a demuxer.
@@ -96,10 +96,10 @@ impl<R: Read, W: Watch> Remuxer<R, W> {
         self.out.clear();
         self.taken = 0;
         let start = match self.converter.take(&tag, &mut self.out) {
-            Outcome::NoMedia => return Ok(true),
-            Outcome::Over => return Ok(false),
-            Outcome::Skipped => 0,
-            Outcome::Block(start) => start,
+            Conversion::NoMedia => return Ok(true),
+            Conversion::Over => return Ok(false),
+            Conversion::Skipped => 0,
+            Conversion::Block(start) => start,
         };
         self.watch.media(self.before + start as u64, tag.cursor_bits, tag.millis.into());
         Ok(true)

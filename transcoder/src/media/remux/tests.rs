@@ -15,9 +15,9 @@ const AAC_HEADER: &[u8] = b"\xaf\x00\x11\x90";
 type Noted = (u64, u32, i64);
 
 #[derive(Clone, Default)]
-struct Notes(Rc<RefCell<(Vec<u8>, Vec<Noted>)>>);
+struct WatchNotes(Rc<RefCell<(Vec<u8>, Vec<Noted>)>>);
 
-impl Watch for Notes {
+impl Watch for WatchNotes {
     fn flv(&mut self, bytes: &[u8]) {
         self.0.borrow_mut().0.extend_from_slice(bytes);
     }
@@ -38,14 +38,14 @@ impl Read for Pieces<'_> {
 }
 
 #[derive(Debug, PartialEq)]
-struct Made {
+struct Remuxed {
     matroska: bool,
     bytes: Vec<u8>,
     noted: Vec<Noted>,
 }
 
-fn make(input: &[u8], piece: usize) -> Made {
-    let notes = Notes::default();
+fn make(input: &[u8], piece: usize) -> Remuxed {
+    let notes = WatchNotes::default();
     let mut bytes = Vec::new();
     let mut copy = |reader: &mut dyn Read| {
         let mut buf = vec![0; piece];
@@ -65,7 +65,7 @@ fn make(input: &[u8], piece: usize) -> Made {
     };
     let (flv, noted) = notes.0.take();
     assert!(matroska || flv == bytes);
-    Made { matroska, bytes, noted }
+    Remuxed { matroska, bytes, noted }
 }
 
 fn tag(kind: u8, millis: u32, cursor_bits: u32, body: &[u8]) -> Vec<u8> {
@@ -188,7 +188,7 @@ impl Read for Live<'_> {
 #[test]
 fn a_block_does_not_wait_for_what_follows() {
     let input = run(&[tag(9, 0, 0, HEVC_HEADER), tag(9, 0, 1, b"\x93hvc1picture")]);
-    let Ok(Container::Matroska(mut reader)) = open(Live(&input), Notes::default()) else {
+    let Ok(Container::Matroska(mut reader)) = open(Live(&input), WatchNotes::default()) else {
         panic!("not live")
     };
     let mut bytes = Vec::new();

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::cancel::Cancel;
-use super::super::cursor::{CursorMap, Place};
+use super::super::cursor::{CursorMap, TagPosition};
 use super::super::remux::Watch;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Tap {
     }
 
     /// What the demuxer found at byte `position`.
-    pub(super) fn place(&self, position: u64) -> Place {
+    pub(super) fn place(&self, position: u64) -> TagPosition {
         self.lock().cursors.at(position)
     }
 

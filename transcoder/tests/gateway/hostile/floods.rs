@@ -10,9 +10,9 @@ use headwater_rtmp::MediaKind::Video;
 use headwater_rtmp::amf::Properties;
 use tokio::net::TcpStream;
 
-use super::house::House;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use super::strangers::{heard_to_end, stranger};
-use super::witness::Witness;
 use crate::rtmp_client::{Publisher, picture};
 
 /// Strangers who come at once.
@@ -25,8 +25,8 @@ const AT_ONCE: usize = 64;
 const PER_ADDRESS: usize = 100;
 const IN_ALL: u64 = 2_000;
 
-async fn crowd(house: &House, strangers: usize, each: usize) -> Vec<TcpStream> {
-    let to = house.rtmp;
+async fn crowd(harness: &GatewayHarness, strangers: usize, each: usize) -> Vec<TcpStream> {
+    let to = harness.rtmp;
     stream::iter(0..strangers * each).map(|n| stranger(n / each, to)).buffered(AT_ONCE).collect().await
 }
 
@@ -58,81 +58,81 @@ fn is_open(socket: &TcpStream) -> bool {
 
 #[tokio::test]
 async fn a_flood_of_connections_takes_the_places_there_are() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
     let one = async {
-        let sockets = crowd(&house, 1, EACH).await;
-        house.until_connections(1 + PER_ADDRESS as u64).await;
+        let sockets = crowd(&harness, 1, EACH).await;
+        harness.until_connections(1 + PER_ADDRESS as u64).await;
         sockets
     };
-    drop(witness.beside(one).await);
-    witness.beside(house.until_connections(1)).await;
+    drop(bystander.beside(one).await);
+    bystander.beside(harness.until_connections(1)).await;
 
     let many = async {
         let full = async {
-            house.until_connections(IN_ALL).await;
-            assert_eq!(heard_to_end(&mut stranger(200, house.rtmp).await).await, b"", "there is no place");
+            harness.until_connections(IN_ALL).await;
+            assert_eq!(heard_to_end(&mut stranger(200, harness.rtmp).await).await, b"", "there is no place");
         };
-        flood_until(house.rtmp, CROWD, EACH, full).await
+        flood_until(harness.rtmp, CROWD, EACH, full).await
     };
-    let sockets = witness.beside(many).await;
+    let sockets = bystander.beside(many).await;
     assert!(sockets.iter().filter(|socket| is_open(socket)).count() < IN_ALL as usize);
-    let during = house.used();
+    let during = harness.used();
     assert!(during.descriptors < before.descriptors + IN_ALL as usize + 50, "{during:?}");
     drop(sockets);
-    witness.beside(house.until_connections(1)).await;
-    Publisher::start(house.rtmp).await.finish().await;
-    house.cost("a flood of connections", before, Duration::from_secs(10), 80);
-    let lines = house.log().iter().filter(|line| line.contains("refused: too many connections")).count();
-    let withheld = house.log().iter().any(|line| line.contains("withheld="));
-    assert!((1..=20 * (2 + 6 * house.windows())).contains(&lines) && withheld, "{lines} lines");
-    witness.end().await;
-    house.close().await;
+    bystander.beside(harness.until_connections(1)).await;
+    Publisher::start(harness.rtmp).await.finish().await;
+    harness.cost("a flood of connections", before, Duration::from_secs(10), 80);
+    let lines = harness.log().iter().filter(|line| line.contains("refused: too many connections")).count();
+    let withheld = harness.log().iter().any(|line| line.contains("withheld="));
+    assert!((1..=20 * (2 + 6 * harness.windows())).contains(&lines) && withheld, "{lines} lines");
+    bystander.end().await;
+    harness.close().await;
 }
 
 #[tokio::test]
 async fn connections_that_come_and_go_leave_nothing() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
     let churn = async {
         for _ in 0..4 {
-            drop(crowd(&house, 10, 90).await);
-            house.until_connections(1).await;
+            drop(crowd(&harness, 10, 90).await);
+            harness.until_connections(1).await;
         }
     };
-    witness.beside(churn).await;
-    house.cost("3,600 connections that come and go", before, Duration::from_secs(10), 60);
-    assert!(house.used().descriptors <= before.descriptors + 8, "{:?} and {:?}", before, house.used());
-    witness.end().await;
-    house.close().await;
+    bystander.beside(churn).await;
+    harness.cost("3,600 connections that come and go", before, Duration::from_secs(10), 60);
+    assert!(harness.used().descriptors <= before.descriptors + 8, "{:?} and {:?}", before, harness.used());
+    bystander.end().await;
+    harness.close().await;
 }
 
 #[tokio::test]
 async fn the_source_link_is_bounded_as_well() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
     let flood =
-        flood_until(house.source, CROWD, 100, house.says("source link refused: too many connections"));
-    let sockets = witness.beside(flood).await;
-    assert!(house.used().descriptors < before.descriptors + 2_550);
+        flood_until(harness.source, CROWD, 100, harness.says("source link refused: too many connections"));
+    let sockets = bystander.beside(flood).await;
+    assert!(harness.used().descriptors < before.descriptors + 2_550);
     drop(sockets);
-    witness.beside(house.until_connections(1)).await;
-    house.cost("a flood of connections to the source link", before, Duration::from_secs(10), 80);
-    witness.end().await;
-    house.close().await;
+    bystander.beside(harness.until_connections(1)).await;
+    harness.cost("a flood of connections to the source link", before, Duration::from_secs(10), 80);
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// Far more than 10 MB/s: as fast as the loopback takes it. The bound is 50 Mbit/s over ten seconds.
 #[tokio::test]
 async fn a_publisher_that_floods_is_cut_off() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
     let flood = async {
-        let over = stranger(0, house.rtmp).await;
+        let over = stranger(0, harness.rtmp).await;
         let key = crate::support::stream_key_text();
         let mut publisher = Publisher::ask_over(over, Properties::new(), &key).await.unwrap();
         publisher.hears("NetStream.Publish.Start").await;
@@ -144,26 +144,26 @@ async fn a_publisher_that_floods_is_cut_off() {
         }
         publisher.closed().await
     };
-    let heard = witness.beside(flood).await;
+    let heard = bystander.beside(flood).await;
     assert!(heard.contains("bitrate is over 50000 kbit/s"), "{heard}");
-    house.cost("100 MB in one go", before, Duration::from_secs(10), 60);
-    witness.end().await;
-    house.close().await;
+    harness.cost("100 MB in one go", before, Duration::from_secs(10), 60);
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// What is sent before the answer is read up to a point, and for so many at a time that the control plane is asked about.
 #[tokio::test]
 async fn media_before_the_answer_is_bounded_in_all() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    house.answer_strangers(false);
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    harness.answer_strangers(false);
+    let before = harness.used();
     let body = Bytes::from(vec![0x27; 60_000]);
     let eager = |n: usize| {
-        let (house, body) = (&house, body.clone());
+        let (harness, body) = (&harness, body.clone());
         async move {
             let mut publisher =
-                Publisher::ask_over(stranger(n % 3, house.rtmp).await, Properties::new(), "wrong")
+                Publisher::ask_over(stranger(n % 3, harness.rtmp).await, Properties::new(), "wrong")
                     .await
                     .unwrap();
             publisher.set_chunk_size(65_536).await;
@@ -175,16 +175,16 @@ async fn media_before_the_answer_is_bounded_in_all() {
     };
     let attack = async {
         let answered = async {
-            house.until_open(64).await;
-            house.answer_strangers(true);
+            harness.until_open(64).await;
+            harness.answer_strangers(true);
         };
         tokio::join!(join_all((0..150).map(eager)), answered).0
     };
-    let heard = witness.beside(attack).await;
+    let heard = bystander.beside(attack).await;
     assert!(heard.iter().all(|heard| !heard.contains("Publish.Start")));
-    assert_eq!(house.most_questions(), 64);
+    assert_eq!(harness.most_questions(), 64);
     // 64 of 2 MiB and a message; the allocator keeps some of what is given back.
-    house.cost("150 publishers that do not wait", before, Duration::from_secs(20), 64 * 3);
-    witness.end().await;
-    house.close().await;
+    harness.cost("150 publishers that do not wait", before, Duration::from_secs(20), 64 * 3);
+    bystander.end().await;
+    harness.close().await;
 }

@@ -4,29 +4,29 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use headwater_domain::KeyId;
-use headwater_domain::guesses::{MAX_GUESSES_PER_ADDRESS, MAX_GUESSES_PER_KEY};
 use headwater_domain::key::StreamKey;
+use headwater_domain::key_attempts::{MAX_ATTEMPTS_PER_ADDRESS, MAX_ATTEMPTS_PER_KEY};
 
-use super::house::House;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use super::strangers::{address, try_key};
-use super::witness::Witness;
 use crate::hooks::stream;
 use crate::support::stream_key_text;
 
 const AT_ONCE: usize = 32;
 
-/// A key of the witness's stream with another secret; `id` 5 is that of the witness's key.
+/// A key of the bystander's stream with another secret; `id` 5 is that of the bystander's key.
 fn guess(id: u128, secret: u128) -> String {
     StreamKey::from_random(stream(), KeyId::from_random(id), secret).reveal().expose().to_owned()
 }
 
-async fn guesses(
-    house: &House,
+async fn key_attempts(
+    harness: &GatewayHarness,
     from: impl Fn(usize) -> usize,
     ids: impl Fn(usize) -> u128,
     count: usize,
 ) -> Vec<String> {
-    let to = house.rtmp;
+    let to = harness.rtmp;
     let tries = (0..count).map(|n| {
         let (from, key) = (from(n), guess(ids(n), n as u128));
         async move { try_key(from, to, &key).await }
@@ -36,13 +36,13 @@ async fn guesses(
 
 #[tokio::test]
 async fn an_address_guesses_a_hundred_times_a_minute() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
-    let heard = witness.beside(guesses(&house, |_| 0, |n| n as u128, 400)).await;
-    let most = MAX_GUESSES_PER_ADDRESS as usize * house.windows();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
+    let heard = bystander.beside(key_attempts(&harness, |_| 0, |n| n as u128, 400)).await;
+    let most = MAX_ATTEMPTS_PER_ADDRESS as usize * harness.windows();
     let from = address(0).to_string();
-    let asked = house
+    let asked = harness
         .asked()
         .iter()
         .filter(|asked| asked.body["address"].as_str().unwrap().starts_with(&from))
@@ -52,26 +52,26 @@ async fn an_address_guesses_a_hundred_times_a_minute() {
         heard.iter().filter(|heard| heard.contains("too many wrong stream keys from this address")).count();
     assert_eq!(waits, 400 - asked);
     assert!(heard.iter().all(|heard| heard.contains("NetStream.Publish.BadName")), "nobody got in");
-    house.cost("400 guesses", before, Duration::from_secs(10), 40);
+    harness.cost("400 guesses", before, Duration::from_secs(10), 40);
 
-    let log = house.log();
+    let log = harness.log();
     let lines = log.iter().filter(|line| line.contains("refused: ")).count();
-    assert!((20..=20 * (2 + 6 * house.windows())).contains(&lines), "{lines} lines for 400 guesses");
+    assert!((20..=20 * (2 + 6 * harness.windows())).contains(&lines), "{lines} lines for 400 guesses");
     assert!(log.iter().any(|line| line.contains("withheld=") && !line.contains("withheld=0")) || lines == 20);
     for secret in [guess(0, 0), guess(7, 7), guess(399, 399)] {
         let secret = secret.rsplit('-').next().unwrap();
         assert!(!log.iter().any(|line| line.contains(secret)), "a guess is in the log");
     }
     // An address that waits still gets in with a key that was right before.
-    assert!(try_then_leave(&house, 0).await);
-    witness.end().await;
-    house.close().await;
+    assert!(try_then_leave(&harness, 0).await);
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// Whether the right key lets somebody in.
-async fn try_then_leave(house: &House, from: usize) -> bool {
+async fn try_then_leave(harness: &GatewayHarness, from: usize) -> bool {
     use headwater_rtmp::amf::Properties;
-    let socket = super::strangers::stranger(from, house.rtmp).await;
+    let socket = super::strangers::stranger(from, harness.rtmp).await;
     let publisher =
         crate::rtmp_client::Publisher::ask_over(socket, Properties::new(), &stream_key_text()).await;
     let mut publisher = publisher.unwrap();
@@ -83,19 +83,19 @@ async fn try_then_leave(house: &House, from: usize) -> bool {
 
 #[tokio::test]
 async fn a_key_is_guessed_at_a_hundred_times_a_minute_and_its_owner_gets_in() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     let right = stream_key_text();
-    let before = house.asked().len();
-    let heard = witness.beside(guesses(&house, |n| n, |_| 5, 250)).await;
-    let asked = house.asked().len() - before;
-    assert!((100..=MAX_GUESSES_PER_KEY as usize * house.windows()).contains(&asked), "{asked} questions");
-    assert!(house.asked().iter().skip(before).all(|asked| asked.body["key"] != right));
+    let before = harness.asked().len();
+    let heard = bystander.beside(key_attempts(&harness, |n| n, |_| 5, 250)).await;
+    let asked = harness.asked().len() - before;
+    assert!((100..=MAX_ATTEMPTS_PER_KEY as usize * harness.windows()).contains(&asked), "{asked} questions");
+    assert!(harness.asked().iter().skip(before).all(|asked| asked.body["key"] != right));
     let waits = heard.iter().filter(|heard| heard.contains("too many attempts with this stream key")).count();
     assert_eq!(waits, 250 - asked);
     // From anywhere.
-    assert!(try_then_leave(&house, 9_999).await);
+    assert!(try_then_leave(&harness, 9_999).await);
     println!("250 guesses at one key from 250 addresses: {asked} questions");
-    witness.end().await;
-    house.close().await;
+    bystander.end().await;
+    harness.close().await;
 }

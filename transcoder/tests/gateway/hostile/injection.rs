@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use headwater_rtmp::amf::Value;
 
-use super::house::House;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use super::strangers::stranger;
-use super::witness::Witness;
 use crate::rtmp_client::Publisher;
 use crate::support::stream_key_text;
 
@@ -20,8 +20,8 @@ const EVIL: [&str; 6] = [
 
 #[tokio::test]
 async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     for (n, evil) in EVIL.into_iter().enumerate() {
         let text = |value: String| Value::from(value.as_str());
         let say = |(app, key): (String, String)| {
@@ -31,7 +31,7 @@ async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
                 ("tcUrl".to_owned(), text(format!("rtmp://{evil}/live?{evil}={evil}"))),
                 (evil.to_owned(), text(evil.to_owned())),
             ];
-            let to = house.rtmp;
+            let to = harness.rtmp;
             async move {
                 let publisher = Publisher::ask_over(stranger(n, to).await, properties, &key).await;
                 let mut publisher = publisher.unwrap();
@@ -53,10 +53,10 @@ async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
             ]
             .map(say),
         );
-        witness.beside(attack).await;
+        bystander.beside(attack).await;
     }
-    house.until_connections(1).await;
-    let asked = house.asked();
+    harness.until_connections(1).await;
+    let asked = harness.asked();
     let with_query = asked.iter().filter(|asked| asked.body["query"]["token"].is_string()).count();
     assert!(with_query >= EVIL.len(), "{with_query} of {asked:#?}: it is passed on as the text that it is");
     for one in &asked {
@@ -66,11 +66,11 @@ async fn nothing_that_an_encoder_says_becomes_a_header_or_a_line_of_the_log() {
         assert_eq!(fields, ["address", "app", "asked_at", "gateway", "key", "query", "session"]);
         assert_eq!(one.body["app"], "live");
     }
-    for line in house.log() {
+    for line in harness.log() {
         let is_a_line = line.get(..3).is_some_and(|start| start == "202") && line.contains('Z');
         let has_controls = line.chars().any(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));
         assert!(is_a_line && !has_controls && !line.starts_with("2026-01-01"), "{line:?}");
     }
-    witness.end().await;
-    house.close().await;
+    bystander.end().await;
+    harness.close().await;
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use headwater_rtmp::amf::Properties;
 
-use super::house::House;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use super::strangers::{CONNECT, handshake, heard_to_end, send, stranger};
-use super::witness::Witness;
 use crate::rtmp_client::Publisher;
 use crate::support::stream_key_text;
 
@@ -91,8 +91,8 @@ fn attacks() -> Vec<Attack> {
 }
 
 /// Sends it and waits for the end.
-async fn attack(house: &House, from: usize, bytes: &[u8], publishing: bool) {
-    let socket = stranger(from, house.rtmp).await;
+async fn attack(harness: &GatewayHarness, from: usize, bytes: &[u8], publishing: bool) {
+    let socket = stranger(from, harness.rtmp).await;
     if publishing {
         let mut publisher = Publisher::ask_over(socket, Properties::new(), &stream_key_text()).await.unwrap();
         publisher.hears("NetStream.Publish.Start").await;
@@ -107,63 +107,63 @@ async fn attack(house: &House, from: usize, bytes: &[u8], publishing: bool) {
 
 #[tokio::test]
 async fn hostile_messages_end_their_connection_and_cost_little() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     for (n, (_, bytes, publishing, ends)) in attacks().into_iter().enumerate() {
-        witness.beside(attack(&house, n, &bytes, publishing)).await;
-        house.says(ends).await;
+        bystander.beside(attack(&harness, n, &bytes, publishing)).await;
+        harness.says(ends).await;
     }
     for (n, (name, bytes, publishing, _)) in attacks().into_iter().enumerate() {
-        let before = house.used();
-        witness.beside(join_all((0..TIMES).map(|_| attack(&house, n, &bytes, publishing)))).await;
-        house.cost(&format!("{TIMES} times {name}"), before, Duration::from_secs(5), 24);
+        let before = harness.used();
+        bystander.beside(join_all((0..TIMES).map(|_| attack(&harness, n, &bytes, publishing)))).await;
+        harness.cost(&format!("{TIMES} times {name}"), before, Duration::from_secs(5), 24);
     }
-    witness.beside(house.until_connections(1)).await;
-    witness.end().await;
-    house.close().await;
+    bystander.beside(harness.until_connections(1)).await;
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// A message of an unknown type without a body is one byte to its sender. Behind it comes what ends the connection.
 #[tokio::test]
 async fn messages_without_a_body_cost_no_memory() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     // Without `connect`, as by who knows nothing but the port.
     let nothings = [&announce(3, 0, 99)[..], &[0xc3; 1 << 20]].concat();
     let bytes = [nothings, announce(9, 0xff_ffff, 9)].concat();
-    let before = house.used();
-    witness.beside(join_all((0..TIMES).map(|n| attack(&house, n, &bytes, false)))).await;
-    house.cost(&format!("{TIMES} times a million messages of a byte"), before, Duration::from_secs(20), 24);
-    house.says("video message of 16777215 bytes").await;
-    witness.beside(house.until_connections(1)).await;
-    witness.end().await;
-    house.close().await;
+    let before = harness.used();
+    bystander.beside(join_all((0..TIMES).map(|n| attack(&harness, n, &bytes, false)))).await;
+    harness.cost(&format!("{TIMES} times a million messages of a byte"), before, Duration::from_secs(20), 24);
+    harness.says("video message of 16777215 bytes").await;
+    bystander.beside(harness.until_connections(1)).await;
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// A publish request with the right key, and what breaks the connection right behind it.
 #[tokio::test]
 async fn a_request_that_breaks_behind_itself_opens_no_session() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     let key = stream_key_text();
     let publish =
         [&b"\x02\0\x07publish\0\0\0\0\0\0\0\0\0\x05"[..], &[2, 0, key.len() as u8], key.as_bytes()].concat();
     let bytes = [CONNECT.to_vec(), command(&publish), announce(9, 0xff_ffff, 9)].concat();
-    witness.beside(attack(&house, 0, &bytes, false)).await;
-    witness.beside(house.until_connections(1)).await;
-    house.says("video message of 16777215 bytes").await;
-    assert_eq!(house.log().iter().filter(|line| line.contains(" publishing ")).count(), 1, "the witness");
-    assert_eq!(house.health().await["sessions"], 1);
-    witness.end().await;
-    house.close().await;
+    bystander.beside(attack(&harness, 0, &bytes, false)).await;
+    bystander.beside(harness.until_connections(1)).await;
+    harness.says("video message of 16777215 bytes").await;
+    assert_eq!(harness.log().iter().filter(|line| line.contains(" publishing ")).count(), 1, "the bystander");
+    assert_eq!(harness.health().await["sessions"], 1);
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// Bytes of an aggregate here: a quarter of the longest, for an unoptimized build looks at each of its parts.
 const CROWD_BYTES: usize = 2 << 20;
 
 /// A hundred thousand sounds in one message.
-async fn crowded(house: &House, from: usize) -> String {
-    let over = stranger(from, house.rtmp).await;
+async fn crowded(harness: &GatewayHarness, from: usize) -> String {
+    let over = stranger(from, harness.rtmp).await;
     let mut publisher = Publisher::ask_over(over, Properties::new(), &stream_key_text()).await.unwrap();
     publisher.hears("NetStream.Publish.Start").await;
     publisher.set_chunk_size(0xff_ffff).await;
@@ -180,42 +180,42 @@ async fn crowded(house: &House, from: usize) -> String {
 /// took seven times that.
 #[tokio::test]
 async fn aggregates_of_tiny_messages_cost_their_bytes() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     for times in [1, 5] {
-        let before = house.used();
-        let heard = witness.beside(join_all((0..times).map(|n| crowded(&house, n)))).await;
+        let before = harness.used();
+        let heard = bystander.beside(join_all((0..times).map(|n| crowded(&harness, n)))).await;
         assert!(heard.iter().all(|heard| heard.contains("video message of 9437184 bytes")), "{heard:?}");
         let what = format!("{times} aggregates of 116,508 sounds");
-        house.cost(&what, before, Duration::from_secs(60), 3 + 5 * times as u64);
+        harness.cost(&what, before, Duration::from_secs(60), 3 + 5 * times as u64);
     }
-    witness.end().await;
-    house.close().await;
+    bystander.end().await;
+    harness.close().await;
 }
 
 /// Sixty chunk streams, a byte each, of messages as long as a stranger's may be.
 #[tokio::test]
 async fn messages_that_are_begun_cost_what_came_of_them() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
     let size = [&announce(2, 4, 1)[..], &1_u32.to_be_bytes()].concat();
     let begun = (4..64).flat_map(|id| [announce(id, 64 << 10, 9), vec![0]].concat()).collect::<Vec<_>>();
     let bytes = [handshake(), size, begun].concat();
-    let before = house.used();
+    let before = harness.used();
     let flood = async {
         let mut sockets = Vec::new();
         for n in 0..900 {
-            let mut socket = stranger(n / 90, house.rtmp).await;
+            let mut socket = stranger(n / 90, harness.rtmp).await;
             send(&mut socket, &bytes).await;
             sockets.push(socket);
         }
-        house.until_connections(901).await;
+        harness.until_connections(901).await;
         sockets
     };
-    let sockets = witness.beside(flood).await;
-    house.cost("900 times 60 messages begun", before, Duration::from_secs(20), 160);
+    let sockets = bystander.beside(flood).await;
+    harness.cost("900 times 60 messages begun", before, Duration::from_secs(20), 160);
     drop(sockets);
-    witness.beside(house.until_connections(1)).await;
-    witness.end().await;
-    house.close().await;
+    bystander.beside(harness.until_connections(1)).await;
+    bystander.end().await;
+    harness.close().await;
 }

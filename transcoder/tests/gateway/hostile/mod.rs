@@ -6,12 +6,12 @@
 //! docs/failures.md lists attacks and figures; `--nocapture` prints this machine's.
 #![allow(clippy::print_stdout, reason = "figures, for who asks for them")]
 
+pub(crate) mod bystander;
 mod floods;
 mod guessing;
-pub(crate) mod house;
+pub(crate) mod harness;
 mod injection;
 mod messages;
 mod slow;
 mod sources;
 mod strangers;
-pub(crate) mod witness;

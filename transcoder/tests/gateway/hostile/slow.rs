@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use super::house::House;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use super::strangers::{handshake, stranger};
-use super::witness::Witness;
 use crate::support::PATIENCE;
 
 /// Connections that drip at each stage.
@@ -46,31 +46,31 @@ async fn drip(mut socket: TcpStream, start: Vec<u8>, drops: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn slow_peers_hold_a_place_for_ten_seconds_and_no_one_up() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let before = house.used();
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let before = harness.used();
     // On the way: nothing of C1; half of it; and all of the handshake with a command that never ends.
     let stages =
         [(vec![3], &[0][..]), (vec![3; 700], &[3]), ([handshake(), COMMAND.to_vec()].concat(), b"x")];
     let slow_head = b"GET /health HTTP/1.1\r\nX-Slow: ";
-    let token = house.token(&witness.session, 4_000_000_000_000);
+    let token = harness.token(&bystander.session, 4_000_000_000_000);
     let slow_body = format!(
         "PUT /sources/{}/committed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{{",
-        witness.session
+        bystander.session
     );
     let attack = async {
         let rtmp = stages.iter().enumerate().flat_map(|(stage, (start, drops))| {
-            let to = house.rtmp;
+            let to = harness.rtmp;
             (0..PEERS)
                 .map(move |_| async move { drip(stranger(stage, to).await, start.clone(), drops).await })
         });
         let heads = (0..PEERS)
-            .map(|_| async { drip(stranger(9, house.source).await, slow_head.to_vec(), b"a").await });
-        let body = async { drip(stranger(9, house.source).await, slow_body.into_bytes(), b" ").await };
+            .map(|_| async { drip(stranger(9, harness.source).await, slow_head.to_vec(), b"a").await });
+        let body = async { drip(stranger(9, harness.source).await, slow_body.into_bytes(), b" ").await };
         tokio::join!(join_all(rtmp), join_all(heads), body)
     };
-    let (rtmp, heads, body) = witness.beside(attack).await;
+    let (rtmp, heads, body) = bystander.beside(attack).await;
     let (before_commands, in_commands) = rtmp.split_at(2 * PEERS);
     assert!(before_commands.iter().all(Vec::is_empty), "nothing is said before the handshake");
     for heard in in_commands {
@@ -80,8 +80,8 @@ async fn slow_peers_hold_a_place_for_ten_seconds_and_no_one_up() {
     assert!(heads.iter().all(|heard| !heard.starts_with(b"HTTP/1.1 200")), "no answer to half a question");
     let body = String::from_utf8_lossy(&body);
     assert!(body.starts_with("HTTP/1.1 408") && body.contains("slow-body"), "{body}");
-    house.cost("slowloris, 4 x 90 peers", before, Duration::from_secs(5), 40);
-    house.until_connections(1).await;
-    witness.end().await;
-    house.close().await;
+    harness.cost("slowloris, 4 x 90 peers", before, Duration::from_secs(5), 40);
+    harness.until_connections(1).await;
+    bystander.end().await;
+    harness.close().await;
 }

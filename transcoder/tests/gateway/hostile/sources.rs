@@ -8,8 +8,8 @@ use flate2::write::GzEncoder;
 use headwater_domain::SessionId;
 use http_body_util::BodyExt;
 
-use super::house::House;
-use super::witness::Witness;
+use super::bystander::Bystander;
+use super::harness::GatewayHarness;
 use crate::hooks::Policy;
 use crate::rtmp_client::Publisher;
 use crate::support::{Rig, rig_with};
@@ -89,10 +89,10 @@ async fn paths_lead_to_sessions_and_nowhere_else() {
 /// Nothing of the source link unpacks anything: packed bodies are bytes that are no JSON.
 #[tokio::test]
 async fn bodies_are_bounded_and_not_unpacked() {
-    let house = House::open().await;
-    let mut witness = Witness::start(&house).await;
-    let token = house.token(&witness.session, 4_000_000_000_000);
-    let path = format!("/sources/{}/committed", witness.session);
+    let harness = GatewayHarness::open().await;
+    let mut bystander = Bystander::start(&harness).await;
+    let token = harness.token(&bystander.session, 4_000_000_000_000);
+    let path = format!("/sources/{}/committed", bystander.session);
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     let zeros = vec![b' '; 1 << 20];
     for _ in 0..50 {
@@ -104,18 +104,18 @@ async fn bodies_are_bounded_and_not_unpacked() {
         packed.write_all(b"{\"cursor\":18446744073709551615}").unwrap();
         packed.finish().unwrap()
     };
-    let before = house.used();
+    let before = harness.used();
     let attack = async {
         for body in [small, bomb, vec![b' '; 4 << 20]] {
             for _ in 0..20 {
                 let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
-                let request = house.try_request("PUT", &path, &token, &headers, body.clone()).await;
+                let request = harness.try_request("PUT", &path, &token, &headers, body.clone()).await;
                 assert!(request.is_none_or(|status| status == 400), "{request:?}");
             }
         }
     };
-    witness.beside(attack).await;
-    house.cost("60 bodies packed and long", before, Duration::from_secs(5), 16);
-    witness.end().await;
-    house.close().await;
+    bystander.beside(attack).await;
+    harness.cost("60 bodies packed and long", before, Duration::from_secs(5), 16);
+    bystander.end().await;
+    harness.close().await;
 }

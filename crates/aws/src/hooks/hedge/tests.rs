@@ -28,17 +28,17 @@ struct Heard {
     answer: Result<&'static str, Option<&'static str>>,
     took: Duration,
     /// In the order in which they were asked.
-    asked: Vec<Place>,
+    asked: Vec<Endpoint>,
     is_open: bool,
 }
 
 async fn hear(memory: &Memory, own: Does, peer: Does) -> Heard {
     let (began, asked) = (Instant::now(), Mutex::new(Vec::new()));
-    let place = |place| {
-        asked.lock().unwrap().push(place);
-        does(if place == Place::Own { own } else { peer })
+    let endpoint = |endpoint| {
+        asked.lock().unwrap().push(endpoint);
+        does(if endpoint == Endpoint::Own { own } else { peer })
     };
-    let heard = ask(memory, true, place, |answer| *answer == "allow", |_, _| ()).await;
+    let heard = ask(memory, true, endpoint, |answer| *answer == "allow", |_, _| ()).await;
     let took = began.elapsed();
     let (answer, is_open) = match heard {
         Asked::Answered(answer, open) => (Ok(answer), open.is_some()),
@@ -52,7 +52,7 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-use Place::{Own, Peer};
+use Endpoint::{Own, Peer};
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_answers_is_the_only_one_that_is_asked() {
@@ -108,7 +108,7 @@ async fn an_avoided_place_is_asked_when_the_peer_is_slow_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_answer_there_is_an_end() {
+async fn a_call_that_nobody_answers_ends_in_time() {
     let heard = hear(&Memory::default(), HANGS, HANGS).await;
     assert_eq!((heard.answer, heard.took, heard.asked), (Err(None), ANSWER_WITHIN, vec![Own, Peer]));
     let heard = hear(&Memory::default(), (Some(1), Err("own")), (Some(1), Err("peer"))).await;

@@ -34,13 +34,13 @@ fn next(lease: &Lease, seen_in: &Region, known: &[Lease]) -> u64 {
 const HOLE: u64 = 5 + 2;
 
 #[test]
-fn in_one_region_it_goes_on_right_behind() {
+fn a_takeover_within_one_region_continues_at_the_next_number() {
     let a = samples::region_a();
     assert_eq!(next(&lease(2, a.clone()), &a, &[samples::lease(1)]), 8);
 }
 
 #[test]
-fn in_the_other_region_it_goes_on_behind_all_that_can_have_been_written() {
+fn a_takeover_across_regions_continues_after_all_possible_numbers() {
     let b = samples::region_b();
     assert_eq!(next(&lease(2, b.clone()), &b, &[samples::lease(1)]), 8 + HOLE);
 }

@@ -150,7 +150,7 @@ proptest! {
 
     /// Jitter of a third of a hundredth of a second costs nobody his order.
     #[test]
-    fn jitter_is_left_to_who_levels_it(offs in prop::collection::vec(-30_i32..=30, 120)) {
+    fn jitter_of_timestamps_is_passed_on(offs in prop::collection::vec(-30_i32..=30, 120)) {
         let mut sent = clip(100, 60, 40, true);
         sent.iter_mut().zip(&offs).for_each(|(sent, off)| sent.1 = sent.1.wrapping_add_signed(*off));
         let got = times(&sent);

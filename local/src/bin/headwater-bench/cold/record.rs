@@ -25,11 +25,11 @@ pub(crate) struct Cold {
 pub(crate) struct Record {
     measured: String,
     /// By question.
-    questions: BTreeMap<String, Question>,
+    questions: BTreeMap<String, QuestionRecord>,
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Question {
+struct QuestionRecord {
     function: String,
     /// By MiB.
     memory: BTreeMap<u32, Cold>,

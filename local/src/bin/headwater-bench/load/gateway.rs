@@ -29,7 +29,7 @@ const SIGNING_KEY: &str = "signing";
 /// Sessions by stream key.
 type Sessions = Arc<Mutex<HashMap<String, SessionId>>>;
 
-/// See the module. Dropping it ends the process.
+/// The gateway's process. Dropping it ends the process.
 pub(crate) struct Gateway {
     child: Child,
     rtmp: SocketAddr,

@@ -26,7 +26,7 @@ pub(crate) struct Message {
     pub(crate) media: Option<(u8, u32, Bytes)>,
 }
 
-/// See the module.
+/// An FLV file's messages, cut into chunks.
 #[derive(Debug)]
 pub(crate) struct Script {
     /// Of all messages together.

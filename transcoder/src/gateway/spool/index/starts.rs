@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headwater_rtmp::codec::Entry;
+use headwater_rtmp::codec::RandomAccess;
 
 use super::{Index, Mark, Run, Start};
 
@@ -38,7 +38,7 @@ impl Index {
     fn starts_at(&self, run: &Run, mark: Mark) -> bool {
         let at = self.points.partition_point(|point| point.mark.offset < mark.offset);
         let is_entry =
-            || self.points.get(at).is_some_and(|point| point.mark == mark && point.entry.is_some());
+            || self.points.get(at).is_some_and(|point| point.mark == mark && point.random_access.is_some());
         !run.has_video || run.first == mark || is_entry()
     }
 
@@ -48,9 +48,10 @@ impl Index {
             return None;
         }
         let later = self.points.partition_point(|point| point.mark.offset <= mark.offset);
-        let entry = self.points.range(later..).find(|point| point.entry.is_some()).map(|point| point.mark);
+        let random_access =
+            self.points.range(later..).find(|point| point.random_access.is_some()).map(|point| point.mark);
         let run = self.runs.iter().map(|run| run.first).find(|first| first.offset > mark.offset);
-        let next = entry.into_iter().chain(run).min_by_key(|next| next.offset)?;
+        let next = random_access.into_iter().chain(run).min_by_key(|next| next.offset)?;
         Some((self.runs.iter().rev().find(|run| run.first.offset <= next.offset)?, next))
     }
 
@@ -69,9 +70,9 @@ impl Index {
             .range(..later)
             .rev()
             .take_while(|point| point.mark.cursor >= run.first.cursor)
-            .find(|point| match point.entry {
-                Some(Entry::Clean) => true,
-                Some(Entry::Open) => std::mem::replace(&mut passed_open, true),
+            .find(|point| match point.random_access {
+                Some(RandomAccess::Closed) => true,
+                Some(RandomAccess::Open) => std::mem::replace(&mut passed_open, true),
                 None => !run.has_video,
             })
             .map(|point| point.mark)

@@ -1,6 +1,6 @@
 use headwater_domain::Timestamp;
 use headwater_rtmp::MediaKind::{Audio, Video};
-use headwater_rtmp::codec::Entry;
+use headwater_rtmp::codec::RandomAccess;
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn run_start() -> RunStart {
 fn video(index: &mut Index, gops: u64) {
     for _ in 0..gops {
         let at = Duration::from_secs(index.next().cursor / 4);
-        index.push(Video, Some(Entry::Clean), 10, at);
+        index.push(Video, Some(RandomAccess::Closed), 10, at);
         index.push(Video, None, 10, at);
         index.push(Video, None, 10, at);
         index.push(Audio, None, 10, at);
@@ -60,8 +60,8 @@ fn open_gops(gops: u64) -> Index {
     let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..gops {
-        let entry = if n == 0 { Entry::Clean } else { Entry::Open };
-        index.push(Video, Some(entry), 10, Duration::from_secs(n));
+        let random_access = if n == 0 { RandomAccess::Closed } else { RandomAccess::Open };
+        index.push(Video, Some(random_access), 10, Duration::from_secs(n));
         (0..3).for_each(|_| _ = index.push(Video, None, 10, Duration::from_secs(n)));
     }
     index
@@ -117,7 +117,7 @@ fn without_idr_the_oldest_second_goes() {
     let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..100 {
-        index.push(Video, (n == 0).then_some(Entry::Clean), 10, Duration::from_millis(n * 100));
+        index.push(Video, (n == 0).then_some(RandomAccess::Closed), 10, Duration::from_millis(n * 100));
     }
     assert!(index.drop_oldest());
     assert_eq!((index.first().cursor, index.lost()), (11, 10));
@@ -142,7 +142,7 @@ fn points_are_thinned_not_gathered_without_end() {
     let mut index = Index::default();
     index.open(run_start(), None);
     for _ in 0..100_000 {
-        index.push(Video, Some(Entry::Clean), 10, Duration::ZERO);
+        index.push(Video, Some(RandomAccess::Closed), 10, Duration::ZERO);
     }
     assert!(index.points.len() <= MAX_POINTS);
     let start = index.locate(50_000).unwrap();
@@ -164,7 +164,7 @@ fn one_gop(seconds: u64) -> Index {
     let mut index = Index::default();
     index.open(run_start(), None);
     for n in 0..2 * seconds {
-        index.push(Video, (n == 0).then_some(Entry::Clean), 10, Duration::from_millis(n * 500));
+        index.push(Video, (n == 0).then_some(RandomAccess::Closed), 10, Duration::from_millis(n * 500));
     }
     index
 }
@@ -176,7 +176,7 @@ fn the_beginning_of_a_gop_is_not_dropped_for_its_age_while_nothing_replaces_it()
     assert!(!index.drop_to_next_start());
     assert_eq!(start(&index, 190), Some((1, 1, 0)));
     // The next GOP does.
-    index.push(Video, Some(Entry::Clean), 10, Duration::from_secs(100));
+    index.push(Video, Some(RandomAccess::Closed), 10, Duration::from_secs(100));
     assert!(index.drop_to_next_start());
     assert_eq!((index.first().cursor, index.lost()), (201, 10));
     assert_eq!(start(&index, 190), Some((1, 201, 10)));
@@ -208,7 +208,7 @@ fn media_whose_key_frame_is_gone_is_told_and_not_served() {
     assert!(!index.locate(150).unwrap().decodable);
     assert_eq!(index.without_start(Duration::from_secs(100)), Duration::from_secs(100));
     // From the next key frame on there is something again, and what lies between is lost.
-    index.push(Video, Some(Entry::Clean), 10, Duration::from_secs(100));
+    index.push(Video, Some(RandomAccess::Closed), 10, Duration::from_secs(100));
     index.push(Video, None, 10, Duration::from_secs(101));
     let next = index.locate(150).unwrap();
     assert_eq!((next.decodable, next.cursor, next.lost), (true, 201, 50));
