@@ -6,6 +6,8 @@
 //! deployment itself: [`apis::Apis`] finds the other region, [`site::Site`] keeps the player page, [`callback::Callback`]
 //! answers CloudFormation. Environment variables are read in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go.
 
+#![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
+
 pub mod apis;
 pub mod callback;
 pub mod deadlines;

@@ -3,7 +3,9 @@
 //! Pure: values and `now` go in, the next value and what is to be done come out. No tokio, AWS, ffmpeg, environment or
 //! clock here, so every rule can be tested by itself and is the same in both regions.
 //!
-//! Start with [`live`] (what a broadcast is and who may extend it) and [`timeline`] (what viewers are shown).
+//! Start with [`control`] (what a broadcast is and who may extend it) and [`timeline`] (what viewers are shown).
+
+#![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
 
 pub mod control;
 pub mod heartbeat;

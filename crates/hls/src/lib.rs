@@ -71,6 +71,8 @@
 //!
 //! This crate must not know streams, leases or tables, nor any clock, network or file.
 
+#![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
+
 mod low_latency;
 mod media;
 mod multivariant;

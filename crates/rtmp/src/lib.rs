@@ -44,6 +44,8 @@
 //!
 //! Specifications: Adobe RTMP 1.0 (cited as "RTMP §"), AMF0, AMF3, Adobe FLV 10.1, Enhanced RTMP v2 ("E-RTMP").
 
+#![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
+
 pub mod amf;
 pub mod chunk;
 pub mod codec;

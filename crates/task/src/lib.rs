@@ -33,6 +33,8 @@
 //! assert!(matches!(outputs.last(), Some(Output::Exit(Ok(Exit::Over)))), "nothing is left to be read");
 //! ```
 
+#![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
+
 pub mod engine;
 mod reading;
 mod replay;
