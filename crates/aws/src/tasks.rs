@@ -26,6 +26,8 @@ pub const ENV_LEASE: &str = "HEADWATER_LEASE";
 /// The proof that the lease was granted. Who may read ECS events sees it; it is worth something only together with the
 /// transcoders' role, and only to the first process that shows it (ADR 25).
 pub const ENV_CLAIM: &str = "HEADWATER_LEASE_CLAIM";
+/// `true` for a task that is a standby: it writes nothing until it is promoted. Not there otherwise.
+pub const ENV_STANDBY: &str = "HEADWATER_STANDBY";
 
 /// One region's cluster.
 #[derive(Debug, Clone)]
@@ -111,6 +113,10 @@ impl StartTasks for Clusters {
             .environment(variable(ENV_BROADCAST, &task.broadcast))
             .environment(variable(ENV_LEASE, &task.lease))
             .environment(variable(ENV_CLAIM, &claim.expose()));
+        let container = match task.standby {
+            true => container.environment(variable(ENV_STANDBY, &true)),
+            false => container,
+        };
         let network = AwsVpcConfiguration::builder()
             .set_subnets(Some(site.subnets.clone()))
             .set_security_groups(Some(site.security_groups.clone()))

@@ -69,6 +69,22 @@ pub struct GivenUp {
     pub retry: bool,
 }
 
+/// How the preparation of a standby has come on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandbyHealth {
+    /// Whether it has made a good segment in real time, of the source as it is: it can take over.
+    pub ready: bool,
+}
+
+/// A holder has ended its last segment, so that its standby can go on behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The standby it was told to hand over to.
+    pub standby: Lease,
+    /// Its last segment: closed and committed, like all before. It writes nothing until it is told.
+    pub segment: SegmentNumber,
+}
+
 /// How a transcoder fares; rides on its heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -110,6 +126,15 @@ pub struct Health {
     /// The last thing that went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Of a standby, until it is promoted: it writes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<StandbyHealth>,
+    /// That it has ended its last segment and waits for what becomes of its standby.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// When its process will be ended (SIGTERM), if it will. Until then it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving_by: Option<Timestamp>,
 }
 
 impl Health {
@@ -129,6 +154,9 @@ impl Health {
             fast_preset: false,
             renditions_dropped: 0,
             problem: None,
+            standby: None,
+            held: None,
+            leaving_by: None,
         }
     }
 

@@ -263,6 +263,23 @@ pub struct ResumeAfter {
     pub discontinuities: u64,
 }
 
+/// What a holder is told of its standbys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoverOrder {
+    /// End the open segment at its next boundary, commit all, say so ([`crate::heartbeat::Held`]), and write nothing then.
+    HandOver {
+        /// The standby that is to go on.
+        to: Lease,
+    },
+    /// Whoever hands over to this standby, or to one below it, goes on itself: they will never be promoted. Nothing else
+    /// lets a holder go on that has handed over, no silence and no other answer.
+    GoOn {
+        /// The standby that was withdrawn last.
+        withdrawn: Lease,
+    },
+}
+
 /// What a transcoder is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -283,7 +300,23 @@ pub enum TranscoderOrder {
         /// What the other region has written beyond this lease's last segment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume_after: Option<ResumeAfter>,
+        /// What becomes of its standby, if there is or was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handover: Option<HandoverOrder>,
     },
+    /// To a standby: read this source from its live edge, transcode it as if it were to be written, and write nothing.
+    Rehearse {
+        /// The media; the token lets it be read, not committed.
+        source: Source,
+        /// How to transcode.
+        settings: Box<TranscodeSettings>,
+        /// When the broadcast began.
+        started_at: Timestamp,
+    },
+    /// To a holder that has handed over: it is not decided who goes on. Write nothing, ask again.
+    Hold,
+    /// To a holder that has handed over: its standby goes on. Write nothing more and leave.
+    HandedOver,
     /// No publisher now: stay and ask again.
     Wait,
     /// The broadcast is over: finish and leave.

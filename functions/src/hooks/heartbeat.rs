@@ -109,6 +109,7 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
             resume: resume.map(Box::new),
             started_at: session.started_at,
             resume_after: decide::resume_after(replicated, heartbeat),
+            handover: None,
         })
     }
 

@@ -129,7 +129,8 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
     let harness = Harness::seeded().await;
     let session = harness.allowed(1).await;
     let order = harness.heartbeat(&session, &harness.lease().await, "process", Health::starting()).await;
-    let TranscoderOrder::Transcode { source, earlier, settings, resume, started_at, resume_after } = order
+    let TranscoderOrder::Transcode { source, earlier, settings, resume, started_at, resume_after, handover } =
+        order
     else {
         panic!("{order:?}")
     };
@@ -137,7 +138,7 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
     assert_eq!(source.session, session.session);
     assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", session.session), "one slash");
     assert_eq!(*settings, samples::stream().settings.transcode());
-    assert_eq!((resume, started_at.0, resume_after), (None, crate::support::T0, None));
+    assert_eq!((resume, started_at.0, resume_after, handover), (None, crate::support::T0, None, None));
     let token: &Secret = &source.token;
     assert!(signing().opens_source(token.expose(), &session.session, now()));
     let other = headwater_domain::SessionId::from_random(2);

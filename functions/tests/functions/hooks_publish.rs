@@ -35,7 +35,8 @@ async fn a_good_key_opens_a_broadcast_and_starts_one_task() {
     }
     let started = harness.cluster.started();
     let lease = harness.lease().await;
-    assert_eq!(started, [StartTask { stream: samples::stream_id(), broadcast: samples::broadcast(), lease }]);
+    let (stream, broadcast) = (samples::stream_id(), samples::broadcast());
+    assert_eq!(started, [StartTask { stream, broadcast, lease, standby: false }]);
     assert_eq!(harness.table.active(&harness.region).await.unwrap(), [samples::stream_id()]);
     assert_eq!(harness.state().await, Some(State::Starting));
 }

@@ -225,7 +225,8 @@ fn stream(number: u128, accepted_at: Timestamp, granted: Duration) -> (StreamId,
         earlier: Vec::new(),
     };
     let granted_at = Timestamp(clock().0 - u64::try_from(granted.as_millis()).unwrap());
-    let lease = LeaseRecord { lease, broadcast, granted_at, crossed: None, failures: 0 };
+    let (crossed, promotion) = (None, None);
+    let lease = LeaseRecord { lease, broadcast, granted_at, crossed, failures: 0, promotion };
     let record = ControlRecord {
         version: 1,
         session: Some(session),

@@ -68,7 +68,8 @@ impl Seeded {
             earlier: Vec::new(),
         };
         let (broadcast, lease) = (seeded.broadcast.clone(), seeded.lease.clone());
-        let lease = LeaseRecord { lease, broadcast, granted_at: now(), crossed: None, failures: 0 };
+        let (granted_at, crossed, promotion) = (now(), None, None);
+        let lease = LeaseRecord { lease, broadcast, granted_at, crossed, failures: 0, promotion };
         let empty = ControlRecord::empty(stream, seeded.region.clone());
         let record = ControlRecord { version: 1, session: Some(session), lease: Some(lease), ..empty };
         assert_eq!(seeded.table.put_control_record(&record).await.unwrap(), Write::Stored);

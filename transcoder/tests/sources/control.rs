@@ -121,6 +121,7 @@ impl Hooks for Control {
             resume: None,
             started_at: Timestamp(1),
             resume_after: None,
+            handover: None,
         })
     }
 }

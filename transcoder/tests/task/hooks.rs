@@ -144,6 +144,7 @@ impl FakeHooks {
             resume,
             started_at: Timestamp(1),
             resume_after: *self.resume_after.lock().unwrap(),
+            handover: None,
         }
     }
 }

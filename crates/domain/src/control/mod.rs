@@ -14,7 +14,7 @@ mod replicated_state;
 mod tests;
 
 pub use record::{
-    ControlRecord, EarlierSession, End, Gone, Kick, LeaseOver, LeaseRecord, SessionRecord, StopOrder,
-    Suspicion,
+    ControlRecord, EarlierSession, End, Gone, Kick, LeaseOver, LeaseRecord, MoveOrder, Promotion,
+    SessionRecord, Standby, StopOrder, Suspicion, WithdrawnStandby,
 };
 pub use replicated_state::{LIVE_WITHIN, PEER_PATIENCE, ReplicatedState, START_PATIENCE, State};

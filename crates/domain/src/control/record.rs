@@ -40,6 +40,15 @@ pub struct ControlRecord {
     /// The owner's last order to this region to stop the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopOrder>,
+    /// The lease that prepares to follow one of this region. Void as soon as another than its holder holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Standby>,
+    /// The last standby of this region that will never be promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<WithdrawnStandby>,
+    /// The owner's last order to this region to have another task go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub move_order: Option<MoveOrder>,
 }
 
 impl ControlRecord {
@@ -57,6 +66,9 @@ impl ControlRecord {
             end: None,
             suspicion: None,
             stop: None,
+            standby: None,
+            withdrawn: None,
+            move_order: None,
         }
     }
 }
@@ -125,6 +137,71 @@ pub struct LeaseRecord {
     /// Leases before it, in a row, that died without making media.
     #[serde(default)]
     pub failures: u32,
+    /// How it came to hold, if it was a standby before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Promotion>,
+}
+
+/// A standby has taken over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// From this lease.
+    pub from: Lease,
+    /// When.
+    pub at: Timestamp,
+    /// When media had last flowed by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flowed_at: Option<Timestamp>,
+}
+
+/// A lease that may prepare, and not write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standby {
+    /// The lease: above all that were known.
+    pub lease: Lease,
+    /// The broadcast that it may extend once it is promoted.
+    pub broadcast: BroadcastId,
+    /// The lease that holds, and that it is to follow.
+    pub holder: Lease,
+    /// When it was granted.
+    pub granted_at: Timestamp,
+    /// The newest lease of the other region before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<Lease>,
+    /// Why, for people.
+    pub reason: String,
+    /// Standbys of the same holder before it, in a row, that came to nothing. They say nothing of the holder, and never
+    /// end a broadcast.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// A standby that will never be promoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawnStandby {
+    /// Its lease.
+    pub lease: Lease,
+    /// Of which broadcast.
+    pub broadcast: BroadcastId,
+    /// The lease that it was to follow.
+    pub holder: Lease,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Standbys of the same holder, in a row, that came to nothing, with this one.
+    pub failures: u32,
+}
+
+/// The owner wants another task to go on, of the present image and size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveOrder {
+    /// In this broadcast,
+    pub broadcast: BroadcastId,
+    /// in place of this lease's: the order is carried out as soon as another holds.
+    pub lease: Lease,
+    /// When the order was given.
+    pub at: Timestamp,
 }
 
 /// Nothing is heard of a session's task any more, and nobody has said why.

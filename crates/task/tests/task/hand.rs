@@ -45,6 +45,7 @@ pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
         resume: None,
         started_at: BEGAN,
         resume_after: None,
+        handover: None,
     }
 }
 

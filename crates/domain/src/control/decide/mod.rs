@@ -34,6 +34,8 @@ pub struct StartTask {
     pub broadcast: BroadcastId,
     /// under this lease; it runs in the lease's region.
     pub lease: Lease,
+    /// Whether it is a standby, which writes nothing until it is promoted.
+    pub standby: bool,
 }
 
 /// What to write, then what to start.
@@ -67,7 +69,7 @@ fn grant(
     let number = LeaseNumber(newest.unwrap_or(0) + 1);
     let lease = Lease { number, region: region.clone(), nonce: Nonce::from_random(nonce) };
     let crossed = replicated.leases_of(broadcast).filter(|lease| lease.region != *region).max().cloned();
-    LeaseRecord { lease, broadcast: broadcast.clone(), granted_at: now, crossed, failures }
+    LeaseRecord { lease, broadcast: broadcast.clone(), granted_at: now, crossed, failures, promotion: None }
 }
 
 impl ReplicatedState {

@@ -142,5 +142,6 @@ fn settings(stream: &StreamDocument, open: Option<&SessionRecord>) -> StreamSett
 }
 
 fn start(stream: &StreamDocument, broadcast: &BroadcastId, lease: &Lease) -> StartTask {
-    StartTask { stream: stream.id.clone(), broadcast: broadcast.clone(), lease: lease.clone() }
+    let (stream, broadcast, lease) = (stream.id.clone(), broadcast.clone(), lease.clone());
+    StartTask { stream, broadcast, lease, standby: false }
 }

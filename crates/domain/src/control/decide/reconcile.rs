@@ -126,6 +126,7 @@ pub fn reconcile(
         stream: record.stream.clone(),
         broadcast: session.broadcast.clone(),
         lease: granted.lease.clone(),
+        standby: false,
     };
     record.lease = Some(granted);
     Some(Next { record, start: Some(start) })
