@@ -56,7 +56,7 @@ def test_the_same_program_has_the_same_memory_wherever_it_is_deployed():
 
 def test_who_waits_gives_up_later():
     """The gateway asks the other region too, and the edge the other origin: after what a cold start takes."""
-    (hedge,) = re.findall(r"HEDGE_AFTER: Duration = Duration::from_secs\((\d+)\);", read("crates/aws/src/hooks/hedge.rs"))
+    (hedge,) = re.findall(r"HEDGE_AFTER: Duration = Duration::from_secs\((\d+)\);", read("crates/aws/src/hooks/hedge/mod.rs"))
     assert WITHIN["publish"] <= int(hedge)
     for origin in Stack.scenario("joined")["Distribution"]["DistributionConfig"]["Origins"]:
         if "CustomOriginConfig" in origin:

@@ -20,7 +20,7 @@ macro_rules! sdk_config {
     ($sdk:ident, $addr:expr) => {
         $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())
-            .region($sdk::config::Region::new($crate::services::support::REGION))
+            .region($sdk::config::Region::new($crate::support::REGION))
             .credentials_provider($sdk::config::Credentials::new(
                 "AKIALOCAL",
                 "local-secret",

@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-mod judge {
-    mod broken;
-    mod good;
-    mod http;
-    mod required;
-    mod support;
-}
+mod broken;
+mod good;
+mod http;
+mod required;
+mod support;

@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-mod documents {
-    mod decisions;
-    mod links;
-    mod names;
-    mod repository;
-    mod versions;
-    mod vocabulary;
-}
+mod decisions;
+mod links;
+mod names;
+mod repository;
+mod versions;
+mod vocabulary;
