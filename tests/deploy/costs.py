@@ -13,7 +13,7 @@ HOURS = 730
 IDLE_LOG_GB = 0.05
 #: The sweep: milliseconds for a minute without streams, at the function's memory.
 SWEEP_MS = 100
-#: A gateway without encoders asks the hooks so often in a month (IDLE_BEAT_EVERY in gateway/heartbeats.rs); milliseconds each.
+#: A gateway without encoders asks the hooks so often in a month (IDLE_BEAT_EVERY in gateway/control/heartbeats.rs); milliseconds each.
 IDLE_BEATS, IDLE_BEAT_MS = HOURS * 12, 5
 #: Custom metrics that programs write without streams (metrics.rs): gateway and sweep.
 IDLE_METRICS = 13

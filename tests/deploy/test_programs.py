@@ -200,7 +200,7 @@ def seconds(name, *path):
 
 def test_a_gateway_that_is_replaced_has_left_before_anybody_ends_it(stack):
     """Deregistration, the delay, SIGTERM, the gateway's own time, SIGKILL: each before the next, and the document says them."""
-    config = ("transcoder", "src", "gateway", "config.rs")
+    config = ("transcoder", "src", "gateway", "limits.rs")
     attributes = {a["Key"]: a["Value"] for a in stack["RtmpTargets"]["TargetGroupAttributes"]}
     delay = int(attributes["deregistration_delay.timeout_seconds"])
     # The balancer resets nothing itself; it takes two minutes at most to send nobody any more.
@@ -211,12 +211,12 @@ def test_a_gateway_that_is_replaced_has_left_before_anybody_ends_it(stack):
     assert killed_after == seconds("STOP_TIMEOUT", *config)
     close = seconds("CLOSE_TIMEOUT", *config)
     own = seconds("move_timeout", *config) + close + max(seconds("drain_timeout", *config), close)
-    assert own < killed_after, "config.rs has the same sum (leaves_within)"
+    assert own < killed_after, "limits.rs has the same sum (leaves_within)"
     # An encoder that was cut comes back while its broadcast waits for it.
     window = int(re.search(r"reconnect_window_seconds: (\d+),", read("crates", "domain", "src", "stream.rs"))[1])
     assert seconds("move_timeout", *config) + close < window
     # Protection that nobody renews (a gateway that hangs) ends before CloudFormation gives up, with all of that behind it.
-    expires = int(re.search(r"expires_minutes: (\d+),", read("transcoder", "src", "gateway", "protection.rs"))[1]) * 60
+    expires = int(re.search(r"expires_minutes: (\d+),", read("transcoder", "src", "gateway", "control", "protection.rs"))[1]) * 60
     assert expires + delay + killed_after < 3 * 3600
     operations = read("docs", "operations.md")
     assert f"{delay} s (the target group's deregistration delay)" in operations

@@ -7,14 +7,14 @@ use headwater_domain::ports::Hooks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::auth_limiter::AuthLimiter;
-use super::codecs::Codecs;
-use super::config::Limits;
-use super::connection_limiter::ConnectionLimiter;
+use super::control::auth_limiter::AuthLimiter;
+use super::control::unpublish;
+use super::control::withdrawals::Withdrawals;
+use super::ingest::codecs::Codecs;
+use super::limits::Limits;
 use super::log_throttle::LogThrottle;
+use super::net::connection_limiter::ConnectionLimiter;
 use super::registry::Registry;
-use super::unpublish;
-use super::withdrawals::Withdrawals;
 
 /// What the connections of one gateway share.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::config::Limits;
+use super::limits::Limits;
 use super::session::Session;
 use super::spool::disk::Disk;
 use super::spool::{Shared, Spool, SpoolLimits};

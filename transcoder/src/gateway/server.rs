@@ -12,24 +12,26 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::auth_limiter::AuthLimiter;
-use super::config::{CLOSE_TIMEOUT, GatewayConfig};
-use super::connection_limiter::ConnectionLimiter;
+use super::config::GatewayConfig;
 use super::context::Context;
+use super::control::auth_limiter::AuthLimiter;
+use super::control::heartbeats::{Asked, Name, heartbeat_until};
+use super::control::protection::protect_until;
+use super::control::withdrawals::Withdrawals;
 use super::error::GatewayError;
-use super::heartbeats::{Asked, Name, heartbeat_until};
-use super::listener::{bind, take_encoders};
+use super::ingest::listener::take_encoders;
+use super::limits::CLOSE_TIMEOUT;
 use super::log_throttle::LogThrottle;
 use super::metrics::GatewayMetrics;
-use super::protection::protect_until;
+use super::net::accept::bind;
+use super::net::connection_limiter::ConnectionLimiter;
+use super::net::socket::Ticks;
+use super::net::tls;
 use super::registry::Registry;
 use super::session::{SessionDirective, StopReason};
-use super::socket::Ticks;
 use super::source_link::SourceLink;
 use super::source_link::serve::serve_until;
 use super::spool::chunks::clear_leftovers;
-use super::tls;
-use super::withdrawals::Withdrawals;
 use crate::metrics::write_until;
 
 /// A gateway that runs.

@@ -29,7 +29,7 @@ use self::body::Reading;
 pub use self::health::Health;
 use self::health::OK;
 use self::problem::SourceLinkProblem;
-use super::connection_limiter::ConnectionLimiter;
+use super::net::connection_limiter::ConnectionLimiter;
 use super::now;
 use super::registry::Registry;
 use super::session::{Session, SessionDirective, StopReason};

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::gateway::listener::accept;
 use crate::gateway::log_throttle::{MAX_LINES, WINDOW};
+use crate::gateway::net::accept::accept;
 use crate::gateway::now;
 
 /// For a request's head. Transcoders send theirs at once.

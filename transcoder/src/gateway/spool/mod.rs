@@ -11,6 +11,7 @@ pub mod disk;
 pub mod index;
 pub mod memory_overflow;
 pub mod reader;
+pub mod runs;
 pub mod store;
 
 use std::io;
@@ -29,8 +30,8 @@ use self::budget::{Budget, Share};
 use self::chunks::Extent;
 use self::disk::Disk;
 use self::index::{Index, Start};
+use self::runs::PlacedMessage;
 use self::store::{Found, SpoolStore};
-use super::runs::PlacedMessage;
 
 /// Most bytes handed to a reader at once.
 const MAX_PIECE: usize = 128 * 1024;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use headwater_rtmp::MediaKind;
 use headwater_rtmp::codec::RandomAccess;
 
-use crate::gateway::runs::RunStart;
+use super::runs::RunStart;
 
 /// Most points kept of a session (40 bytes each: 160 KiB). Beyond it they are noted half as often, which costs a reader
 /// some media it must decode and drop, never correctness.

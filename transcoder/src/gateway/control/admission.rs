@@ -5,7 +5,7 @@ use headwater_domain::ports::Hooks;
 use headwater_rtmp::RejectCode;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::log_throttle::{LogThrottle, ThrottledLine};
+use crate::gateway::log_throttle::{LogThrottle, ThrottledLine};
 
 /// What an encoder is told then.
 const NO_ANSWER: &str = "the service cannot check stream keys just now, please try again";

@@ -15,8 +15,8 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use super::config::Limits;
-use super::socket::Pollable;
+use crate::gateway::limits::Limits;
+use crate::gateway::net::socket::Pollable;
 
 /// Read buffer. At 3 Mbit/s a read brings one picture (12 KiB); a fast sender should need few reads.
 const READ_BYTES: usize = 64 * 1024;

@@ -12,14 +12,14 @@ use tokio::select;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use super::config::Limits;
-use super::context::Context;
-use super::log_throttle::{LogThrottle, ThrottledLine};
 use super::media_validator::{MediaValidator, ValidationError};
 use super::rate::BitrateMeter;
 use super::rtmp_connection::{ConnectionError, RtmpConnection};
-use super::session::{Session, SessionDirective, StopReason};
-use super::socket::Pollable;
+use crate::gateway::context::Context;
+use crate::gateway::limits::Limits;
+use crate::gateway::log_throttle::{LogThrottle, ThrottledLine};
+use crate::gateway::net::socket::Pollable;
+use crate::gateway::session::{Session, SessionDirective, StopReason};
 
 /// Events that are taken before others have their turn: one message may hold half a million.
 const MAX_EVENTS_AT_ONCE: u32 = 1_024;

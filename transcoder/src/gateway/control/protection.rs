@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::registry::Registry;
 use crate::ecs::{Agent, EcsError};
+use crate::gateway::registry::Registry;
 
 /// How a gateway holds its protection.
 #[derive(Debug, Clone)]

@@ -10,12 +10,12 @@ use headwater_rtmp::{MediaKind, MediaMessage, Metadata};
 use thiserror::Error;
 
 use super::codecs::Codecs;
-use super::now;
-use super::runs::{RunSplitter, TooManyRuns};
-use super::session::Session;
 use super::skew::Skew;
-use super::spool::SpoolError;
 use super::usefulness::Usefulness;
+use crate::gateway::now;
+use crate::gateway::session::Session;
+use crate::gateway::spool::SpoolError;
+use crate::gateway::spool::runs::{RunSplitter, TooManyRuns};
 
 /// Longest sequence header, bytes; real ones have 50. It is kept in memory for each run.
 const MAX_HEADER_BYTES: usize = 16 * 1024;

@@ -9,8 +9,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use super::config::RtmpsConfig;
-use super::error::GatewayError;
+use crate::gateway::config::RtmpsConfig;
+use crate::gateway::error::GatewayError;
 
 /// Loads certificate and key.
 pub fn acceptor(config: &RtmpsConfig) -> Result<TlsAcceptor, GatewayError> {

@@ -12,7 +12,7 @@ use headwater_domain::key_attempts::{Attempt, KeyAttemptLimiter, TooMany};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Duration, timeout};
 
-use super::now;
+use crate::gateway::now;
 
 /// Limits attempts to publish, and questions to the control plane.
 #[derive(Debug)]

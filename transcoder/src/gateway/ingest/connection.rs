@@ -14,17 +14,17 @@ use tokio::select;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::admission::{self, Refused};
-use super::context::Context;
 use super::handshake::{handshake, log_failure, random};
-use super::log_throttle::ThrottledLine;
-use super::now;
 use super::relay::{self, PublicationEnd};
 use super::rtmp_connection::{ConnectionError, RtmpConnection};
-use super::session::{Session, StopReason};
-use super::socket::Pollable;
-use super::unpublish;
-use super::withdrawals::Withdrawals;
+use crate::gateway::context::Context;
+use crate::gateway::control::admission::{self, Refused};
+use crate::gateway::control::unpublish;
+use crate::gateway::control::withdrawals::Withdrawals;
+use crate::gateway::log_throttle::ThrottledLine;
+use crate::gateway::net::socket::Pollable;
+use crate::gateway::now;
+use crate::gateway::session::{Session, StopReason};
 
 /// Characters of an encoder's name for itself that go to the log.
 const MAX_NAME_LOGGED: usize = 64;

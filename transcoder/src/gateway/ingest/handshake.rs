@@ -7,9 +7,9 @@ use headwater_rtmp::{ErrorKind, Event, PublishRequest, ServerSession, SessionCon
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use super::context::Context;
-use super::log_throttle::{LogThrottle, ThrottledLine};
 use super::rtmp_connection::{ConnectionError, RtmpConnection};
+use crate::gateway::context::Context;
+use crate::gateway::log_throttle::{LogThrottle, ThrottledLine};
 
 /// An encoder has come to the port for TLS without TLS: its connect command is answered with that.
 pub async fn turn_to_tls<H, S>(socket: S, peer: SocketAddr, deadline: Instant, context: &Context<H>)

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::registry::Registry;
-use super::session::{Session, SessionDirective, StopReason};
 use super::withdrawals::Withdrawals;
+use crate::gateway::registry::Registry;
+use crate::gateway::session::{Session, SessionDirective, StopReason};
 
 /// A revoked key has to end its session within 5 s, hook time included.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(2);
@@ -131,7 +131,7 @@ mod tests {
     use headwater_domain::ports::PortResult;
 
     use super::*;
-    use crate::gateway::config::Limits;
+    use crate::gateway::limits::Limits;
 
     /// Counts heartbeats; nothing else is asked here.
     #[derive(Debug, Default)]

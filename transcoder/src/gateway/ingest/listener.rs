@@ -3,58 +3,21 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use headwater_domain::ports::Hooks;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use super::connection;
-use super::context::Context;
-use super::error::GatewayError;
 use super::handshake;
-use super::log_throttle::ThrottledLine;
-use super::socket::{Socket, Ticks};
-
-/// Pause when the system has no descriptor or memory for another connection; it will not have one at once.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+use crate::gateway::context::Context;
+use crate::gateway::log_throttle::ThrottledLine;
+use crate::gateway::net::accept::accept;
+use crate::gateway::net::socket::{Socket, Ticks};
 
 /// First byte of a connection in plain RTMP (RTMP §5.2.2). No TLS record has that type.
 const RTMP_VERSION: u8 = 3;
-
-/// Listens on `address`, and says where that is.
-pub async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
-    let failed = |source| GatewayError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
-}
-
-/// The next connection; `None` when `stop` is cancelled.
-pub async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
-    loop {
-        match stop.run_until_cancelled(listener.accept()).await? {
-            Ok((socket, peer)) => {
-                // Without it small writes wait for the peer's acknowledgement (Nagle).
-                if socket.set_nodelay(true).is_ok() {
-                    return Some((socket, peer));
-                }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                sleep(PAUSE_AFTER_ERROR).await;
-            }
-        }
-    }
-}
-
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
 
 /// Takes encoders until the gateway leaves.
 pub async fn take_encoders<H: Hooks + 'static>(
