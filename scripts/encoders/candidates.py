@@ -1,4 +1,4 @@
-"""x264 settings to compare. What the engine uses (transcoder/src/media/x264.rs) is `standard` and `low`."""
+"""x264 settings to compare. What the engine uses (transcoder/src/media/video/x264.rs) is `standard` and `low`."""
 from bench import FPS, KBPS
 
 # Quality of easy pictures; hard ones meet the cap of 1.07 x the rung's bitrate.

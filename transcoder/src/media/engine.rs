@@ -6,17 +6,17 @@ use std::sync::Once;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, Builder};
 
-use super::assemble::Assembler;
 use super::cancel::Cancel;
 use super::driver::{Driven, Driver, DriverParts};
 use super::error::MediaError;
-use super::part::Joiner;
-use super::rungs::Rungs;
+use super::package::assemble::Assembler;
+use super::package::part::Joiner;
 use super::segment::{EndReason, Position, RunEnd};
 use super::settings::{EngineSettings, RunInput};
 use super::source::Source;
 use super::stages::Stages;
 use super::stats::{Counters, add};
+use super::video::rungs::Rungs;
 use super::{Made, Placement, RenditionKind, RenditionSegment, Segment, StartPoint};
 
 /// Finished renditions of parts that may wait for the sink: two of four. Full means that encoding waits.

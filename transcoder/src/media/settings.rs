@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::num::NonZero;
 
-use super::governor::Pace;
+use super::plan::governor::Pace;
 use super::problem::Problems;
 use super::{MediaTime, Passthrough};
 
@@ -75,7 +75,7 @@ impl Default for EngineSettings {
 /// One FLV response of the source link.
 pub struct RunInput {
     /// The bytes. `Ok(0)` is a clean end, an error an abrupt one. While a read waits it must return
-    /// `ErrorKind::Interrupted` now and then (or when cancelled), so that a cancel is noticed; [`super::feed`] does.
+    /// `ErrorKind::Interrupted` now and then (or when cancelled), so that a cancel is noticed; [`super::source::feed`] does.
     pub reader: Box<dyn Read + Send>,
     /// Cursor of the first media tag (`Headwater-Cursor`).
     pub first_cursor: u64,

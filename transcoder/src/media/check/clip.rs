@@ -3,12 +3,12 @@
 use ff::{codec, encoder, format, frame, picture};
 use ffmpeg_next as ff;
 
-use crate::media::aac::Aac;
+use crate::media::audio::aac::Aac;
 use crate::media::error::MediaError;
-use crate::media::ladder::Sized;
-use crate::media::mux::Buffer;
+use crate::media::package::mux::Buffer;
+use crate::media::plan::ladder::Sized;
 use crate::media::settings::Rung;
-use crate::media::x264::{Colour, Encoding, TIME_BASE};
+use crate::media::video::x264::{Colour, Encoding, TIME_BASE};
 use crate::media::{FRAME_SAMPLES, GridFrame, MediaTime, SAMPLE_RATE};
 
 const WIDTH: u32 = 128;

@@ -1,13 +1,13 @@
 //! The end of a run: what becomes of the open segment, by why the run ends.
 
-use super::super::audio::AudioTrack;
-use super::super::copy::Unfit;
-use super::super::error::MediaError;
-use super::super::frames::Outcome;
-use super::super::segment::EndReason;
-use super::super::{GridFrame, MediaTime};
 use super::tracks::Tracks;
 use super::{Driver, Flow, MAX_SKEW, Stop};
+use crate::media::audio::AudioTrack;
+use crate::media::error::MediaError;
+use crate::media::segment::EndReason;
+use crate::media::segmenter::frames::Outcome;
+use crate::media::video::copy::Unfit;
+use crate::media::{GridFrame, MediaTime};
 
 /// How the open segment is closed.
 pub(super) enum Closing {

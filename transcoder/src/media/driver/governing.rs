@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::governor::{Governor, Observation, Pace};
-use super::super::source::Unit;
 use super::Driver;
+use crate::media::plan::governor::{Governor, Observation, Pace};
+use crate::media::source::Unit;
 
 /// Media between two looks.
 const EVERY_MILLIS: i64 = 2_000;

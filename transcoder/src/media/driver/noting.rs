@@ -1,9 +1,9 @@
 //! Keeps the source's [`Problems`] true: each is there while its signs are, and for some seconds of media behind them.
 
-use super::super::problem::{Problem, Problems};
-use super::super::source::Unit;
 use super::tracks::Tracks;
 use super::{Driver, MAX_SKEW};
+use crate::media::problem::{Problem, Problems};
+use crate::media::source::Unit;
 
 /// Milliseconds of media for which a sign is remembered: a person sees a problem, and it does not flicker.
 const REMEMBERED_MILLIS: i64 = 10_000;

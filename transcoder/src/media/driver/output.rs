@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::super::assemble::{Piece, SegmentPart};
-use super::super::cut::{Boundary, Cutter, PartCutter};
-use super::super::error::MediaError;
-use super::super::frames::Closed;
-use super::super::segment::EndReason;
-use super::super::settings::EngineSettings;
-use super::super::{AudioSpan, GridFrame, Part, StartPoint, VideoSpan};
 use super::closing::Closing;
 use super::tracks::Tracks;
 use super::{Drain, Driver, Flow, MAX_SKEW, Stop};
+use crate::media::error::MediaError;
+use crate::media::package::assemble::{Piece, SegmentPart};
+use crate::media::segment::EndReason;
+use crate::media::segmenter::cut::{Boundary, Cutter, PartCutter};
+use crate::media::segmenter::frames::Closed;
+use crate::media::settings::EngineSettings;
+use crate::media::{AudioSpan, GridFrame, Part, StartPoint, VideoSpan};
 
 /// Cuts the grid itself: each audio frame stands for a picture.
 pub(super) struct SoundOnly {

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::MediaTime;
-use super::super::audio::AudioTrack;
-use super::super::error::MediaError;
-use super::super::source::{Track, Unit};
 use super::{Driver, MAX_BLIND, MAX_SKEW};
+use crate::media::MediaTime;
+use crate::media::audio::AudioTrack;
+use crate::media::error::MediaError;
+use crate::media::source::{Track, Unit};
 
 /// Audio packets held until the video's first picture places them: ten times what 3 s hold.
 const MAX_HELD: usize = 1_500;

@@ -3,20 +3,20 @@
 use ff::{codec, frame};
 use ffmpeg_next as ff;
 
-use super::super::copy::{CopiedVideo, Taken, Unfit};
-use super::super::decode::VideoDecoder;
-use super::super::error::MediaError;
-use super::super::frames::{Outcome, Showing};
-use super::super::ladder::{self, Picture, Plan};
-use super::super::names;
-use super::super::segment::EndReason;
-use super::super::source::{Track, Unit};
-use super::super::stats::add;
-use super::super::x264::Colour;
-use super::super::{FRAME_SAMPLES, MediaTime, Placement};
 use super::closing::Closing;
 use super::tracks::Tracks;
 use super::{Drain, Driver, Flow, MAX_SKEW, Stop};
+use crate::media::decode::VideoDecoder;
+use crate::media::error::MediaError;
+use crate::media::plan::ladder::{self, Picture, Plan};
+use crate::media::plan::names;
+use crate::media::segment::EndReason;
+use crate::media::segmenter::frames::{Outcome, Showing};
+use crate::media::source::{Track, Unit};
+use crate::media::stats::add;
+use crate::media::video::copy::{CopiedVideo, Taken, Unfit};
+use crate::media::video::x264::Colour;
+use crate::media::{FRAME_SAMPLES, MediaTime, Placement};
 
 /// Ticks of T in FLV's unit of time.
 const TICKS_PER_MILLI: i64 = MediaTime::from_millis(1).ticks();

@@ -1,5 +1,9 @@
 //! FLV bytes in, timed packets with their cursors out. Owns the demuxer; knows nothing of decoding.
 
+pub(super) mod composition;
+mod cursor;
+pub(super) mod feed;
+pub mod remux;
 mod tap;
 
 use std::io::{self, Read};
@@ -8,10 +12,10 @@ use ff::format::context::{Input, StreamIo};
 use ff::{codec, media};
 use ffmpeg_next as ff;
 
+use self::remux::Container;
 use self::tap::{Guard, Tap};
 use super::cancel::Cancel;
 use super::error::MediaError;
-use super::remux::{self, Container};
 use super::stats::{Counters, add};
 
 /// Bytes libavformat may read to learn the tracks: enough for sequence headers and a first picture to begin. What it

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::cancel::Cancel;
-use super::super::cursor::{CursorMap, TagPosition};
-use super::super::remux::Watch;
+use super::cursor::{CursorMap, TagPosition};
+use super::remux::Watch;
+use crate::media::cancel::Cancel;
 
 #[derive(Debug)]
 struct Noticed {
@@ -18,7 +18,7 @@ struct Noticed {
 pub(super) struct Tap(Arc<Mutex<Noticed>>);
 
 impl Tap {
-    pub(super) fn new(first_cursor: u64) -> Self {
+    pub(crate) fn new(first_cursor: u64) -> Self {
         Self(Arc::new(Mutex::new(Noticed { cursors: CursorMap::new(first_cursor), failure: None })))
     }
 
@@ -27,7 +27,7 @@ impl Tap {
     }
 
     /// What the demuxer found at byte `position`.
-    pub(super) fn place(&self, position: u64) -> TagPosition {
+    pub(crate) fn place(&self, position: u64) -> TagPosition {
         self.lock().cursors.at(position)
     }
 
@@ -58,7 +58,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(inner: Box<dyn Read + Send>, tap: Tap, cancel: Cancel) -> Self {
+    pub(crate) fn new(inner: Box<dyn Read + Send>, tap: Tap, cancel: Cancel) -> Self {
         Self { inner, tap, cancel }
     }
 }
