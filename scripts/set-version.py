@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets the version wherever it is named (docs/release.md); local/tests/documents holds these places to one number.
+"""Sets the version wherever it is named (docs/release.md); local/stack/tests/documents holds these places to one number.
 
 Usage: scripts/set-version.py 1.2.3
 """

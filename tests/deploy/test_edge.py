@@ -142,7 +142,7 @@ def test_the_edge_is_more_patient_than_the_function(joined):
 
 def test_local_edge_is_this_edge(joined):
     """The local stack's distribution has the same paths, groups and time-outs (docs say what it leaves out)."""
-    text = read("local", "src", "stack", "distribution.rs")
+    text = read("local", "stack", "src", "distribution.rs")
     for name, codes in (("PLAYLIST_FAILOVER", PLAYLIST_FAILOVER), ("MEDIA_FAILOVER", MEDIA_FAILOVER)):
         found = re.search(rf"{name}: \[u16; \d+\] = \[(.*?)\]", text)[1]
         assert sorted(int(code) for code in found.split(",")) == codes
@@ -209,7 +209,7 @@ def test_preflights_of_players_are_answered(joined):
 
 
 def test_local_stack_says_the_same_to_other_sites(joined):
-    text = read("local", "src", "stack", "distribution.rs")
+    text = read("local", "stack", "src", "distribution.rs")
     questions = re.search(r"CORS_QUESTIONS: \[&str; \d\] =\s+\[(.*?)\];", text, re.S)[1]
     assert re.findall(r'"([^"]+)"', questions) == FORWARDED
     said = dict(re.findall(r'_header\("(Access-Control-[A-Za-z-]+)", "([^"]*)"\)', text))
@@ -221,7 +221,7 @@ def test_local_stack_says_the_same_to_other_sites(joined):
         "Access-Control-Expose-Headers": ", ".join(policy["AccessControlExposeHeaders"]["Items"]),
         "Access-Control-Max-Age": str(policy["AccessControlMaxAgeSec"]),
     }
-    text = read("local", "src", "stack", "cors.rs")
+    text = read("local", "stack", "src", "cors.rs")
     api, media = text.split("fn of_media")
     lists = dict(re.findall(r"(allow_[a-z]+|expose_headers): list\(&\[(.*?)\]\)", api))
     config = joined["HttpApi"]["CorsConfiguration"]

@@ -23,7 +23,7 @@ def test_the_context_has_every_member_of_the_workspace(tmp_path):
 
 def test_what_the_compiler_reads_from_elsewhere_is_in_the_context():
     there = set(context.files())
-    for path in [*ROOT.glob("*/src/**/*.rs"), *ROOT.glob("crates/*/src/**/*.rs")]:
+    for path in [*ROOT.glob("*/src/**/*.rs"), *ROOT.glob("crates/*/src/**/*.rs"), *ROOT.glob("local/*/src/**/*.rs"), *ROOT.glob("tools/**/*.rs")]:
         for included in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', path.read_text()):
             found = os.path.relpath((path.parent / included).resolve(), ROOT)
             assert found in there, f"{path.relative_to(ROOT)} includes {found}, which .dockerignore leaves out"

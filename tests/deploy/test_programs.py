@@ -18,7 +18,7 @@ def read(*parts):
 
 
 def routes_of_the_local_stack():
-    text = read("local", "src", "stack", "routes.rs")
+    text = read("local", "stack", "src", "routes.rs")
     return set(re.findall(r'"((?:GET|HEAD|POST|ANY|PUT|DELETE|OPTIONS) [^"]+)"', text))
 
 
@@ -54,7 +54,7 @@ def test_who_waits_takes_no_place_from_who_does_not(stack):
     reserved = stack.holds("ReservesHooks")
     assert {name for name, share in shares.items() if share} == ({"Hooks", "LowLatency", "Playlist"} if reserved else set())
     # The local stack shares out as `make deploy` does.
-    local = re.search(r"DEPLOYED: Self = Self \{ account: ([\d_]+), hooks: (\d+), playlists: (\d+), low_latency: (\d+) \}", read("local", "src", "stack", "mod.rs"))
+    local = re.search(r"DEPLOYED: Self = Self \{ account: ([\d_]+), hooks: (\d+), playlists: (\d+), low_latency: (\d+) \}", read("local", "stack", "src", "lib.rs"))
     deploy = re.search(r"^HOOKS, PLAYLISTS, LOW_LATENCY, UNRESERVED = (\d+), (\d+), (\d+), (\d+)$", read("scripts", "deployment", "deploy.py"), re.M)
     assert local.groups()[1:] == deploy.groups()[:3]
     assert sum(map(int, deploy.groups())) <= int(local[1].replace("_", ""))
@@ -115,8 +115,8 @@ def test_programs_are_told_what_they_read(stack):
 
 
 def test_programs_are_told_what_the_local_stack_tells_them(stack):
-    """local/src/stack/environment.rs and the template set the same variables, but for endpoints, ports and credentials."""
-    text = read("local", "src", "stack", "environment.rs")
+    """local/stack/src/environment.rs and the template set the same variables, but for endpoints, ports and credentials."""
+    text = read("local", "stack", "src", "environment.rs")
     local = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', text))
     assert "TABLE_NAME" in local and "PEER" in local, "that is where the local stack says it"
     local -= {name for name in local if "ENDPOINT_URL" in name or name.startswith("AWS_")}
