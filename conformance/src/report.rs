@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::rules::Rule;
-
 /// How a rule came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,14 +125,15 @@ impl Findings {
         if right { self.right() } else { self.wrong(at, found, expected) }
     }
 
-    pub(crate) fn into_result(self, rule: &Rule) -> RuleResult {
+    /// How a rule came out of which this was found; its name, where it is from, and what it says.
+    pub(crate) fn into_result(self, [rule, spec, text]: [&'static str; 3]) -> RuleResult {
         let outcome = match (self.checked, self.evidence.is_empty()) {
             (0, _) => Outcome::NotApplicable,
             (_, true) => Outcome::Pass,
             (_, false) => Outcome::Fail,
         };
         let Self { checked, evidence, more } = self;
-        RuleResult { rule: rule.id, spec: rule.spec, text: rule.text, outcome, checked, evidence, more }
+        RuleResult { rule, spec, text, outcome, checked, evidence, more }
     }
 }
 

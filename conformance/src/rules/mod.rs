@@ -112,7 +112,7 @@ pub fn judge(recording: &Recording) -> Report {
     let results = RULES.iter().map(|rule| {
         let mut findings = Findings::default();
         (rule.look)(&presentation, &mut findings);
-        findings.into_result(rule)
+        findings.into_result([rule.id, rule.spec, rule.text])
     });
     Report { results: results.collect() }
 }

@@ -19,6 +19,7 @@ pub mod part;
 pub mod peer;
 pub mod ports;
 pub mod rate_limit;
+mod retention;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

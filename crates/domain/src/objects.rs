@@ -17,23 +17,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber};
 use crate::part::PartPath;
+pub use crate::retention::Retention;
 use crate::time::Timestamp;
 use crate::timeline::{Entry, media_prefix, part_path};
-
-/// How long the objects of a rendition are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Retention {
-    /// As long as recordings are.
-    #[default]
-    Recorded,
-    /// A day: for viewers of the running broadcast only.
-    Unrecorded,
-}
 
 impl Retention {
     /// Of the media object at `path`.
@@ -43,11 +31,6 @@ impl Retention {
             KeyKind::Unrecorded => Some(Self::Unrecorded),
             KeyKind::Part | KeyKind::Page => None,
         }
-    }
-
-    /// Whether it can be watched when the broadcast is over.
-    pub fn is_recorded(&self) -> bool {
-        *self == Self::Recorded
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use headwater_domain::Region;
 
 use super::Data;
-use super::peer::Role;
+use super::role::Role;
 
 /// What a value must look like, and what becomes of it.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,9 @@
 mod answer;
 mod facts;
 mod peer;
+mod properties;
 mod request;
+mod role;
 mod shield;
 mod site;
 
@@ -24,7 +26,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use answer::ResourceAnswer;
-use request::{PropertyError, Request, RequestKind};
+use properties::PropertyError;
+use request::{Request, RequestKind};
 
 /// Time kept for the answer itself, with its retries.
 const FOR_THE_ANSWER: Duration = Duration::from_secs(12);

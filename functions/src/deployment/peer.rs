@@ -12,7 +12,6 @@
 //! `ApiEndpoint`, `ApiHost`; all are always there, empty without a peer. `OriginShield` and `PeerOriginShield`, the regions of
 //! the shields in front of both stacks, are always known.
 
-use std::fmt;
 use std::time::Duration;
 
 use headwater_domain::Region;
@@ -20,7 +19,8 @@ use headwater_domain::ports::{FaultKind, ListedApi, PortError, PortResult, ReadA
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::request::{Properties, PropertyError};
+use super::properties::{Properties, PropertyError};
+use super::role::Role;
 use super::{Data, facts, shield};
 
 /// The resource's type in the template.
@@ -37,35 +37,6 @@ const IAM_PATIENCE: Duration = Duration::from_secs(60);
 const IAM_PAUSE: Duration = Duration::from_secs(3);
 /// Longest deployment name, in characters; it is part of other names.
 const MAX_NAME: usize = 64;
-
-/// What a stack is in its deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Primary,
-    Secondary,
-}
-
-impl Role {
-    fn read(text: &str) -> Option<Self> {
-        [Self::Primary, Self::Secondary].into_iter().find(|role| role.to_string() == text)
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::Primary => Self::Secondary,
-            Self::Secondary => Self::Primary,
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Primary => "primary",
-            Self::Secondary => "secondary",
-        })
-    }
-}
 
 /// Why there is no peer.
 #[derive(Debug, Error)]

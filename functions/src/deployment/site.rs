@@ -15,7 +15,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use headwater_domain::ports::{PortError, SiteFile, WriteSite};
 use thiserror::Error;
 
-use super::request::{Properties, PropertyError};
+use super::properties::{Properties, PropertyError};
 
 /// The resource's type in the template.
 pub(super) const TYPE: &str = "Custom::HeadwaterSite";

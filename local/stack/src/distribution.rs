@@ -6,8 +6,9 @@ use std::time::Duration;
 use headwater_emulators::edge::{Behavior, Distribution, Origin};
 use headwater_emulators::s3::OAC_HEADER;
 
-use super::region::{Region, bucket};
+use super::region::Region;
 use super::secrets::Secrets;
+use super::setup::bucket;
 
 /// What the edge proves itself to the APIs with.
 pub(super) const ORIGIN_HEADER: &str = "x-headwater-origin";

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::layout::RegionPorts;
-use super::region::{Setup, bucket};
 use super::secrets;
+use super::setup::{Setup, bucket};
 use super::table::TABLE;
 
 /// How glibc keeps memory: as in the media container (transcoder/Dockerfile says why).

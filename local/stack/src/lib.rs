@@ -18,6 +18,7 @@ mod region;
 mod rotation;
 mod routes;
 mod secrets;
+mod setup;
 mod table;
 mod target;
 
@@ -150,7 +151,7 @@ impl Stack {
         let (plans, claims) = layout::plan(&config.ports)?;
         let mut regions = Vec::new();
         for (index, name) in REGIONS.into_iter().enumerate() {
-            let setup = region::Setup {
+            let setup = setup::Setup {
                 index,
                 plans: &plans,
                 config: &config,

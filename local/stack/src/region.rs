@@ -1,7 +1,6 @@
 //! One region: its stand-ins, its functions, its gateway, its tasks.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use headwater_emulators::calls::CallLog;
@@ -11,7 +10,7 @@ use headwater_emulators::ecs::{Ecs, EcsConfig, TaskDefinition};
 use headwater_emulators::http_api::{HttpApi, HttpApiConfig};
 use headwater_emulators::lambda::{FunctionConfig, Lambda, LambdaConfig};
 use headwater_emulators::listen::{Faults, ListenError, Server};
-use headwater_emulators::process::{Launch, Spawner};
+use headwater_emulators::process::Launch;
 use headwater_emulators::s3::{S3, S3Config};
 use headwater_emulators::secrets_manager::{SecretsManager, SecretsManagerConfig};
 use serde_json::Value;
@@ -23,25 +22,15 @@ use super::binaries::{Binaries, FUNCTIONS};
 use super::endpoints::RegionEndpoints;
 use super::environment::Environment;
 use super::gateway::Gateway;
-use super::layout::{PeerPorts, Plan};
-use super::secrets::{self, Secrets};
+use super::layout::PeerPorts;
+use super::secrets;
+use super::setup::{Setup, bucket};
 use super::table;
 use super::target::Component;
-use super::{LOW_LATENCY, REGIONS, StackConfig, cors, events, routes};
+use super::{LOW_LATENCY, REGIONS, cors, events, routes};
 
 /// Task events that may wait for the lifecycle function.
 const EVENTS: usize = 64;
-
-/// What a region is started with.
-pub(super) struct Setup<'a> {
-    pub(super) index: usize,
-    pub(super) plans: &'a Plan,
-    pub(super) config: &'a StackConfig,
-    pub(super) data: &'a Path,
-    pub(super) secrets: &'a Secrets,
-    pub(super) credentials: &'a LocalCredentials,
-    pub(super) spawner: &'a Spawner,
-}
 
 /// A running region.
 #[derive(Debug)]
@@ -90,11 +79,6 @@ impl Links {
             peer_ecs: ecs.secondary(&format!("ecs {name} for its peer"), ports.ecs)?,
         })
     }
-}
-
-/// A region's media bucket.
-pub(super) fn bucket(region: &str) -> String {
-    format!("headwater-media-{region}")
 }
 
 impl Region {

@@ -11,7 +11,7 @@ mod takeover;
 pub use takeover::{ResumePoint, Takeover};
 
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
-use crate::objects::Retention;
+use crate::retention::Retention;
 use crate::time::{MediaTime, Span, Timestamp};
 
 /// Where broadcasts begin on their own time axis: room for decode times before the first presentation time.

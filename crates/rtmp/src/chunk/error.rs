@@ -1,6 +1,6 @@
 //! What can be wrong with a chunk stream.
 
-use super::reader::MAX_CHUNK_STREAMS;
+use super::MAX_CHUNK_STREAMS;
 use crate::message::type_id;
 
 /// Why a chunk stream cannot be read on. None of these can be recovered from: where the next chunk starts is lost.

@@ -4,11 +4,9 @@
 use bytes::{Bytes, BytesMut};
 
 use super::header::{self, Fields, Header, MAX_HEADER_LEN, Repeat};
-use super::{ChunkError, INITIAL_CHUNK_SIZE, MAX_MESSAGE_LEN};
+use super::{ChunkError, INITIAL_CHUNK_SIZE, MAX_CHUNK_STREAMS, MAX_MESSAGE_LEN};
 use crate::message::{Message, type_id};
 
-/// Chunk streams of one connection. Encoders use up to 8; each costs about 100 bytes for as long as the connection.
-pub const MAX_CHUNK_STREAMS: usize = 64;
 /// First allocation for a message, bytes: most messages fit, and 64 idle chunk streams cannot claim much. Less where all
 /// of them together may hold little.
 const FIRST_ALLOCATION: usize = 16 * 1024;

@@ -3,6 +3,7 @@
 //! [`ServerSession`] is the whole interface. It must not know time, sockets, or who may publish: it asks its owner
 //! with [`Event::PublishRequested`] and goes on reading meanwhile.
 
+mod acks;
 mod caps;
 mod command;
 mod config;

@@ -5,9 +5,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::acks::AckWindow;
 use super::caps::ReconnectSignal;
 use super::config::{SessionConfig, SessionLimits};
-use super::control::AckWindow;
 use super::error::{ErrorKind, SessionError};
 use super::event::{ConnectInfo, Event, Ignored, PublishId, RejectCode};
 use super::output::{Level, Output};

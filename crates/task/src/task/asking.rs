@@ -6,9 +6,9 @@ use headwater_domain::SessionId;
 use headwater_domain::hooks::Source;
 use headwater_domain::stream::TranscodeSettings;
 
+use super::broken::{Broken, Origin, Recalling, Then};
 use super::io::{Exit, Output, Report};
 use super::orders::{Terms, Wanted};
-use super::running::Origin;
 use super::{Phase, Task, Worked};
 use crate::source::{Opened, RunHead, Unreadable};
 use crate::time::Now;
@@ -29,32 +29,6 @@ impl Asking {
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.waits_until
     }
-}
-
-/// A run that broke off, of which something was read that is not written.
-#[derive(Debug, Clone)]
-pub(super) struct Broken {
-    pub(super) source: Source,
-    pub(super) settings: TranscodeSettings,
-    pub(super) head: RunHead,
-}
-
-/// It is asked what was read of a run that broke off.
-#[derive(Debug, Clone)]
-pub(super) struct Recalling {
-    pub(super) broken: Broken,
-    pub(super) then: Then,
-    /// Its packets were found not fit to be copied; it is encoded.
-    pub(super) anew: bool,
-}
-
-/// What is done when the rest of a run is finished.
-#[derive(Debug, Clone)]
-pub(super) enum Then {
-    Again,
-    /// The request for media that had failed counts.
-    Unreadable(SessionId, bool),
-    Exit(Exit),
 }
 
 impl Task {

@@ -11,6 +11,7 @@
 
 mod asking;
 mod barren;
+mod broken;
 mod io;
 mod orders;
 mod running;
@@ -20,8 +21,9 @@ use std::time::Duration;
 
 use headwater_domain::{BroadcastId, Lease, SessionId};
 
-use self::asking::{Asking, Broken, Recalling, Then};
+use self::asking::Asking;
 use self::barren::Barren;
+use self::broken::{Broken, Recalling, Then};
 pub use self::io::{Exit, Feed, Input, Output, Report, Run, Stopped, TimelineLost};
 use self::orders::{Ordered, Terms, Wanted};
 use self::running::Running;

@@ -6,8 +6,8 @@ use headwater_domain::objects::RENEW_EVERY;
 use headwater_domain::stream::Passthrough as Copies;
 use headwater_domain::{SessionId, Timestamp};
 
-use super::asking::{Broken, Recalling, Then};
 use super::barren::given_up;
+use super::broken::{Broken, Origin, Recalling, Then};
 use super::io::{Exit, Feed, Output, Report, Run, Stopped, TimelineLost};
 use super::orders::Ordered;
 use super::{DRAIN, Phase, Task, Worked};
@@ -18,17 +18,6 @@ use crate::time::Now;
 const REPLACED_SILENCE: Duration = Duration::from_secs(5);
 /// Runs in a row that failed, or ended where they began, before the source counts as unusable.
 const MAX_FAILURES: u32 = 5;
-
-/// Where a run's bytes come from, and what follows its end.
-#[derive(Debug, Clone)]
-pub(super) enum Origin {
-    Link,
-    /// Its gateway is gone: what was read of it; `anew` if its packets were found not fit to be copied.
-    Replay {
-        anew: bool,
-        then: Then,
-    },
-}
 
 /// A run that the engine works on.
 #[derive(Debug)]

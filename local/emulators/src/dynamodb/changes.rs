@@ -2,11 +2,11 @@
 //! Must not know how the peer is reached.
 
 use super::journal::{Journal, JournalEntry, Line};
+use super::stamp::{Stamp, canonical};
 use super::writes::Touched;
 use crate::clock;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,13 +16,6 @@ use tokio::time::Instant;
 /// Records kept for a peer that cannot be reached. At 100 writes a second this is almost three hours of partition;
 /// beyond it writes are refused rather than silently not replicated.
 pub(super) const MAX_PENDING: usize = 1_000_000;
-
-/// When and where an item was written. The order of these decides which write wins.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    pub(super) micros: u64,
-    pub(super) region: String,
-}
 
 /// One write on its way to the peer.
 #[derive(Debug, Clone)]
@@ -156,10 +149,4 @@ impl Changes {
     fn state(&self) -> MutexGuard<'_, ChangesState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A key as text that does not depend on the order in which its attributes were sent.
-pub(super) fn canonical(key: &Value) -> String {
-    let sorted: BTreeMap<_, _> = key.as_object().into_iter().flatten().collect();
-    serde_json::to_string(&sorted).unwrap_or_default()
 }

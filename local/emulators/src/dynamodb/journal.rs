@@ -2,7 +2,7 @@
 //! peer has. One JSON object a line, appended without fsync (it has to survive our death, not the machine's).
 //! Must not know the engine.
 
-use super::changes::Stamp;
+use super::stamp::{Stamp, canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -109,7 +109,7 @@ fn recover(lines: impl BufRead) -> io::Result<Recovered> {
 }
 
 fn newest(entries: &mut HashMap<(String, String), JournalEntry>, entry: JournalEntry) {
-    let item = (entry.table.clone(), super::changes::canonical(&entry.key));
+    let item = (entry.table.clone(), canonical(&entry.key));
     match entries.get(&item) {
         Some(there) if there.stamp >= entry.stamp => {}
         _ => {

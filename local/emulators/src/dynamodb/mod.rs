@@ -11,6 +11,7 @@ mod front;
 mod journal;
 mod leading_keys;
 pub mod replication;
+mod stamp;
 mod writes;
 
 pub use replication::{Direction, Replication};

@@ -1,9 +1,10 @@
 //! The cluster: which tasks there are, which client tokens were used, whether there is room. Must not know how
 //! requests are written.
 
+use super::EcsConfig;
 use super::life::{TaskSurroundings, live};
+use super::run_task::RunTask;
 use super::task::{ACCOUNT, Status, Task, TaskDefinition, TaskState};
-use super::{EcsConfig, api::RunTask};
 use crate::process::Spawner;
 use serde_json::Value;
 use std::collections::HashMap;

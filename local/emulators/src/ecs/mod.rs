@@ -4,6 +4,8 @@
 mod api;
 mod cluster;
 mod life;
+mod refusal;
+mod run_task;
 mod task;
 
 pub use task::{RunningTask, Status, TaskDefinition};

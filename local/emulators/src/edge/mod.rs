@@ -9,11 +9,12 @@
 
 mod collapse;
 mod config;
+mod error;
 mod render;
 mod syntax;
 
 pub use config::{Behavior, Distribution, EdgeConfig, Mode, Origin};
-pub use render::RenderError;
+pub use error::RenderError;
 
 use crate::listen::{ListenError, Server};
 use crate::ports::{PortError, Reserved};

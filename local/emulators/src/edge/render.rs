@@ -6,32 +6,13 @@
 
 use super::collapse::NODE_HEADER;
 use super::config::{Behavior, Distribution, Mode, Origin};
+use super::error::RenderError;
 use super::syntax::{gzip, pattern, plain, preflight, quoted, unquoted};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use thiserror::Error;
-
-/// A setting that cannot be written down for nginx.
-#[derive(Debug, Error)]
-pub enum RenderError {
-    /// It has a character with a meaning in nginx's configuration.
-    #[error("{0:?} cannot be used in the edge's configuration")]
-    Unusable(String),
-    /// A behaviour names an origin that is not there.
-    #[error("behaviour {pattern:?} names the unknown origin {origin:?}")]
-    UnknownOrigin {
-        /// The behaviour's pattern.
-        pattern: String,
-        /// The name.
-        origin: String,
-    },
-    /// Writing to a string failed.
-    #[error(transparent)]
-    Format(#[from] fmt::Error),
-}
 
 /// Where things are.
 #[derive(Debug)]

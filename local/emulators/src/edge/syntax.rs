@@ -1,6 +1,6 @@
 //! nginx's own words: names, quoted text, patterns. Pure; must not know where they are written.
 
-use super::RenderError;
+use super::error::RenderError;
 
 /// The variable of a header that only answers to OPTIONS have.
 pub(super) fn preflight(behavior: usize, number: usize) -> String {

@@ -1,6 +1,7 @@
 //! A hand on one listener's failures. Must not know how requests are answered.
 
-use super::answer::{Shared, Trouble, accept};
+use super::answer::accept;
+use super::shared::{Shared, Trouble};
 use super::{Handler, ListenError};
 use crate::fault::{Fault, Rate};
 use crate::ports::Reserved;

@@ -6,7 +6,9 @@
 
 mod answer;
 mod faults;
+mod pace;
 mod paced;
+mod shared;
 
 pub use faults::Faults;
 

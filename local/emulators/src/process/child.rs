@@ -1,6 +1,6 @@
 //! One running child: signalled, waited for and reaped by its own task.
 
-use super::{DeathSignal, Spawner};
+use super::DeathSignal;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -51,12 +51,13 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn supervise(child: Child, death: DeathSignal, spawner: Spawner) -> Self {
+    /// `keep` is held for as long as the child lives.
+    pub(super) fn supervise(child: Child, death: DeathSignal, keep: impl Send + 'static) -> Self {
         let (signals, orders) = mpsc::channel(MAX_WAITING_SIGNALS);
         let (report, exit) = watch::channel(None);
         let pid = child.id().unwrap_or_default();
         let last = if death == DeathSignal::Kill { Signal::KILL } else { Signal::TERM };
-        tokio::spawn(supervise(Owned { child, last }, orders, report, spawner));
+        tokio::spawn(supervise(Owned { child, last }, orders, report, keep));
         Self { pid, signals, exit }
     }
 
@@ -135,12 +136,12 @@ impl Drop for Owned {
     }
 }
 
-/// Holds the spawner so that its thread, and so the child, lives as long as somebody supervises the child.
+/// Holds what the child needs (the thread that forked it: it dies with that) as long as somebody supervises the child.
 async fn supervise(
     mut owned: Owned,
     mut orders: mpsc::Receiver<Signal>,
     report: watch::Sender<Option<Exit>>,
-    _spawner: Spawner,
+    _keep: impl Send,
 ) {
     let status = loop {
         tokio::select! {

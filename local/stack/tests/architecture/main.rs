@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +43,7 @@ const STANDS_ON: [(&str, &[&str]); 12] = [
 /// What the pure crates must not touch.
 const IMPURE: [&str; 8] = ["tokio", "hyper", "axum", "ffmpeg-next", "rand", "reqwest", "tracing", "rustls"];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
