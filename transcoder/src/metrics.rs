@@ -25,7 +25,8 @@ pub(crate) async fn write_until(
     }
 }
 
-fn wall_clock() -> Timestamp {
+/// What time it is.
+pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -12,7 +12,7 @@ use headwater_domain::hooks::Source;
 const MAX_BEGUN: usize = 16;
 
 /// The sources that a task was ordered to read, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Reading {
     /// Oldest first; the first may be under way.
     queue: VecDeque<Source>,

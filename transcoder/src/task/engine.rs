@@ -6,8 +6,8 @@ use headwater_domain::Timestamp;
 use headwater_domain::stream::{Latency, Rung as StreamRung, TranscodeSettings};
 use headwater_task::source::RunHead;
 
-use super::health_reporter::wall_clock;
 use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Problems, Rung};
+use crate::metrics::wall_clock;
 
 /// Length of a part in low latency.
 const PART: MediaTime = MediaTime::from_millis(500);

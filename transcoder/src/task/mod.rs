@@ -1,27 +1,26 @@
 //! `transcoder run`: one task, one lease, one broadcast. Reads its source, extends the timeline, leaves.
 //!
 //! ```text
-//! heartbeats ──order──► task ──GET──► source link ──bytes──► media engine (threads)
-//!      ▲                  │                                      │ segments, bounded
-//!      └──── health ◄─────┴──────── committer ◄──────────────────┘
-//!                                   uploads side by side, entries in order, cursor back to the gateway
+//!            ┌── health ◄── headwater_task::Task ◄── what is made, bounded ──┐
+//!            ▼                 ▲      │ what is to be done                    │
+//! hooks ── orders ─────────────┘      ├──► source link ──bytes──► media engine (threads)
+//!                                     └──► uploads side by side, entries in order, cursor to the gateway
 //! ```
 //!
 //! It holds no state that its successor needs: everything is in the timeline and in the gateway's buffer.
 //! Invariant: an entry is committed only after its objects are stored (or it is a gap).
-//! Invariant: the next run starts where the last entry handed to the committer ended, so nothing is lost or doubled.
+//! Invariant: the next run starts where the last entry that was written ended, so nothing is lost or doubled.
 
 mod bucket;
+mod calls;
 mod circuit;
-mod commit;
 mod engine;
-mod health_reporter;
 mod heartbeats;
 mod key_frames;
-mod notes;
+mod log;
+mod observations;
 mod ports;
 mod replay;
-mod report;
 mod source;
 mod transcode;
 mod upload;

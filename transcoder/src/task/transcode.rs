@@ -1,95 +1,57 @@
-//! One run under way: the engine works on it in threads of its own, the committer stores what is written of it.
+//! One run under way: the engine works on it in threads of its own.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use headwater_domain::hooks::Source;
-use headwater_domain::ports::{PutMedia, WriteTimeline};
 use headwater_task::engine::{Ending, Made, RunEnded, RunFailed};
-use headwater_task::timeline::Written;
-use headwater_task::{Input, Replay, Run, Stopped};
+use headwater_task::{Input, Replay, Run};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
-use tokio_util::sync::CancellationToken;
 
-use super::commit::{Committer, MAX_PENDING};
 use super::engine;
-use super::health_reporter::HealthReporter;
+use super::observations::Observations;
 use super::replay::SharedReplay;
 use super::source::{ReadStall, reader};
-use super::upload::Uploader;
-use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, RunEnd, RunInput};
+use crate::media::{self, Cancel, EndReason, ErrorKind, MediaError, Problems, RunEnd, RunInput};
 
-/// Pieces that the engine has made and nobody has written yet: it waits, as it does for the committer.
+/// Pieces that the engine has made and nobody has taken yet: it waits, as it does for the task to have room.
 const MAX_MADE: usize = 1;
 
-/// Where a run's bytes come from, and where what was read of it is kept.
+/// Where a run's bytes come from.
 pub(super) enum Media {
-    Link(Incoming, SharedReplay),
-    Replay(Replay, SharedReplay),
+    /// The gateway; what was read is kept here, and what is wrong with it noted there.
+    Link(Incoming, SharedReplay, Observations),
+    Replay(Replay),
 }
 
 /// A run that the engine works on.
 pub(super) struct RunUnderWay {
-    replay: SharedReplay,
     cancel: Cancel,
-    abort: CancellationToken,
-    /// The source with its newest token.
-    access: watch::Sender<Source>,
     engine: JoinHandle<Result<RunEnd, MediaError>>,
     /// What the engine makes, until it has ended.
     made: Option<mpsc::Receiver<Made>>,
-    /// What is written waits for the committer.
-    outbox: Option<Written>,
-    queue: Option<mpsc::Sender<Written>>,
-    committing: Option<JoinHandle<Stopped>>,
     /// Whether the engine waits for the source; nobody waits for what is in memory.
     stall: Option<watch::Receiver<bool>>,
     has_ended: bool,
 }
 
 impl RunUnderWay {
-    pub(super) fn start<T, M>(
-        run: Run,
-        media: Media,
-        timeline: Arc<T>,
-        uploader: Uploader<M>,
-        health_reporter: HealthReporter,
-    ) -> Self
-    where
-        T: WriteTimeline + 'static,
-        M: PutMedia + 'static,
-    {
+    pub(super) fn start(run: Run, media: Media, problems: Problems) -> Self {
         let first_cursor = run.head.first_cursor;
-        let (input, replay, stall) = match media {
-            Media::Link(body, replay) => {
+        let (input, stall) = match media {
+            Media::Link(body, replay, observed) => {
                 let stall = ReadStall::default();
-                let reader = Box::new(reader(body, replay.clone(), stall.clone(), health_reporter.clone()));
+                // Before the engine begins: what it tells at once is heard.
+                let stalls = stall.watch();
+                let reader = Box::new(reader(body, replay, stall, observed));
                 let pace = Some(Box::new(engine::WallPace::new(run.head)) as Box<dyn media::Pace>);
-                (RunInput { reader, first_cursor, pace }, replay, Some(stall))
+                (RunInput { reader, first_cursor, pace }, Some(stalls))
             }
-            Media::Replay(rest, replay) => {
-                (RunInput { reader: Box::new(rest), first_cursor, pace: None }, replay, None)
-            }
+            Media::Replay(rest) => (RunInput { reader: Box::new(rest), first_cursor, pace: None }, None),
         };
-        // Before the engine begins: what it tells at once is heard.
-        let stalls = stall.as_ref().map(ReadStall::watch);
-        let (queue, pending) = mpsc::channel(MAX_PENDING);
-        let (abort, cancel) = (CancellationToken::new(), Cancel::new());
-        let (access, newest) = watch::channel(run.source);
-        let settings = engine::settings(&run.settings, run.copy, run.names, health_reporter.problems());
-        let committer = Committer {
-            timeline,
-            uploader,
-            health_reporter,
-            lost_parts: BTreeSet::new(),
-            stall: stall.clone(),
-            source: newest,
-        };
-        let committing = tokio::spawn(committer.run(pending, abort.clone()));
+        let settings = engine::settings(&run.settings, run.copy, run.names, problems);
         let (make, made) = mpsc::channel(MAX_MADE);
+        let cancel = Cancel::new();
         let asked = cancel.clone();
         let engine = tokio::task::spawn_blocking(move || {
             let sink = |piece| match make.blocking_send(piece) {
@@ -98,42 +60,20 @@ impl RunUnderWay {
             };
             media::run(input, &settings, run.start, sink, &asked)
         });
-        Self {
-            replay,
-            cancel,
-            abort,
-            access,
-            engine,
-            made: Some(made),
-            outbox: None,
-            queue: Some(queue),
-            committing: Some(committing),
-            stall: stalls,
-            has_ended: false,
-        }
+        Self { cancel, engine, made: Some(made), stall, has_ended: false }
     }
 
-    /// What happens next; nothing once the run is over.
-    pub(super) async fn next(&mut self) -> Result<Input, JoinError> {
+    /// What happens next; nothing once the run is over. Without room nothing more that is made is taken.
+    pub(super) async fn next(&mut self, has_room: bool) -> Result<Input, JoinError> {
         loop {
             tokio::select! {
-                made = made(&mut self.made), if self.outbox.is_none() => match made {
+                made = made(&mut self.made), if has_room => match made {
                     Some(made) => return Ok(Input::Made(made)),
-                    // Everything that was written is handed over.
-                    None => (self.made, self.queue) = (None, None),
-                },
-                permit = room(&self.queue), if self.outbox.is_some() => match (permit, self.outbox.take()) {
-                    (Ok(permit), Some(written)) => drop(permit.send(written)),
-                    // Nothing more is committed.
-                    _ => (self.made, self.queue) = (None, None),
+                    None => self.made = None,
                 },
                 ended = &mut self.engine, if self.made.is_none() && !self.has_ended => {
                     self.has_ended = true;
                     return Ok(Input::Ended(told(ended?)));
-                }
-                stopped = stopped(&mut self.committing) => {
-                    self.committing = None;
-                    return Ok(Input::Stopped(stopped?));
                 }
                 is_stalled = stalled(&mut self.stall) => {
                     return Ok(if is_stalled { Input::Starved } else { Input::Fed });
@@ -142,23 +82,13 @@ impl RunUnderWay {
         }
     }
 
-    pub(super) fn write(&mut self, written: Written) {
-        if !written.entry.open {
-            self.replay.written(written.entry.source.cursor);
-        }
-        self.outbox = Some(written);
-    }
-
-    pub(super) fn renew(&mut self, source: Source) {
-        self.access.send_replace(source);
-    }
-
     pub(super) fn finish(&mut self) {
         self.cancel.finish();
     }
 
+    /// What the engine makes is taken by nobody any more, so that it does not wait.
     pub(super) fn abort(&mut self) {
-        self.abort.cancel();
+        self.made = None;
         self.cancel.abort();
     }
 }
@@ -166,22 +96,6 @@ impl RunUnderWay {
 async fn made(made: &mut Option<mpsc::Receiver<Made>>) -> Option<Made> {
     match made {
         Some(made) => made.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn room(
-    queue: &Option<mpsc::Sender<Written>>,
-) -> Result<mpsc::OwnedPermit<Written>, mpsc::error::SendError<()>> {
-    match queue {
-        Some(queue) => queue.clone().reserve_owned().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn stopped(committing: &mut Option<JoinHandle<Stopped>>) -> Result<Stopped, JoinError> {
-    match committing {
-        Some(committing) => committing.await,
         None => std::future::pending().await,
     }
 }

@@ -1,13 +1,13 @@
 //! The process of a task: does what [`headwater_task::Task`] decides, and tells it what happens. Decides nothing itself.
 
-use futures::future::BoxFuture;
-use headwater_domain::heartbeat::Activity;
-use headwater_domain::hooks::{Secret, TranscoderOrder};
+use headwater_domain::hooks::Secret;
 use headwater_domain::metrics::Metrics;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
 use headwater_domain::{BroadcastId, Lease};
 use headwater_task::source::{self, Unreadable};
-use headwater_task::{self as core, Exit, Feed, Input, Now, Output, Replay, TimelineLost};
+use headwater_task::{
+    self as core, About, Exit, Feed, Input, Now, Output, Replay, Report, TaskMetrics, TimelineLost,
+};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -15,13 +15,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
-use super::health_reporter::{HealthReporter, wall_clock};
-use super::heartbeats::Heartbeats;
+use super::calls::{self, Answer, Calls};
+use super::heartbeats::Claim;
+use super::log::log;
+use super::observations::Observations;
 use super::replay::SharedReplay;
 use super::source::{Opened, SourceClient, SourceError};
 use super::transcode::{Media, RunUnderWay};
 use super::upload::Uploader;
-use crate::metrics::write_until;
+use crate::media::Problems;
+use crate::metrics::{wall_clock, write_until};
 
 /// Why a task failed.
 #[derive(Debug, Error)]
@@ -47,7 +50,7 @@ pub struct Task<H, T, M> {
     pub claim: Secret,
     /// Hooks, timeline, buckets.
     pub ports: Ports<H, T, M>,
-    /// Takes its figures.
+    /// Takes its metrics.
     pub metrics: Option<Metrics>,
     /// Asked to leave (SIGTERM).
     pub leave: CancellationToken,
@@ -61,65 +64,42 @@ where
 {
     /// Works until told to stop.
     pub async fn run(self) -> Result<Exit, TaskError> {
-        let health_reporter = HealthReporter::new();
         let done = CancellationToken::new();
-        let (order_in, orders) = watch::channel(None);
-        let heartbeats = Heartbeats {
-            hooks: self.ports.hooks.clone(),
-            broadcast: self.broadcast.clone(),
-            lease: self.lease.clone(),
-            fencing_token: self.fencing_token.clone(),
-            claim: self.claim.clone(),
-            health_reporter: health_reporter.clone(),
-        };
-        let heartbeats = tokio::spawn(heartbeats.run(order_in, done.clone()));
-        let measuring =
-            tokio::spawn(write_until(self.metrics.clone(), health_reporter.metrics(), done.clone()));
-        let mut shell = Shell {
-            decides: core::Task::new(self.broadcast.clone(), self.lease.clone()),
-            began: Instant::now(),
-            orders: Some(orders),
-            leave: Some(self.leave.clone()),
-            client: SourceClient::new(),
-            uploader: Uploader::new(self.ports.media.clone(), health_reporter.clone()),
-            health_reporter,
-            ports: self.ports,
-            opening: None,
-            body: None,
-            replay: None,
-            rest: None,
-            run: None,
-        };
-        let exit = shell.work().await;
-        if matches!(exit, Ok(Exit::Over | Exit::Left)) {
-            shell.uploader.drain().await;
-            // The last heartbeat says goodbye, once nothing more is written.
-            shell.health_reporter.update(|health| health.activity = Activity::Leaving);
-        }
+        let (metrics, newest) = watch::channel(TaskMetrics::default());
+        let measuring = tokio::spawn(write_until(self.metrics.clone(), measure(newest), done.clone()));
+        let exit = Shell::new(self, metrics).work().await;
         done.cancel();
-        heartbeats.await?;
         measuring.await?;
         exit
     }
 }
 
-/// A request for media under way.
-type Opening = BoxFuture<'static, Result<Opened, SourceError>>;
+/// Finds the metrics of the moment.
+fn measure(metrics: watch::Receiver<TaskMetrics>) -> impl FnMut() -> Vec<headwater_domain::metrics::Metric> {
+    let mut before = TaskMetrics::default();
+    move || {
+        let now = *metrics.borrow();
+        now.metrics(&std::mem::replace(&mut before, now), wall_clock())
+    }
+}
 
 /// What the task's decisions are carried out with.
 struct Shell<H, T, M> {
     decides: core::Task,
     /// Deadlines are told from here.
     began: Instant,
-    /// Until nobody is there any more who could give one.
-    orders: Option<watch::Receiver<Option<TranscoderOrder>>>,
+    claim: Claim,
     /// Until it was asked for.
     leave: Option<CancellationToken>,
     ports: Ports<H, T, M>,
     client: SourceClient,
     uploader: Uploader<M>,
-    health_reporter: HealthReporter,
-    opening: Option<Opening>,
+    calls: Calls,
+    observed: Observations,
+    /// What the engine finds wrong with what it reads; what of it was told.
+    problems: Problems,
+    told: Option<&'static str>,
+    metrics: watch::Sender<TaskMetrics>,
     /// The media of the run that the gateway has answered with.
     body: Option<Incoming>,
     /// What was read of the last run,
@@ -135,6 +115,29 @@ where
     T: WriteTimeline + 'static,
     M: PutMedia + 'static,
 {
+    fn new(task: Task<H, T, M>, metrics: watch::Sender<TaskMetrics>) -> Self {
+        let Task { broadcast, lease, claim, fencing_token, ports, leave, .. } = task;
+        let (began, observed) = (Instant::now(), Observations::default());
+        Self {
+            decides: core::Task::new(now(began), broadcast.clone(), lease.clone()),
+            began,
+            claim: Claim { broadcast, lease, claim, fencing_token },
+            leave: Some(leave),
+            client: SourceClient::new(),
+            uploader: Uploader::new(ports.media.clone(), observed.clone()),
+            ports,
+            calls: Calls::default(),
+            observed,
+            problems: Problems::default(),
+            told: None,
+            metrics,
+            body: None,
+            replay: None,
+            rest: None,
+            run: None,
+        }
+    }
+
     async fn work(&mut self) -> Result<Exit, TaskError> {
         loop {
             while let Some(output) = self.decides.poll() {
@@ -143,25 +146,42 @@ where
                 }
                 self.perform(output);
             }
+            self.metrics.send_replace(self.decides.metrics());
             let input = self.next().await?;
-            self.decides.handle(self.now(), input);
+            self.observe();
+            self.hand_in(input);
         }
     }
 
-    fn now(&self) -> Now {
-        Now { monotonic: self.began.elapsed(), wall: wall_clock() }
+    fn hand_in(&mut self, input: Input) {
+        self.decides.handle(now(self.began), input);
     }
 
     /// What happens next.
     async fn next(&mut self) -> Result<Input, TaskError> {
         let deadline = self.decides.deadline().map(|at| self.began + at);
+        let has_room = self.decides.has_room();
         tokio::select! {
-            order = ordered(&mut self.orders) => Ok(Input::Ordered(order)),
             () = asked(&mut self.leave) => Ok(Input::Leave),
-            opened = answered(&mut self.opening) => Ok(Input::Opened(self.opened(opened))),
-            happened = happened(&mut self.run) => Ok(happened?),
+            answer = self.calls.next() => Ok(match answer? {
+                Answer::Input(input) => input,
+                Answer::Opened(opened) => Input::Opened(self.opened(opened)),
+            }),
+            happened = happened(&mut self.run, has_room) => Ok(happened?),
             () = reached(deadline) => Ok(Input::Timeout),
         }
+    }
+
+    /// Tells what was noted meanwhile.
+    fn observe(&mut self) {
+        for (about, text) in self.observed.take() {
+            self.hand_in(Input::Noted(about, text));
+        }
+        let worst = self.problems.worst().map(crate::media::Problem::sentence);
+        if std::mem::replace(&mut self.told, worst) != worst {
+            self.hand_in(Input::Noted(About::Media, worst.map(str::to_owned)));
+        }
+        self.hand_in(Input::Mirroring(self.uploader.mirror_lag()));
     }
 
     fn opened(&mut self, opened: Result<Opened, SourceError>) -> Result<source::Opened, Unreadable> {
@@ -180,30 +200,54 @@ where
 
     fn perform(&mut self, output: Output) {
         match output {
+            Output::Heartbeat(health) => {
+                let heartbeat = self.claim.heartbeat(health);
+                self.calls.heartbeat.start(calls::heartbeat(self.ports.hooks.clone(), heartbeat));
+            }
             Output::Open { source, after, live } => {
                 let client = self.client.clone();
-                self.opening = Some(Box::pin(async move { client.open(&source, after, live).await }));
+                self.calls.opening.start(async move { client.open(&source, after, live).await });
             }
-            Output::Close => self.opening = None,
+            Output::Close => self.calls.opening.drop(),
             Output::Recall => {
                 let recalled = self.replay.as_ref().and_then(SharedReplay::rest);
                 let first = recalled.as_ref().map(|(first, _)| *first);
                 self.rest = recalled.map(|(_, rest)| rest);
-                self.decides.handle(self.now(), Input::Recalled(first));
+                self.hand_in(Input::Recalled(first));
             }
             Output::Forget => self.replay = None,
             Output::Start(run) => self.start(*run),
-            Output::Renew(source) => self.of_run(|run| run.renew(source)),
-            Output::Write(written) => self.of_run(|run| run.write(written)),
-            Output::Finish => self.of_run(|run| run.finish()),
-            Output::Abort => self.of_run(|run| run.abort()),
-            Output::Report(report) => self.health_reporter.report(report),
+            Output::Written(cursor) => self.replay.iter().for_each(|replay| replay.written(cursor)),
+            Output::Upload(upload) => self.calls.upload(self.uploader.clone(), upload),
+            Output::Commit(entry) => {
+                self.calls.commit.start(calls::commit(self.ports.timeline.clone(), entry));
+            }
+            Output::Confirm { source, cursor } => {
+                self.calls.confirm.start(calls::confirm(self.client.clone(), source, cursor));
+            }
+            Output::Finish => self.run.iter_mut().for_each(RunUnderWay::finish),
+            Output::Abort => {
+                self.calls.commit.drop();
+                self.run.iter_mut().for_each(RunUnderWay::abort);
+            }
+            Output::Report(report) => self.report(report),
+            Output::Drain => {
+                let uploader = self.uploader.clone();
+                self.calls.drain.start(async move {
+                    uploader.drain().await;
+                    Input::Drained
+                });
+            }
             Output::Exit(_) => {}
         }
     }
 
-    fn of_run(&mut self, act: impl FnOnce(&mut RunUnderWay)) {
-        self.run.as_mut().map(act);
+    fn report(&mut self, report: Report) {
+        if let Report::SourceEnded { .. } | Report::SourceLost { .. } | Report::GaveUp { .. } = report {
+            // The engine says no more of it.
+            self.problems.clear();
+        }
+        log(report);
     }
 
     fn start(&mut self, run: core::Run) {
@@ -213,33 +257,19 @@ where
         };
         self.replay = Some(replay.clone());
         let media = match run.feed {
-            Feed::Link => Media::Link(self.body.take().expect("the gateway has answered with a run"), replay),
-            Feed::Replay => Media::Replay(self.rest.take().expect("it was recalled"), replay),
+            Feed::Link => {
+                let body = self.body.take().expect("the gateway has answered with a run");
+                Media::Link(body, replay, self.observed.clone())
+            }
+            Feed::Replay => Media::Replay(self.rest.take().expect("it was recalled")),
         };
-        let uploader = self.uploader.mirroring(run.settings.mirror);
-        self.run = Some(RunUnderWay::start(
-            run,
-            media,
-            self.ports.timeline.clone(),
-            uploader,
-            self.health_reporter.clone(),
-        ));
+        self.uploader = self.uploader.mirroring(run.settings.mirror);
+        self.run = Some(RunUnderWay::start(run, media, self.problems.clone()));
     }
 }
 
-/// The next order that is another one than before.
-async fn ordered(orders: &mut Option<watch::Receiver<Option<TranscoderOrder>>>) -> TranscoderOrder {
-    while let Some(newest) = orders {
-        if newest.changed().await.is_err() {
-            *orders = None;
-            // Nobody is there any more who could say so.
-            return TranscoderOrder::Fenced;
-        }
-        if let Some(order) = newest.borrow_and_update().clone() {
-            return order;
-        }
-    }
-    std::future::pending().await
+fn now(began: Instant) -> Now {
+    Now { monotonic: began.elapsed(), wall: wall_clock() }
 }
 
 /// Waits until the process is asked to leave, once.
@@ -251,18 +281,9 @@ async fn asked(leave: &mut Option<CancellationToken>) {
     *leave = None;
 }
 
-async fn answered(opening: &mut Option<Opening>) -> Result<Opened, SourceError> {
-    let answer = match opening {
-        Some(opening) => opening.await,
-        None => std::future::pending().await,
-    };
-    *opening = None;
-    answer
-}
-
-async fn happened(run: &mut Option<RunUnderWay>) -> Result<Input, tokio::task::JoinError> {
+async fn happened(run: &mut Option<RunUnderWay>, has_room: bool) -> Result<Input, tokio::task::JoinError> {
     match run {
-        Some(run) => run.next().await,
+        Some(run) => run.next(has_room).await,
         None => std::future::pending().await,
     }
 }

@@ -17,7 +17,7 @@ use crate::time::Now;
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A request for media.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asking {
     source: Source,
     settings: TranscodeSettings,
@@ -77,7 +77,8 @@ impl Task {
         let session = source.session.clone();
         match opened {
             Ok(Opened::Run { head, problem }) => {
-                self.report(Report::SourceFound { session, problem, lost: head.lost });
+                self.health.source_found(now, &session, problem, head.lost);
+                self.report(Report::SourceFound { session, lost: head.lost });
                 self.broken = None;
                 self.run(now, Broken { source, settings, head }, Origin::Link);
             }
@@ -86,15 +87,18 @@ impl Task {
                     self.outputs.push_back(Output::Forget);
                 }
                 self.reading.finish(&session);
-                let report = match self.barren.take(&session) {
-                    Some(why) => Report::GaveUp { session, why },
-                    None => Report::SourceEnded { session },
-                };
-                self.report(report);
+                match self.barren.take(&session) {
+                    Some(why) => self.cannot_use(now, session, why),
+                    None => {
+                        self.health.source_lost(now, &session, None);
+                        self.report(Report::SourceEnded { session });
+                    }
+                }
                 self.worked(now, Worked::Done);
             }
             Err(Unreadable { why, is_final }) => {
-                self.report(Report::SourceLost { session: session.clone(), why });
+                self.health.source_lost(now, &session, Some(why));
+                self.report(Report::SourceLost { session: session.clone() });
                 // While it is ordered its gateway may only be out of reach.
                 if is_final || !self.is_ordered(&session) {
                     self.finish_broken(now, Then::Unreadable(session, is_final));
@@ -171,7 +175,7 @@ impl Task {
         match then {
             Then::Again => self.worked(now, Worked::Again),
             Then::Unreadable(session, is_final) => self.unreadable(now, &session, is_final),
-            Then::Exit(exit) => self.over(Ok(exit)),
+            Then::Exit(exit) => self.drain(exit),
         }
     }
 }

@@ -6,7 +6,7 @@ use headwater_domain::heartbeat::GivenUp;
 use crate::engine::RunFailed;
 
 /// Why nothing came of the runs of a session, in case nothing comes of the others either.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Barren {
     why: Option<(SessionId, GivenUp)>,
     /// The last session of which something was made.

@@ -1,27 +1,36 @@
 //! What happens to a task, and what it wants to be done.
 
 use headwater_domain::SessionId;
-use headwater_domain::heartbeat::GivenUp;
+use headwater_domain::heartbeat::{GivenUp, Health};
 use headwater_domain::hooks::{Source, TranscoderOrder};
+use headwater_domain::ports::{Commit, FaultKind};
 use headwater_domain::stream::TranscodeSettings;
+use headwater_domain::timeline::Entry;
 
+use crate::commits::{Upload, UploadId};
 use crate::engine::{Made, Passthrough, RunEnded, RunFailed, StartPoint};
+use crate::health::About;
 use crate::source::{Opened, RunHead, Unreadable};
-use crate::timeline::Written;
 
 /// Something has happened.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to hand it in")]
 pub enum Input {
-    /// A heartbeat was answered with this. An order that is the same as before may be left out.
+    /// [`Output::Heartbeat`] was answered with this.
     Ordered(TranscoderOrder),
+    /// It was not answered.
+    Unanswered,
+    /// Something is wrong that the task cannot see for itself, or no longer.
+    Noted(About, Option<String>),
+    /// So many objects wait for their mirror copies.
+    Mirroring(u64),
     /// The process is asked to leave (SIGTERM).
     Leave,
     /// The answer to [`Output::Open`].
     Opened(Result<Opened, Unreadable>),
     /// The answer to [`Output::Recall`]: the cursor of the first message that is to be read again, if any is.
     Recalled(Option<u64>),
-    /// The engine has made this of the run.
+    /// The engine has made this of the run. Not before [`Task::has_room`](super::Task::has_room).
     Made(Made),
     /// Everything that the gateway has sent is read, and the engine waits for more.
     Starved,
@@ -29,27 +38,34 @@ pub enum Input {
     Fed,
     /// The run has ended: nothing more is made of it.
     Ended(Result<RunEnded, RunFailed>),
-    /// Nothing more is committed of the run.
-    Stopped(Stopped),
+    /// The objects of [`Output::Upload`] are stored, but for what could not be.
+    Stored {
+        /// Which upload.
+        upload: UploadId,
+        /// Whether something could not be stored.
+        is_lost: bool,
+    },
+    /// The answer to [`Output::Commit`].
+    Committed(Result<Commit, FaultKind>),
+    /// The gateway was told by [`Output::Confirm`].
+    Confirmed {
+        /// What of the session cannot be used, as the gateway says now.
+        problem: Option<String>,
+    },
+    /// The gateway could not be told.
+    Unconfirmed,
+    /// [`Output::Drain`] is done, as far as it could be.
+    Drained,
     /// [`Task::deadline`](super::Task::deadline) is reached.
     Timeout,
 }
 
-/// Why committing has stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// The run has ended, and everything that was written of it is committed.
-    Drained,
-    /// Another process writes with this lease, or it was asked for by [`Output::Abort`].
-    Fenced,
-    /// The timeline cannot be written.
-    Failed,
-}
-
 /// Something is to be done.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one lives for as long as it takes to do it")]
 pub enum Output {
+    /// Tell the control plane that the task lives, and how it fares.
+    Heartbeat(Health),
     /// Ask the gateway for the media of `source` after the cursor `after`; if `live`, only from the newest key frame on.
     Open {
         /// Where it is.
@@ -65,18 +81,29 @@ pub enum Output {
     Recall,
     /// What was read of the last run is not asked for any more.
     Forget,
-    /// Have the engine work on a run, and commit what is written of it, in order.
+    /// Have the engine work on a run.
     Start(Box<Run>),
-    /// Commits are told to the gateway with this source's token from now on.
-    Renew(Source),
-    /// Store the objects, then commit the entry.
-    Write(Written),
+    /// What was read of the run up to this cursor need not be recalled: it is on its way into the timeline.
+    Written(u64),
+    /// Store these objects side by side.
+    Upload(Upload),
+    /// Put this entry into the timeline.
+    Commit(Entry),
+    /// Tell the gateway that the media of `source` is safe up to the cursor `cursor`.
+    Confirm {
+        /// Where the gateway is, with the newest token.
+        source: Source,
+        /// Up to where its media is committed.
+        cursor: u64,
+    },
     /// The engine is to hand out the open segment as a short one, and end.
     Finish,
     /// Drop everything at once: another lease has taken over.
     Abort,
     /// Something that people are to know.
     Report(Report),
+    /// Wait for the mirror copies that are under way, within limits.
+    Drain,
     /// The task is over. Nothing follows.
     Exit(Result<Exit, TimelineLost>),
 }
@@ -111,11 +138,9 @@ pub enum Feed {
     Replay,
 }
 
-/// What people are to know, and heartbeats tell.
+/// What people are to know, beside what heartbeats tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// There is no publisher.
-    Waiting,
     /// Told to stop: what the gateway has is finished.
     ToldToStop {
         /// Why.
@@ -127,8 +152,6 @@ pub enum Report {
     SourceFound {
         /// Whose.
         session: SessionId,
-        /// What of it cannot be used.
-        problem: Option<String>,
         /// Messages that the gateway no longer has.
         lost: u64,
     },
@@ -141,8 +164,6 @@ pub enum Report {
     SourceLost {
         /// Whose.
         session: SessionId,
-        /// Why.
-        why: String,
     },
     /// The source is left, for another one waits.
     LeftBehind {
@@ -154,8 +175,6 @@ pub enum Report {
         /// Whose.
         session: SessionId,
     },
-    /// So many frames and packets of a run could not be decoded.
-    DecodeErrors(u64),
     /// The source's packets are not copied but encoded.
     NotCopied {
         /// Why.
@@ -163,11 +182,6 @@ pub enum Report {
     },
     /// What was read of a run whose gateway is gone came to nothing.
     NotFinished {
-        /// Why.
-        why: String,
-    },
-    /// A run came to nothing.
-    RunFailed {
         /// Why.
         why: String,
     },

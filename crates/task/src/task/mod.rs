@@ -6,27 +6,39 @@
 //! Idle ──► decide ──► Asking ──► Running ──► (what follows) ──► Pausing
 //!            │          │  the gateway answers with a run         │
 //!            ▼          ▼                                         ▼
-//!          Over       Recalling ──► Running (replay)            decide
+//!         Leaving     Recalling ──► Running (replay)            decide
+//!            │
+//!            ▼
+//!          Over
 //! ```
+//!
+//! Beside it heartbeats are sent until the task is over, whatever it does.
 
 mod asking;
 mod barren;
 mod broken;
+mod following;
+mod heartbeat;
 mod io;
+mod leaving;
 mod orders;
+mod phase;
 mod running;
+mod writing;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use headwater_domain::hooks::TranscoderOrder;
 use headwater_domain::{BroadcastId, Lease, SessionId};
 
-use self::asking::Asking;
 use self::barren::Barren;
-use self::broken::{Broken, Recalling, Then};
-pub use self::io::{Exit, Feed, Input, Output, Report, Run, Stopped, TimelineLost};
+use self::broken::{Broken, Then};
+pub use self::io::{Exit, Feed, Input, Output, Report, Run, TimelineLost};
 use self::orders::{Ordered, Terms, Wanted};
-use self::running::Running;
+use self::phase::{Phase, Worked};
+use crate::health::{HealthReporter, TaskMetrics};
+use crate::heartbeats::Heartbeats;
 use crate::reading::Reading;
 use crate::time::Now;
 use crate::timeline::TimelineWriter;
@@ -45,8 +57,12 @@ const MAX_MISSES_REPLACED: u32 = 2;
 ///
 /// Sans-IO: [`handle`](Self::handle) takes what has happened, [`poll`](Self::poll) says what is to be done (until there is
 /// nothing more), [`deadline`](Self::deadline) when [`Input::Timeout`] is due. It starts nothing by itself and reads no clock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Task {
+    heartbeats: Heartbeats,
+    health: HealthReporter,
+    /// The order that was heard last.
+    heard: Option<TranscoderOrder>,
     writer: TimelineWriter,
     /// The sources that were ordered,
     reading: Reading,
@@ -55,7 +71,7 @@ pub struct Task {
     /// and what holds now.
     ordered: Option<Ordered>,
     /// When the lease began to work.
-    began: Option<Duration>,
+    began: Duration,
     /// Asked to leave.
     leaves: bool,
     /// Told to stop: until then what the gateway still has is read.
@@ -71,42 +87,18 @@ pub struct Task {
     outputs: VecDeque<Output>,
 }
 
-#[derive(Debug)]
-enum Phase {
-    /// Until there is another order.
-    Idle,
-    /// Until then, whatever is ordered: orders come with every heartbeat.
-    Pausing(Duration),
-    /// The gateway was asked for media.
-    Asking(Asking),
-    /// What was read of a run that broke off is looked for.
-    Recalling(Recalling),
-    /// The engine works on a run.
-    Running(Box<Running>),
-    /// The task is over.
-    Over,
-}
-
-/// How work on a source ended, if the task stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Worked {
-    /// Ask again at once.
-    Again,
-    /// Wait for another order; this session has no more media.
-    Done,
-    /// The source could not be read; try again in a moment.
-    Later,
-}
-
 impl Task {
     /// Of a process that has just started.
-    pub fn new(broadcast: BroadcastId, lease: Lease) -> Self {
-        Self {
+    pub fn new(now: Now, broadcast: BroadcastId, lease: Lease) -> Self {
+        let mut task = Self {
+            heartbeats: Heartbeats::new(now.monotonic),
+            health: HealthReporter::new(),
+            heard: None,
             writer: TimelineWriter::new(broadcast, lease),
             reading: Reading::default(),
             terms: None,
             ordered: None,
-            began: None,
+            began: now.monotonic,
             leaves: false,
             drain_until: None,
             broken: None,
@@ -115,17 +107,18 @@ impl Task {
             misses: 0,
             phase: Phase::Idle,
             outputs: VecDeque::new(),
-        }
+        };
+        task.send_heartbeat_if_due(now);
+        task
     }
 
     /// Something has happened. What answers nothing that is asked for now is ignored.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.began.get_or_insert(now.monotonic);
         match input {
-            Input::Ordered(order) => {
-                self.hear(now, order);
-                self.obey(now);
-            }
+            Input::Ordered(order) => self.answered(now, order),
+            Input::Unanswered => self.unanswered(now),
+            Input::Noted(about, text) => self.health.note(now, about, text),
+            Input::Mirroring(lag) => self.health.mirroring(lag),
             Input::Leave => {
                 self.leaves = true;
                 self.leave(now);
@@ -136,9 +129,14 @@ impl Task {
             Input::Starved => self.starved(now, true),
             Input::Fed => self.starved(now, false),
             Input::Ended(ended) => self.run_ended(now, ended),
-            Input::Stopped(stopped) => self.commits_stopped(now, stopped),
+            Input::Stored { upload, is_lost } => self.stored(now, upload, is_lost),
+            Input::Committed(answer) => self.committed(now, answer),
+            Input::Confirmed { problem } => self.confirmed(now, Some(problem)),
+            Input::Unconfirmed => self.confirmed(now, None),
+            Input::Drained => self.drained(now),
             Input::Timeout => self.timeout(now),
         }
+        self.send_heartbeat_if_due(now);
     }
 
     /// What is to be done next, if anything is.
@@ -148,10 +146,25 @@ impl Task {
 
     /// When [`Input::Timeout`] is due, by [`Now::monotonic`]; it may have passed.
     pub fn deadline(&self) -> Option<Duration> {
+        self.heartbeat_due().into_iter().chain(self.phase_ends()).min()
+    }
+
+    /// Whether more of what the engine makes can be taken now. If not, the engine waits.
+    pub fn has_room(&self) -> bool {
+        matches!(&self.phase, Phase::Running(running) if running.has_room())
+    }
+
+    /// What is measured of the task.
+    pub fn metrics(&self) -> TaskMetrics {
+        self.health.metrics()
+    }
+
+    fn phase_ends(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Pausing(until) => Some(*until),
             Phase::Asking(asking) => asking.deadline().into_iter().chain(self.drain_until).min(),
             Phase::Running(running) => running.deadline(self.drain_until),
+            Phase::Leaving(leaving) => leaving.deadline(),
             Phase::Idle | Phase::Recalling(_) | Phase::Over => None,
         }
     }
@@ -161,7 +174,7 @@ impl Task {
             Phase::Idle => self.decide(now),
             Phase::Asking(_) => self.obey_asking(now),
             Phase::Running(_) => self.obey_running(now),
-            Phase::Pausing(_) | Phase::Recalling(_) | Phase::Over => {}
+            Phase::Pausing(_) | Phase::Recalling(_) | Phase::Leaving(_) | Phase::Over => {}
         }
     }
 
@@ -173,18 +186,22 @@ impl Task {
                 self.exit(Exit::Left);
             }
             Phase::Running(running) => self.outputs.extend(running.leave()),
-            Phase::Recalling(_) | Phase::Over => {}
+            Phase::Recalling(_) | Phase::Leaving(_) | Phase::Over => {}
         }
     }
 
     fn timeout(&mut self, now: Now) {
-        if self.deadline().is_none_or(|deadline| now.monotonic < deadline) {
+        if self.phase_ends().is_none_or(|deadline| now.monotonic < deadline) {
             return;
         }
         match &self.phase {
             Phase::Pausing(_) => self.decide(now),
             Phase::Asking(_) => self.waited_in_vain(now),
-            Phase::Running(_) => self.leave_overdue(now),
+            Phase::Running(_) => {
+                self.commit_on(now);
+                self.leave_overdue(now);
+            }
+            Phase::Leaving(_) => self.waited_to_leave(now),
             Phase::Idle | Phase::Recalling(_) | Phase::Over => {}
         }
     }
@@ -242,7 +259,7 @@ impl Task {
     fn exit(&mut self, exit: Exit) {
         match exit {
             Exit::Over | Exit::Left if self.broken.is_some() => self.recall(Then::Exit(exit)),
-            Exit::Over | Exit::Left => self.over(Ok(exit)),
+            Exit::Over | Exit::Left => self.drain(exit),
             Exit::Fenced => {
                 self.report(Report::Fenced);
                 self.over(Ok(exit));

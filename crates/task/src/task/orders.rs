@@ -69,7 +69,7 @@ impl Task {
             None => None,
             Some(Ordered::Read(_)) => self.rest(),
             Some(Ordered::Wait) => {
-                self.report(Report::Waiting);
+                self.health.waits();
                 // The publisher is gone; what it sent before may not all be read.
                 self.rest()
             }

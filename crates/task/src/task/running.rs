@@ -1,49 +1,86 @@
-//! A run under way: what the engine makes is written, and it is watched how long that may go on.
+//! A run under way: how it begins and ends, and how long that may go on. What is made of it: [`writing`](super::writing).
 
 use std::time::Duration;
 
-use headwater_domain::objects::RENEW_EVERY;
+use headwater_domain::Timestamp;
+use headwater_domain::hooks::Source;
 use headwater_domain::stream::Passthrough as Copies;
-use headwater_domain::{SessionId, Timestamp};
 
-use super::barren::given_up;
-use super::broken::{Broken, Origin, Recalling, Then};
-use super::io::{Exit, Feed, Output, Report, Run, Stopped, TimelineLost};
+use super::broken::{Broken, Origin};
+use super::io::{Exit, Feed, Output, Run};
 use super::orders::Ordered;
-use super::{DRAIN, Phase, Task, Worked};
-use crate::engine::{Ending, Made, Passthrough, RunEnded, RunFailed};
+use super::{DRAIN, Phase, Task};
+use crate::commits::{Commits, Confirm};
+use crate::engine::{Passthrough, RunEnded, RunFailed};
 use crate::time::Now;
 
 /// A source that was replaced by another is left behind when it has been silent for so long.
 const REPLACED_SILENCE: Duration = Duration::from_secs(5);
-/// Runs in a row that failed, or ended where they began, before the source counts as unusable.
-const MAX_FAILURES: u32 = 5;
 
 /// A run that the engine works on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Running {
-    of: Broken,
-    origin: Origin,
+    pub(super) of: Broken,
+    /// Its source, with the newest token: a run may outlive many.
+    pub(super) access: Source,
+    pub(super) origin: Origin,
     /// Before it, the session had been read up to here,
-    after: u64,
+    pub(super) after: u64,
     /// and the next segment was this one.
-    position: u64,
+    pub(super) position: u64,
     /// Since when another source waits for the end of this one.
     replaced: Option<Now>,
     /// Since when the engine has had nothing to read. What has not been read yet is no silence of the gateway.
     starved: Option<Duration>,
+    /// It has had nothing to read since something was committed last.
+    was_at_the_end: bool,
     /// Up to where media was made, by the wall clock.
-    made_until: Option<Timestamp>,
-    left_behind: bool,
-    exit: Option<Exit>,
-    ended: Option<Result<RunEnded, RunFailed>>,
-    stopped: Option<Stopped>,
+    pub(super) made_until: Option<Timestamp>,
+    pub(super) left_behind: bool,
+    pub(super) exit: Option<Exit>,
+    pub(super) ended: Option<Result<RunEnded, RunFailed>>,
+    pub(super) commits: Commits,
+    pub(super) confirm: Confirm,
+    /// Why nothing more is written.
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// Why nothing more is written of a run that may still go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Another lease has taken over, or another process writes with this one.
+    Fenced,
+    /// The timeline cannot be written.
+    Failed,
 }
 
 impl Running {
-    /// When it is to be seen whether the run [is overdue](Self::is_overdue).
+    /// When a commit is tried again, or it is to be seen whether the run [is overdue](Self::is_overdue).
     pub(super) fn deadline(&self, drain_until: Option<Duration>) -> Option<Duration> {
-        self.may_be_left().then(|| drain_until.into_iter().chain(self.silent_until()).min()).flatten()
+        let overdue =
+            self.may_be_left().then(|| drain_until.into_iter().chain(self.silent_until()).min()).flatten();
+        overdue.into_iter().chain(self.commits.deadline()).min()
+    }
+
+    /// Whether what is made is taken. Of a run that is stopped nothing is made any more.
+    pub(super) fn has_room(&self) -> bool {
+        self.stopped.is_some() || self.commits.has_room()
+    }
+
+    /// Whether all that its source has brought was read at some time since this was last asked.
+    pub(super) fn was_at_the_end(&mut self) -> bool {
+        std::mem::replace(&mut self.was_at_the_end, self.starved.is_some())
+    }
+
+    /// Nothing more is written.
+    pub(super) fn stop(&mut self, stopped: Stopped) {
+        self.stopped.get_or_insert(stopped);
+        self.commits.abort();
+    }
+
+    /// Whether the engine works still.
+    pub(super) fn works(&self) -> bool {
+        self.ended.is_none()
     }
 
     /// Whether the source may be left before its end. What was read before is nowhere else.
@@ -90,19 +127,24 @@ impl Task {
         let start = self.writer.start(&source.session, head);
         let names = self.writer.names().to_vec();
         let feed = if matches!(origin, Origin::Link) { Feed::Link } else { Feed::Replay };
+        let access = source.clone();
         let run = Run { source, settings, head, feed, after, start, copy, names };
         self.outputs.push_back(Output::Start(Box::new(run)));
         self.phase = Phase::Running(Box::new(Running {
             of,
+            access,
             origin,
             after,
             position,
             replaced: self.reading.is_replaced().then_some(now),
             starved: None,
+            was_at_the_end: false,
             made_until: None,
             left_behind: false,
             exit: None,
             ended: None,
+            commits: Commits::default(),
+            confirm: Confirm::default(),
             stopped: None,
         }));
     }
@@ -113,15 +155,17 @@ impl Task {
             Some(Ordered::Read(_)) => {
                 // Orders come with every heartbeat: the time runs from the first that says so.
                 running.replaced = self.reading.is_replaced().then(|| running.replaced.unwrap_or(now));
-                let renewed = self.reading.next().filter(|next| next.session == running.of.source.session);
-                self.outputs.extend(renewed.cloned().map(Output::Renew));
+                let renewed = self.reading.next().filter(|next| next.session == running.access.session);
+                if let Some(renewed) = renewed {
+                    running.access = renewed.clone();
+                }
             }
             // The gateway closes the session: what it has of it is read to its end, within limits.
             Some(Ordered::Stop | Ordered::Wait) | None => {}
             Some(Ordered::Fenced) if running.exit == Some(Exit::Fenced) => {}
             Some(Ordered::Fenced) => {
                 running.exit = Some(Exit::Fenced);
-                self.outputs.push_back(Output::Abort);
+                self.stop(now, Stopped::Fenced);
             }
         }
         self.leave_overdue(now);
@@ -138,149 +182,17 @@ impl Task {
 
     pub(super) fn starved(&mut self, now: Now, is_starved: bool) {
         let Phase::Running(running) = &mut self.phase else { return };
+        running.was_at_the_end |= is_starved;
         running.starved = is_starved.then(|| running.starved.unwrap_or(now.monotonic));
     }
 
-    pub(super) fn made(&mut self, now: Now, made: &Made) {
+    /// Nothing more is written of the run, whatever else is made of it.
+    pub(super) fn stop(&mut self, now: Now, stopped: Stopped) {
         let Phase::Running(running) = &mut self.phase else { return };
-        if running.exit == Some(Exit::Fenced) || running.stopped.is_some() {
-            return;
-        }
-        if self.began.is_some_and(|began| began + RENEW_EVERY <= now.monotonic) {
-            self.writer.own_inits();
-        }
-        let written = self.writer.write(made, &running.of.source.session, running.of.head);
-        if let Some(written) = written {
-            running.made_until = Some(written.entry.until());
-            self.outputs.push_back(Output::Write(written));
-        }
-        self.leave_overdue(now);
-    }
-
-    pub(super) fn run_ended(&mut self, now: Now, ended: Result<RunEnded, RunFailed>) {
-        let Phase::Running(running) = &mut self.phase else { return };
-        running.ended.get_or_insert(ended);
-        self.conclude(now);
-    }
-
-    pub(super) fn commits_stopped(&mut self, now: Now, stopped: Stopped) {
-        let Phase::Running(running) = &mut self.phase else { return };
-        running.stopped.get_or_insert(stopped);
-        if running.ended.is_none() {
+        if running.stopped.is_none() && running.works() {
             self.outputs.push_back(Output::Abort);
         }
+        running.stop(stopped);
         self.conclude(now);
-    }
-
-    /// Both are waited for: what the engine has made may still be on its way when the fence comes.
-    fn conclude(&mut self, now: Now) {
-        let Phase::Running(running) = &mut self.phase else { return };
-        let Some(stopped) = running.stopped else { return };
-        let Some(ended) = running.ended.take() else { return };
-        let Phase::Running(running) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Running { of, origin, after, position, exit, left_behind, .. } = *running;
-        match stopped {
-            Stopped::Failed => return self.over(Err(TimelineLost)),
-            Stopped::Fenced => return self.exit(Exit::Fenced),
-            Stopped::Drained => {}
-        }
-        if let Some(exit) = exit {
-            return self.exit(exit);
-        }
-        if self.writer.position() != position {
-            self.failures = 0;
-            self.barren.bore(&of.source.session);
-        }
-        if left_behind && self.reading.is_replaced() {
-            self.give_up(&of.source.session);
-        }
-        match origin {
-            Origin::Link => self.after_run(now, of, after, ended),
-            Origin::Replay { anew, then } => self.after_replay(now, of, anew, then, ended),
-        }
-    }
-
-    fn after_replay(
-        &mut self,
-        now: Now,
-        of: Broken,
-        anew: bool,
-        then: Then,
-        ended: Result<RunEnded, RunFailed>,
-    ) {
-        match ended {
-            Ok(RunEnded { ending: Ending::NotCopyable { why }, .. }) if !anew => {
-                self.report(Report::NotCopied { why });
-                self.writer.do_not_copy(&of.source.session, of.head.run);
-                self.outputs.push_back(Output::Recall);
-                self.phase = Phase::Recalling(Recalling { broken: of, then, anew: true });
-            }
-            Ok(_) => self.finished(now, &of, then),
-            Err(failed) => {
-                self.report(Report::NotFinished { why: failed.reason });
-                self.finished(now, &of, then);
-            }
-        }
-    }
-
-    /// What follows from how a run has ended.
-    fn after_run(&mut self, now: Now, of: Broken, after: u64, ended: Result<RunEnded, RunFailed>) {
-        let session = of.source.session.clone();
-        if !matches!(ended, Ok(RunEnded { ending: Ending::BrokeOff, .. })) {
-            self.outputs.push_back(Output::Forget);
-        }
-        let end = match ended {
-            Ok(end) => end,
-            Err(failed) => return self.failed(now, &session, failed),
-        };
-        self.report(Report::DecodeErrors(end.decode_errors));
-        let mut over = end.cursor != of.head.first_cursor;
-        let mut problem = None;
-        match end.ending {
-            Ending::BrokeOff => {
-                self.broken = Some(of);
-                if self.writer.after(&session) > after {
-                    self.misses = 0;
-                }
-                return self.worked(now, Worked::Later);
-            }
-            Ending::Cancelled => return self.worked(now, Worked::Again),
-            Ending::NotCopyable { why } => {
-                self.report(Report::NotCopied { why });
-                self.writer.do_not_copy(&session, of.head.run);
-                return self.worked(now, Worked::Again);
-            }
-            Ending::Changed => {
-                self.writer.break_here(true);
-                self.writer.goes_on_by(end.offset);
-            }
-            Ending::TimestampJump => self.writer.break_here(false),
-            Ending::Whole => over = true,
-            Ending::Barren(failed) => {
-                self.report(Report::RunFailed { why: failed.reason.clone() });
-                self.barren.note(&session, &failed);
-                (over, problem) = (true, Some(failed));
-            }
-        }
-        if over {
-            self.writer.ran_out(&session, end.cursor);
-        }
-        if self.writer.after(&session) > after {
-            return self.worked(now, Worked::Again);
-        }
-        // The same would be asked for, and come, again.
-        self.failed(now, &session, problem.unwrap_or_else(RunFailed::no_media));
-    }
-
-    fn failed(&mut self, now: Now, session: &SessionId, failed: RunFailed) {
-        self.report(Report::RunFailed { why: failed.reason.clone() });
-        self.failures += 1;
-        if failed.is_source || self.failures >= MAX_FAILURES {
-            // Asking for the same bytes again would bring the same; a new session may be better.
-            self.reading.finish(session);
-            self.report(Report::GaveUp { session: session.clone(), why: given_up(&failed) });
-            return self.worked(now, Worked::Done);
-        }
-        self.worked(now, Worked::Later);
     }
 }

@@ -7,9 +7,9 @@ use headwater_domain::timeline::ResumePoint;
 use headwater_task::engine::Ending;
 use headwater_task::{Exit, Input, Output, Report};
 
-use crate::hand::{
-    Hand, ended, exit, has, init, opened, out_of_reach, read, session, started, stop, unknown,
-};
+use crate::given::{ended, out_of_reach, read, session, stop, unknown};
+use crate::hand::Hand;
+use crate::outputs::{entries, exit, has, init, opened, started};
 
 const SECOND: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_secs(3_600);
@@ -62,7 +62,7 @@ fn a_replaced_source_is_left_when_it_is_silent_for_five_seconds() {
     hand.handle(Input::Starved);
     let outputs = hand.waits(5 * SECOND);
     assert!(finishes(&outputs));
-    let outputs = hand.ends(ended(7, Ending::Cancelled));
+    let outputs = hand.handle(ended(7, Ending::Cancelled));
     assert!(leaves_behind(&outputs, 1));
     assert_eq!(opened(&outputs), Some((session(2), 0)));
 }
@@ -99,7 +99,7 @@ fn told_to_stop_what_is_there_is_read_for_a_minute() {
     hand.orders(stop());
     assert_eq!(hand.patience(), Some(SECOND), "the time runs from the first order");
     assert!(finishes(&hand.waits(SECOND)));
-    assert_eq!(exit(&hand.ends(ended(60, Ending::Cancelled))), Some(Exit::Over));
+    assert_eq!(exit(&hand.handle(ended(60, Ending::Cancelled))), Some(Exit::Over));
 }
 
 #[test]
@@ -164,10 +164,7 @@ fn the_initialization_section_of_the_lease_before_serves_for_half_an_hour() {
     let mut hand = Hand::reading();
     let outputs = hand.makes(60);
     let before = init(&outputs);
-    let entry = outputs.into_iter().find_map(|output| match output {
-        Output::Write(written) => Some(written.entry),
-        _ => None,
-    });
+    let entry = entries(&outputs).pop();
     let mut hand = Hand::of_lease(2);
     let mut order = read(&[1]);
     if let TranscoderOrder::Transcode { resume, .. } = &mut order {
@@ -185,12 +182,12 @@ fn the_initialization_section_of_the_lease_before_serves_for_half_an_hour() {
 fn what_is_read_again_from_memory_is_not_left() {
     let mut hand = Hand::reading();
     hand.makes(60);
-    hand.ends(ended(60, Ending::BrokeOff));
+    hand.handle(ended(60, Ending::BrokeOff));
     hand.orders(stop());
     hand.waits(SECOND / 2);
     let outputs = hand.handle(unknown());
     assert!(has(&outputs, |output| matches!(output, Output::Recall)));
     assert!(started(&hand.handle(Input::Recalled(Some(61)))).is_some());
     assert!(hand.waits(A_WHILE).is_empty() && hand.handle(Input::Leave).is_empty());
-    assert_eq!(exit(&hand.ends(ended(90, Ending::Whole))), Some(Exit::Left));
+    assert_eq!(exit(&hand.handle(ended(90, Ending::Whole))), Some(Exit::Left));
 }

@@ -1,102 +1,43 @@
-//! The hand: a task, the time, and a source without pictures.
+//! The hand: a task, the time, and an engine without pictures.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
-use headwater_domain::objects::Retention;
-use headwater_domain::stream::{Latency, Passthrough, TranscodeSettings};
+use headwater_domain::Timestamp;
+use headwater_domain::heartbeat::{Activity, HEARTBEAT_EVERY, Health};
+use headwater_domain::hooks::TranscoderOrder;
+use headwater_domain::ports::{Commit, FaultKind};
 use headwater_domain::testing::samples;
-use headwater_domain::{SessionId, Timestamp};
-use headwater_task::engine::{
-    AudioSpan, Effort, Ending, Made, MediaTime, RenditionKind, RenditionSegment, RunEnded, RunFailed,
-    Segment, VideoSpan,
-};
-use headwater_task::source::{Opened, RunHead, Unreadable};
-use headwater_task::{Exit, Input, Now, Output, Run, Stopped, Task};
+use headwater_task::engine::{AudioSpan, Effort, Made, MediaTime, Segment, VideoSpan};
+use headwater_task::source::{Opened, RunHead};
+use headwater_task::{Input, Now, Output, Run, Task, Upload};
+
+use crate::given::{pictures, read};
+use crate::outputs::started;
 
 /// When each test begins, by the wall clock.
-const BEGAN: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const BEGAN: Timestamp = Timestamp(1_700_000_000_000);
 
-pub(crate) fn session(number: u128) -> SessionId {
-    SessionId::from_random(number)
-}
-
-pub(crate) fn source(number: u128) -> Source {
-    Source { session: session(number), url: format!("http://gateway/{number}"), token: Secret::new("token") }
-}
-
-/// An order to read the last of these sessions, and those before it first.
-pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
-    let mut sources: Vec<_> = sessions.iter().map(|number| source(*number)).collect();
-    let settings = TranscodeSettings {
-        ladder: None,
-        latency: Latency::Standard,
-        passthrough: Passthrough::Auto,
-        from_live_edge: false,
-        segment_seconds: 2,
-        audio_kbps: 128,
-        mirror: false,
-        retention: Retention::default(),
-    };
-    TranscoderOrder::Transcode {
-        source: sources.pop().unwrap(),
-        earlier: sources,
-        settings: Box::new(settings),
-        resume: None,
-        started_at: BEGAN,
-        resume_after: None,
-        handover: None,
-    }
-}
-
-pub(crate) fn stop() -> TranscoderOrder {
-    TranscoderOrder::Stop { reason: "the broadcast is over".into() }
-}
-
-fn pictures() -> RenditionSegment {
-    RenditionSegment {
-        name: "720p".into(),
-        kind: RenditionKind::Video { width: 1_280, height: 720, frame_rate: 30.0 },
-        codecs: "avc1.64001f".into(),
-        init: "init".into(),
-        data: "media".into(),
-        declared_bitrate: 3_000_000,
-        copied: false,
-    }
-}
-
-/// The initialization section that is named.
-pub(crate) fn init(outputs: &[Output]) -> String {
-    let named = outputs.iter().find_map(|output| match output {
-        Output::Write(written) => Some(written.entry.renditions[0].init.clone()),
-        _ => None,
-    });
-    named.unwrap()
-}
-
-/// The end of a run behind the cursor `cursor`.
-pub(crate) fn ended(cursor: u64, ending: Ending) -> Input {
-    Input::Ended(Ok(RunEnded { cursor, offset: None, ending, decode_errors: 0 }))
-}
-
-pub(crate) fn failed(is_source: bool) -> RunFailed {
-    RunFailed { reason: "it failed".into(), is_source, is_lasting: false }
-}
-
-pub(crate) fn out_of_reach() -> Input {
-    Input::Opened(Err(Unreadable { why: "out of reach".into(), is_final: false }))
-}
-
-pub(crate) fn unknown() -> Input {
-    Input::Opened(Err(Unreadable { why: "not found".into(), is_final: true }))
-}
-
-pub(crate) fn gone() -> Input {
-    Input::Opened(Ok(Opened::Gone))
+/// How buckets, table and gateway answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// At once, as they should.
+    Well,
+    /// The test hands the answers in.
+    Later,
+    /// Commits are answered so.
+    Commits(Result<Commit, FaultKind>),
 }
 
 pub(crate) struct Hand {
     pub(crate) task: Task,
+    pub(crate) answers: Answers,
+    /// What heartbeats told,
+    pub(crate) told: Vec<Health>,
+    /// whether one is under way,
+    is_under_way: bool,
+    /// and how the last one was answered.
+    ordered: Option<TranscoderOrder>,
     now: Duration,
     /// The next segment of the run.
     number: u64,
@@ -108,8 +49,19 @@ impl Hand {
     }
 
     pub(crate) fn of_lease(number: u32) -> Self {
-        let task = Task::new(samples::broadcast(), samples::lease(number));
-        Self { task, now: Duration::ZERO, number: 0 }
+        let now = Now { monotonic: Duration::ZERO, wall: BEGAN };
+        let task = Task::new(now, samples::broadcast(), samples::lease(number));
+        let mut hand = Self {
+            task,
+            answers: Answers::Well,
+            told: Vec::new(),
+            is_under_way: false,
+            ordered: None,
+            now: Duration::ZERO,
+            number: 0,
+        };
+        assert!(hand.collect().is_empty(), "a heartbeat, and no more");
+        hand
     }
 
     /// One that reads a run of the first session.
@@ -120,13 +72,58 @@ impl Hand {
         hand
     }
 
+    /// What is to be done then. Heartbeats are told apart and stay under way; what stores is answered as the test says.
     pub(crate) fn handle(&mut self, input: Input) -> Vec<Output> {
+        self.hand_in(input);
+        self.collect()
+    }
+
+    fn hand_in(&mut self, input: Input) {
+        self.is_under_way &= !matches!(input, Input::Ordered(_) | Input::Unanswered);
         let wall = BEGAN + self.now;
         self.task.handle(Now { monotonic: self.now, wall }, input);
-        std::iter::from_fn(|| self.task.poll()).collect()
+    }
+
+    fn collect(&mut self) -> Vec<Output> {
+        let (mut outputs, mut answers) = (Vec::new(), VecDeque::new());
+        loop {
+            while let Some(output) = self.task.poll() {
+                answers.extend(self.answer(&output));
+                match output {
+                    Output::Heartbeat(health) => {
+                        self.is_under_way = true;
+                        self.told.push(health);
+                    }
+                    output => outputs.push(output),
+                }
+            }
+            let Some(answer) = answers.pop_front() else { return outputs };
+            let drained = matches!(answer, Input::Drained);
+            self.hand_in(answer);
+            if drained && self.is_under_way {
+                answers.push_back(Input::Unanswered);
+            }
+        }
+    }
+
+    fn answer(&self, output: &Output) -> Vec<Input> {
+        match output {
+            Output::Drain => vec![Input::Drained],
+            // Its goodbye.
+            Output::Heartbeat(health) if health.activity == Activity::Leaving => vec![Input::Unanswered],
+            _ if self.answers == Answers::Later => Vec::new(),
+            Output::Upload(Upload { id, .. }) => vec![Input::Stored { upload: *id, is_lost: false }],
+            Output::Confirm { .. } => vec![Input::Unconfirmed],
+            Output::Commit(_) => vec![Input::Committed(match self.answers {
+                Answers::Commits(answer) => answer,
+                Answers::Well | Answers::Later => Ok(Commit::Committed),
+            })],
+            _ => Vec::new(),
+        }
     }
 
     pub(crate) fn orders(&mut self, order: TranscoderOrder) -> Vec<Output> {
+        self.ordered = Some(order.clone());
         self.handle(Input::Ordered(order))
     }
 
@@ -158,13 +155,6 @@ impl Hand {
         self.handle(Input::Made(made))
     }
 
-    /// The run ends, and all that was written of it is committed.
-    pub(crate) fn ends(&mut self, end: Input) -> Vec<Output> {
-        let before = self.handle(end);
-        assert!(exit(&before).is_none() && opened(&before).is_none(), "not before all is committed");
-        self.handle(Input::Stopped(Stopped::Drained))
-    }
-
     /// Nothing happens for so long, but for what the task waits for.
     pub(crate) fn waits(&mut self, time: Duration) -> Vec<Output> {
         let until = self.now + time;
@@ -177,34 +167,53 @@ impl Hand {
         outputs
     }
 
-    /// How long it is until the task's deadline.
-    pub(crate) fn patience(&self) -> Option<Duration> {
-        self.task.deadline().map(|deadline| deadline.saturating_sub(self.now))
+    /// The same, with each heartbeat answered as the one before was.
+    pub(crate) fn waits_answered(&mut self, time: Duration) {
+        let order = self.ordered.clone().unwrap_or(TranscoderOrder::Wait);
+        let until = self.now + time;
+        loop {
+            let before = self.told.len();
+            let next = self.task.deadline().filter(|deadline| *deadline <= until);
+            match next {
+                Some(deadline) => {
+                    self.now = self.now.max(deadline);
+                    self.handle(Input::Timeout);
+                }
+                None => break,
+            }
+            if self.told.len() > before {
+                self.orders(order.clone());
+            }
+        }
+        self.now = until;
     }
-}
 
-pub(crate) fn started(outputs: &[Output]) -> Option<Run> {
-    outputs.iter().find_map(|output| match output {
-        Output::Start(run) => Some((**run).clone()),
-        _ => None,
-    })
-}
+    /// What a heartbeat would tell now.
+    pub(crate) fn health(&self) -> Health {
+        let at = |monotonic| Now { monotonic, wall: BEGAN + monotonic };
+        let mut task = self.task.clone();
+        task.handle(at(self.now), Input::Unanswered);
+        task.handle(at(self.now + HEARTBEAT_EVERY), Input::Timeout);
+        let told = std::iter::from_fn(|| task.poll()).find_map(|output| match output {
+            Output::Heartbeat(health) => Some(health),
+            _ => None,
+        });
+        told.expect("no more than two seconds later")
+    }
 
-/// The session and cursor that the gateway is asked for.
-pub(crate) fn opened(outputs: &[Output]) -> Option<(SessionId, u64)> {
-    outputs.iter().find_map(|output| match output {
-        Output::Open { source, after, .. } => Some((source.session.clone(), *after)),
-        _ => None,
-    })
-}
-
-pub(crate) fn exit(outputs: &[Output]) -> Option<Exit> {
-    outputs.iter().find_map(|output| match output {
-        Output::Exit(exit) => Some(exit.unwrap()),
-        _ => None,
-    })
-}
-
-pub(crate) fn has(outputs: &[Output], is_it: impl Fn(&Output) -> bool) -> bool {
-    outputs.iter().any(is_it)
+    /// How long it is until the task does something of itself, but for heartbeats.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let mut task = self.task.clone();
+        loop {
+            let monotonic = task.deadline()?;
+            task.handle(Now { monotonic, wall: BEGAN + monotonic }, Input::Timeout);
+            let mut outputs = std::iter::from_fn(|| task.poll()).peekable();
+            // One that stays under way.
+            let only_heartbeats =
+                outputs.peek().is_some() && outputs.all(|output| matches!(output, Output::Heartbeat(_)));
+            if !only_heartbeats {
+                return Some(monotonic.saturating_sub(self.now));
+            }
+        }
+    }
 }

@@ -1,15 +1,13 @@
-//! One run under way: the engine makes segments of a session in real time or faster, the committer stores them in order.
+//! One run under way: the engine makes segments of a session in real time or faster.
 
 use std::rc::Rc;
 
 use headwater_domain::SessionId;
 use headwater_domain::stream::Latency;
 use headwater_task::engine::{Ending, RunEnded};
-use headwater_task::timeline::Written;
 use headwater_task::{Input, Run};
 
 use super::Task;
-use super::commit::Commits;
 use super::engine::{Engine, SEGMENT};
 use crate::executor;
 use crate::{gateway, rng};
@@ -43,13 +41,10 @@ pub(super) struct RunUnderWay {
     has_ended: bool,
     /// The last that was seen of the session.
     seen: Option<gateway::Session>,
-    commits: Rc<Commits>,
-    has_stopped: bool,
 }
 
 impl RunUnderWay {
     pub(super) fn start(task: Rc<Task>, run: &Run, replayed: Option<gateway::Session>) -> Self {
-        let commits = Commits::start(task.clone(), run.settings.mirror);
         Self {
             id: run.source.session.clone(),
             replayed,
@@ -60,14 +55,8 @@ impl RunUnderWay {
             has_starved: false,
             has_ended: false,
             seen: None,
-            commits,
-            has_stopped: false,
             task,
         }
-    }
-
-    pub(super) fn write(&mut self, written: Written) {
-        self.commits.push(written);
     }
 
     pub(super) fn finish(&mut self) {
@@ -76,7 +65,6 @@ impl RunUnderWay {
 
     pub(super) fn abort(&mut self) {
         self.cancel = Cancel::Abort;
-        self.commits.abort();
     }
 
     /// What was read and is not written: the cursor of its beginning, and the session as it was read.
@@ -85,22 +73,16 @@ impl RunUnderWay {
         Some((self.engine.at(), seen.clone()))
     }
 
-    /// What has happened, if anything has.
-    pub(super) fn happened(&mut self) -> Option<Input> {
-        if !self.has_stopped
-            && let Some(stopped) = self.commits.stopped()
-        {
-            self.has_stopped = true;
-            return Some(Input::Stopped(stopped));
-        }
+    /// What has happened, if anything has. Without room nothing that is made is handed out.
+    pub(super) fn happened(&mut self, has_room: bool) -> Option<Input> {
         if self.has_ended {
             return None;
         }
-        if self.cancel == Cancel::Abort || self.has_stopped {
+        if self.cancel == Cancel::Abort {
             return Some(self.ended(Ending::Cancelled));
         }
         match &self.making {
-            Some(making) if making.done_at > executor::now() || !self.commits.has_room() => None,
+            Some(making) if making.done_at > executor::now() || !has_room => None,
             Some(Making { until, is_part, .. }) => {
                 let made = if *is_part { self.engine.part(*until) } else { self.engine.segment(*until) };
                 self.making = None;
@@ -152,7 +134,6 @@ impl RunUnderWay {
 
     fn ended(&mut self, ending: Ending) -> Input {
         self.has_ended = true;
-        self.commits.close();
         let (cursor, offset) = (self.engine.at(), Some(self.engine.offset()));
         Input::Ended(Ok(RunEnded { cursor, offset, ending, decode_errors: 0 }))
     }

@@ -4,17 +4,19 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use futures::future::{Either, select};
 use headwater_domain::SessionId;
-use headwater_domain::hooks::TranscoderOrder;
 use headwater_task::source::{Opened, RunHead, Unreadable};
 use headwater_task::{Exit, Feed, Input, Now, Output, Report, TimelineLost};
 
-use super::Task;
 use super::run::RunUnderWay;
+use super::{Task, calls};
 use crate::executor::{self, sleep};
-use crate::{gateway, rng};
+use crate::{gateway, rng, simulation};
 
-/// How often it is looked what has happened.
+/// How often it is looked what the gateway has, and what the engine has made.
 const LOOK_EVERY: u64 = 50;
 
 /// A request for media under way.
@@ -25,11 +27,22 @@ struct Opening {
     answered_at: u64,
 }
 
+/// What a call was answered with.
+enum Answer {
+    /// To the heartbeat of this number.
+    Heartbeat(u64, Input),
+    Other(Input),
+}
+
 pub(super) struct Shell {
     task: Rc<Task>,
     decides: headwater_task::Task,
-    /// The order that was told last.
-    told: Option<TranscoderOrder>,
+    answer: UnboundedSender<Answer>,
+    answers: UnboundedReceiver<Answer>,
+    /// Heartbeats that were sent; the last is the one under way.
+    heartbeats: u64,
+    /// Whether objects are copied to the other region.
+    mirrors: bool,
     opening: Option<Opening>,
     /// The session of the last run, as far as it was read.
     kept: Option<gateway::Session>,
@@ -38,8 +51,19 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(task: Rc<Task>) -> Self {
-        let decides = headwater_task::Task::new(task.broadcast.clone(), task.lease.clone());
-        Self { task, decides, told: None, opening: None, kept: None, run: None }
+        let decides = headwater_task::Task::new(now(&task), task.broadcast.clone(), task.lease.clone());
+        let (answer, answers) = mpsc::unbounded();
+        Self {
+            task,
+            decides,
+            answer,
+            answers,
+            heartbeats: 0,
+            mirrors: false,
+            opening: None,
+            kept: None,
+            run: None,
+        }
     }
 
     pub(super) async fn work(&mut self) -> Result<Exit, TimelineLost> {
@@ -51,35 +75,39 @@ impl Shell {
                 self.perform(output);
             }
             match self.happened() {
-                Some(input) => self.decides.handle(self.now(), input),
-                None => sleep(LOOK_EVERY).await,
+                Some(input) => self.decides.handle(now(&self.task), input),
+                None => self.wait().await,
             }
         }
     }
 
-    fn now(&self) -> Now {
-        Now { monotonic: Duration::from_millis(executor::now()), wall: self.task.now() }
+    /// Waits for an answer, or until something may have happened.
+    async fn wait(&mut self) {
+        if let Either::Left((Some(answer), _)) = select(self.answers.next(), sleep(LOOK_EVERY)).await {
+            match answer {
+                // Nobody waits for that one any more.
+                Answer::Heartbeat(number, _) if number != self.heartbeats => {}
+                Answer::Heartbeat(_, input) | Answer::Other(input) => {
+                    self.decides.handle(now(&self.task), input);
+                }
+            }
+        }
     }
 
     /// What has happened, if anything has.
     fn happened(&mut self) -> Option<Input> {
-        let order = self.task.order().filter(|order| self.told.as_ref() != Some(order));
-        if let Some(order) = order {
-            self.told = Some(order.clone());
-            return Some(Input::Ordered(order));
-        }
-        if self.decides.deadline().is_some_and(|deadline| deadline <= self.now().monotonic) {
+        if self.decides.deadline().is_some_and(|deadline| deadline <= now(&self.task).monotonic) {
             return Some(Input::Timeout);
         }
-        if let Some(opened) = self.answered() {
+        if let Some(opened) = self.opened() {
             self.opening = None;
             return Some(Input::Opened(opened));
         }
-        self.run.as_mut()?.happened()
+        self.run.as_mut()?.happened(self.decides.has_room())
     }
 
     /// What the gateway answers, as soon as it does: it waits for media that is yet to come.
-    fn answered(&self) -> Option<Result<Opened, Unreadable>> {
+    fn opened(&self) -> Option<Result<Opened, Unreadable>> {
         let opening = self.opening.as_ref().filter(|opening| opening.answered_at <= executor::now())?;
         let Some(session) = gateway::session(self.task.side, &opening.session) else {
             return Some(Err(Unreadable { why: "no such session".into(), is_final: true }));
@@ -96,6 +124,12 @@ impl Shell {
 
     fn perform(&mut self, output: Output) {
         match output {
+            Output::Heartbeat(health) => {
+                self.heartbeats += 1;
+                let number = self.heartbeats;
+                let heartbeat = async move |task: &Task| calls::heartbeat(task, health).await;
+                self.call(heartbeat, move |input| Answer::Heartbeat(number, input));
+            }
             Output::Open { source, after, .. } => {
                 let answered_at = executor::now() + rng::between(5, 30);
                 self.opening = Some(Opening { session: source.session, after, answered_at });
@@ -105,38 +139,50 @@ impl Shell {
                 let unwritten = self.run.as_ref().and_then(RunUnderWay::unwritten);
                 self.kept = unwritten.as_ref().map(|(_, session)| session.clone());
                 let input = Input::Recalled(unwritten.map(|(first, _)| first));
-                self.decides.handle(self.now(), input);
+                self.decides.handle(now(&self.task), input);
             }
             Output::Forget => self.kept = None,
             Output::Start(run) => {
                 let replayed = self.kept.clone().filter(|_| run.feed == Feed::Replay);
+                self.mirrors = run.settings.mirror;
                 self.run = Some(RunUnderWay::start(self.task.clone(), &run, replayed));
             }
-            Output::Renew(_) => {}
-            Output::Write(written) => self.of_run(|run| run.write(written)),
-            Output::Finish => self.of_run(RunUnderWay::finish),
-            Output::Abort => self.of_run(RunUnderWay::abort),
-            Output::Report(report) => self.report(report),
-            Output::Exit(_) => {}
+            Output::Upload(upload) => {
+                let mirrors = self.mirrors;
+                self.call(async move |task: &Task| calls::upload(task, mirrors, upload).await, Answer::Other);
+            }
+            Output::Commit(entry) => {
+                self.call(async move |task: &Task| calls::commit(task, entry).await, Answer::Other);
+            }
+            Output::Confirm { source, cursor } => {
+                let confirm = async move |task: &Task| calls::confirm(task, &source.session, cursor).await;
+                self.call(confirm, Answer::Other);
+            }
+            Output::Drain => self.call(async |_: &Task| Input::Drained, Answer::Other),
+            Output::Finish => self.run.iter_mut().for_each(RunUnderWay::finish),
+            Output::Abort => self.run.iter_mut().for_each(RunUnderWay::abort),
+            Output::Report(Report::LeftBehind { session }) => {
+                simulation::tell(|| format!("{} leaves {session} behind", self.task.lease));
+            }
+            // What was read is kept anyhow.
+            Output::Written(_) | Output::Report(_) | Output::Exit(_) => {}
         }
     }
 
-    fn of_run(&mut self, act: impl FnOnce(&mut RunUnderWay)) {
-        self.run.as_mut().map(act);
+    /// Calls somebody, whose answer comes when it does.
+    fn call(
+        &self,
+        call: impl AsyncFnOnce(&Task) -> Input + 'static,
+        name: impl FnOnce(Input) -> Answer + 'static,
+    ) {
+        let (task, answer) = (self.task.clone(), self.answer.clone());
+        executor::spawn(self.task.process, async move {
+            let input = call(&task).await;
+            let _ = answer.unbounded_send(name(input));
+        });
     }
+}
 
-    fn report(&self, report: Report) {
-        match report {
-            Report::Waiting => self.task.waits(),
-            Report::SourceFound { session, .. } => self.task.source_found(&session),
-            Report::SourceEnded { session } | Report::SourceLost { session, .. } => {
-                self.task.source_lost(&session);
-            }
-            Report::GaveUp { session, why } => self.task.gave_up(&session, why),
-            Report::LeftBehind { session } => {
-                crate::simulation::tell(|| format!("{} leaves {session} behind", self.task.lease));
-            }
-            _ => {}
-        }
-    }
+fn now(task: &Task) -> Now {
+    Now { monotonic: Duration::from_millis(executor::now()), wall: task.now() }
 }

@@ -1,12 +1,11 @@
 //! The source link's client: one response is one run; its body is read by the media engine.
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use headwater_domain::hooks::Source;
+use headwater_task::About;
 use headwater_task::source::RunHead;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
@@ -18,9 +17,8 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::health_reporter::HealthReporter;
 use super::key_frames::KeyFrames;
-use super::notes::About;
+use super::observations::Observations;
 use super::replay::SharedReplay;
 
 /// Chunks on their way to the engine: some tenths of a second. Full means that the gateway waits, and keeps.
@@ -164,29 +162,16 @@ pub(super) struct BodyReader {
 }
 
 /// Whether the engine waits for bytes in vain. What has not been read yet is no silence of the gateway.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ReadStall(Arc<StallState>);
-
 #[derive(Debug, Default)]
-struct StallState {
-    now: watch::Sender<bool>,
-    /// It did, since somebody last asked.
-    since: AtomicBool,
-}
+pub(super) struct ReadStall(watch::Sender<bool>);
 
 impl ReadStall {
     /// Follows whether it waits.
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
-        self.0.now.subscribe()
-    }
-
-    /// Whether everything that the gateway had was read, at some time since this was last asked.
-    pub(super) fn was_at_the_end(&self) -> bool {
-        self.0.since.swap(false, Ordering::Relaxed)
+        self.0.subscribe()
     }
 
     fn waits(&self) {
-        self.0.since.store(true, Ordering::Relaxed);
         self.tell(true);
     }
 
@@ -195,7 +180,7 @@ impl ReadStall {
     }
 
     fn tell(&self, waits: bool) {
-        self.0.now.send_if_modified(|now| std::mem::replace(now, waits) != waits);
+        self.0.send_if_modified(|now| std::mem::replace(now, waits) != waits);
     }
 }
 
@@ -208,18 +193,18 @@ pub(super) fn reader(
     body: Incoming,
     replay: SharedReplay,
     stall: ReadStall,
-    health_reporter: HealthReporter,
+    observed: Observations,
 ) -> BodyReader {
     let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
-    health_reporter.note(About::KeyFrames, None);
-    tokio::spawn(pump(body, replay, health_reporter, sender, SILENT_AFTER));
+    observed.note(About::KeyFrames, None);
+    tokio::spawn(pump(body, replay, observed, sender, SILENT_AFTER));
     BodyReader { chunks, current: Bytes::new(), ended: false, runtime: Handle::current(), stall }
 }
 
 async fn pump(
     mut body: Incoming,
     replay: SharedReplay,
-    health_reporter: HealthReporter,
+    observed: Observations,
     chunks: mpsc::Sender<Chunk>,
     silent_after: Duration,
 ) {
@@ -233,7 +218,7 @@ async fn pump(
                 Ok(data) => {
                     replay.push(&data);
                     if let Some(is_missing) = keys.push(&data) {
-                        health_reporter.note(About::KeyFrames, is_missing.then(|| NO_KEY_FRAME.to_owned()));
+                        observed.note(About::KeyFrames, is_missing.then(|| NO_KEY_FRAME.to_owned()));
                     }
                     Ok(data)
                 }

@@ -13,13 +13,14 @@ use futures::future::select;
 use headwater_domain::Region;
 use headwater_domain::objects::RENEW_EVERY;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
+use headwater_task::About;
 use headwater_task::timeline::{Object, ObjectKind};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::bucket::{BucketUploads, Upload};
 use super::circuit::{IN_TIME, Trust};
-use super::health_reporter::HealthReporter;
+use super::observations::Observations;
 
 /// Initialization sections remembered as stored: those of several runs. One that is forgotten is stored again.
 const MAX_INITS: usize = 64;
@@ -46,7 +47,7 @@ pub(super) struct Uploader<M> {
     /// Initialization sections, each once it is stored there and with the mirror of that time. Who wants one that is being
     /// stored waits for that.
     inits: Arc<Mutex<Inits>>,
-    health_reporter: HealthReporter,
+    observed: Observations,
 }
 
 /// An initialization section.
@@ -85,16 +86,16 @@ impl<M> Clone for Uploader<M> {
             mirror: self.mirror.clone(),
             mirrors: self.mirrors,
             inits: Arc::clone(&self.inits),
-            health_reporter: self.health_reporter.clone(),
+            observed: self.observed.clone(),
         }
     }
 }
 
 impl<M: PutMedia + 'static> Uploader<M> {
-    pub(super) fn new(media: Arc<M>, health_reporter: HealthReporter) -> Self {
+    pub(super) fn new(media: Arc<M>, observed: Observations) -> Self {
         let own = BucketUploads::new(media.clone(), Bucket::Own);
         let mirror = BucketUploads::new(media.clone(), Bucket::Mirror);
-        Self { media, own, mirror, mirrors: false, inits: Arc::default(), health_reporter }
+        Self { media, own, mirror, mirrors: false, inits: Arc::default(), observed }
     }
 
     /// The same with or without mirror copies, as long as there is a mirror; bounds, and what is remembered of the buckets, are one for all.
@@ -203,7 +204,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
                 "an upload to this region's bucket is late; nothing waits for it until it answers in time again"
             );
         }
-        self.health_reporter.update(|health| health.problem = Some(SLOW.into()));
+        self.observed.note(About::OwnBucket, Some(SLOW.into()));
     }
 
     fn start_own(&self, object: &Object, trust: Trust) -> Option<Upload> {
@@ -218,46 +219,38 @@ impl<M: PutMedia + 'static> Uploader<M> {
 
     fn tell_own(&self, path: &str, stored: &PortResult<()>) {
         match stored {
-            Ok(()) if !self.own.circuit().is_open() => self.health_reporter.update(|health| {
-                // What was wrong with it is over; what else went wrong is not ours.
-                health.problem.take_if(|problem| *problem == SLOW || problem.starts_with(FAILS));
-            }),
+            Ok(()) if !self.own.circuit().is_open() => self.observed.note(About::OwnBucket, None),
             Ok(()) => {}
             Err(error) => {
                 let cause = &error.source;
                 tracing::warn!(path, kind = ?error.kind, %cause, "an upload to this region's bucket failed");
-                let problem = format!("{FAILS}: {error}");
-                self.health_reporter.update(|health| health.problem = Some(problem));
+                self.observed.note(About::OwnBucket, Some(format!("{FAILS}: {error}")));
             }
         }
     }
 
     /// Starts the mirror copy, if there is room: the memory of a slow peer region is not ours.
     fn copy(&self, object: &Object) -> Option<Upload> {
-        let (uploader, path) = (self.clone(), object.path.clone());
+        let (observed, path) = (self.observed.clone(), object.path.clone());
         let ended = move |copied: &PortResult<()>| {
             if let Err(error) = copied {
                 let cause = &error.source;
                 tracing::warn!(path, kind = ?error.kind, %cause, "an object was not mirrored");
-                let problem = format!("mirror bucket fails: {error}");
-                uploader.health_reporter.update(|health| health.problem = Some(problem));
+                observed.note(About::Mirror, Some(format!("mirror bucket fails: {error}")));
             }
-            uploader.count_mirroring();
         };
         let copy = self.mirror.start(object, self.mirror.trust(), ended);
         if copy.is_none() {
             tracing::warn!(path = object.path, "an object was not mirrored: the mirror bucket is too slow");
-            self.health_reporter.update(|health| {
-                health.problem = Some("the mirror bucket is too slow; media is not mirrored".into());
-            });
+            let problem = "the mirror bucket is too slow; media is not mirrored".to_owned();
+            self.observed.note(About::Mirror, Some(problem));
         }
-        self.count_mirroring();
         copy
     }
 
-    fn count_mirroring(&self) {
-        // Read while the health is held: the last word is the newest.
-        self.health_reporter.update(|health| health.mirror_lag = self.mirror.under_way() as u64);
+    /// Objects that wait for their mirror copies.
+    pub(super) fn mirror_lag(&self) -> u64 {
+        self.mirror.under_way() as u64
     }
 
     /// Waits until no mirror copy is under way, within limits.

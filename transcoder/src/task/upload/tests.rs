@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use headwater_domain::Region;
-use headwater_domain::heartbeat::Health;
 use headwater_domain::testing::fakes::MemoryBuckets;
 use tokio::time::sleep;
 
@@ -55,7 +54,9 @@ impl PutMedia for Buckets {
 struct Harness {
     buckets: Arc<Buckets>,
     uploader: Uploader<Buckets>,
-    health_reporter: HealthReporter,
+    observed: Observations,
+    /// What is wrong just now.
+    wrong: BTreeMap<About, Option<String>>,
     stored: u32,
 }
 
@@ -66,9 +67,9 @@ fn harness(own: Answers, mirror: Option<Answers>) -> Harness {
         mirror: Mutex::new("eu-west-1".parse().ok()),
         asked: Mutex::default(),
     });
-    let health_reporter = HealthReporter::new();
-    let uploader = Uploader::new(buckets.clone(), health_reporter.clone()).mirroring(mirror.is_some());
-    Harness { buckets, uploader, health_reporter, stored: 0 }
+    let observed = Observations::default();
+    let uploader = Uploader::new(buckets.clone(), observed.clone()).mirroring(mirror.is_some());
+    Harness { buckets, uploader, observed, wrong: BTreeMap::new(), stored: 0 }
 }
 
 fn object(path: &str, kind: ObjectKind, bytes: usize) -> Object {
@@ -103,8 +104,10 @@ impl Harness {
         self.buckets.asked.lock().unwrap().iter().filter(|(of, _)| *of == bucket).count()
     }
 
-    fn health(&self) -> Health {
-        self.health_reporter.read()
+    /// What is told of a bucket.
+    fn told(&mut self, about: About) -> Option<String> {
+        self.wrong.extend(self.observed.take());
+        self.wrong.get(&about).cloned().flatten()
     }
 }
 
@@ -114,7 +117,7 @@ async fn a_bucket_that_hangs_is_waited_for_once_and_used_again_when_it_answers()
     let times = harness.segments(30).await;
     assert_eq!(times[0], (IN_TIME, true), "the mirror's copy was there at once");
     assert!(times[1..].iter().all(|time| *time == (Duration::ZERO, true)), "{times:?}");
-    assert!(harness.health().problem.unwrap().contains("media bucket of this region"));
+    assert!(harness.told(About::OwnBucket).unwrap().contains("media bucket of this region"));
     let probes = harness.asked(Bucket::Own) - 1;
     assert!((8..=12).contains(&probes), "{probes} in a minute");
     assert_eq!(harness.asked(Bucket::Mirror), 30);
@@ -123,7 +126,7 @@ async fn a_bucket_that_hangs_is_waited_for_once_and_used_again_when_it_answers()
     let before = harness.asked(Bucket::Own);
     assert!(harness.segments(5).await.iter().all(|time| *time == (Duration::ZERO, true)));
     assert_eq!(harness.asked(Bucket::Own), before + 5, "every object goes there again");
-    assert_eq!(harness.health().problem, None, "it is well again, and that is told");
+    assert_eq!(harness.told(About::OwnBucket), None, "it is well again, and that is told");
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +136,7 @@ async fn a_slow_bucket_is_raced_and_not_waited_for_again() {
         let times = harness.segments(10).await;
         assert_eq!(times[0], (IN_TIME, true));
         assert!(times[1..].iter().all(|time| *time == (Duration::ZERO, true)), "{times:?}");
-        assert_eq!(harness.health().problem.as_deref(), Some(SLOW));
+        assert_eq!(harness.told(About::OwnBucket).as_deref(), Some(SLOW));
     }
 }
 
@@ -197,20 +200,20 @@ async fn a_part_is_given_up_before_it_is_of_no_use_and_no_part_waits_for_a_bucke
 
 #[tokio::test(start_paused = true)]
 async fn uploads_that_hang_are_bounded_in_number_bytes_and_time() {
-    let harness = harness(AT_ONCE, Some(Answers::Never));
+    let mut harness = harness(AT_ONCE, Some(Answers::Never));
     let large = |number: u32| object(&format!("large/{number}"), ObjectKind::Segment, 10 << 20);
     for number in 0..4 {
         harness.uploader.store(large(number)).await.unwrap();
     }
-    assert_eq!(harness.health().mirror_lag, 3, "thirty MiB and no more");
-    assert!(harness.health().problem.unwrap().contains("not mirrored"));
+    assert_eq!(harness.uploader.mirror_lag(), 3, "thirty MiB and no more");
+    assert!(harness.told(About::Mirror).unwrap().contains("not mirrored"));
     sleep(ANSWERED_WITHIN * 2).await;
     assert_eq!(harness.uploader.mirror.under_way(), 0, "nothing is held for longer");
     for number in 0..50 {
         let small = object(&format!("small/{number}"), ObjectKind::Segment, 10);
         harness.uploader.store(small).await.unwrap();
     }
-    assert_eq!(harness.health().mirror_lag, 20);
+    assert_eq!(harness.uploader.mirror_lag(), 20);
     // An object beyond all bounds takes all the room, and is not refused for ever.
     sleep(ANSWERED_WITHIN * 2).await;
     harness.uploader.store(object("giant", ObjectKind::Segment, 40 << 20)).await.unwrap();
@@ -258,7 +261,7 @@ async fn copies_go_to_the_mirror_that_there_is_when_they_are_made() {
     let before = harness.asked(Bucket::Mirror);
     harness.segments(3).await;
     assert_eq!(harness.asked(Bucket::Mirror), before);
-    assert_eq!(harness.health().problem, None);
+    assert_eq!((harness.told(About::OwnBucket), harness.told(About::Mirror)), (None, None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,84 @@
+//! The way out: what is stored twice is, then the task says goodbye, so that the next lease need not wait for its silence.
+
+use std::time::Duration;
+
+use super::io::{Exit, Output};
+use super::{Phase, Task};
+use crate::time::Now;
+
+/// A task that leaves waits so long for an answer: to the heartbeat under way, and to its goodbye.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A task that leaves.
+#[derive(Debug, Clone)]
+pub(super) struct Leaving {
+    exit: Exit,
+    step: Step,
+}
+
+/// What it waits for.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// Mirror copies.
+    Drain,
+    /// The answer to the heartbeat under way: else that could be taken for the newer one.
+    Answer(Duration),
+    /// The answer to its goodbye, which changes nothing.
+    Goodbye(Duration),
+}
+
+impl Leaving {
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self.step {
+            Step::Drain => None,
+            Step::Answer(until) | Step::Goodbye(until) => Some(until),
+        }
+    }
+
+    /// Whether the task gives signs of life still.
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.step, Step::Drain)
+    }
+}
+
+impl Task {
+    /// Nothing more is written.
+    pub(super) fn drain(&mut self, exit: Exit) {
+        self.phase = Phase::Leaving(Leaving { exit, step: Step::Drain });
+        self.outputs.push_back(Output::Drain);
+    }
+
+    pub(super) fn drained(&mut self, now: Now) {
+        let Phase::Leaving(leaving) = &mut self.phase else { return };
+        if !leaving.is_draining() {
+            return;
+        }
+        self.health.leaves();
+        leaving.step = Step::Answer(now.monotonic + ANSWER_WITHIN);
+        if !self.heartbeats.is_under_way() {
+            self.say_goodbye(now);
+        }
+    }
+
+    /// The heartbeat under way is over.
+    pub(super) fn answered_leaving(&mut self, now: Now) {
+        let Phase::Leaving(leaving) = &self.phase else { return };
+        match leaving.step {
+            // Whatever it orders, the task leaves.
+            Step::Drain => {}
+            Step::Answer(_) => self.say_goodbye(now),
+            Step::Goodbye(_) => self.over(Ok(leaving.exit)),
+        }
+    }
+
+    /// The answer is not waited for any longer.
+    pub(super) fn waited_to_leave(&mut self, now: Now) {
+        self.answered_leaving(now);
+    }
+
+    fn say_goodbye(&mut self, now: Now) {
+        let Phase::Leaving(leaving) = &mut self.phase else { return };
+        leaving.step = Step::Goodbye(now.monotonic + ANSWER_WITHIN);
+        self.send_heartbeat(now);
+    }
+}

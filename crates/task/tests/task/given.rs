@@ -1,0 +1,80 @@
+//! What is handed in: orders, answers of gateways, ends of runs.
+
+use headwater_domain::SessionId;
+use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
+use headwater_domain::objects::Retention;
+use headwater_domain::stream::{Latency, Passthrough, TranscodeSettings};
+use headwater_task::Input;
+use headwater_task::engine::{Ending, RenditionKind, RenditionSegment, RunEnded, RunFailed};
+use headwater_task::source::{Opened, Unreadable};
+
+use crate::hand::BEGAN;
+
+pub(crate) fn session(number: u128) -> SessionId {
+    SessionId::from_random(number)
+}
+
+pub(crate) fn source(number: u128) -> Source {
+    Source { session: session(number), url: format!("http://gateway/{number}"), token: Secret::new("token") }
+}
+
+/// An order to read the last of these sessions, and those before it first.
+pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
+    let mut sources: Vec<_> = sessions.iter().map(|number| source(*number)).collect();
+    let settings = TranscodeSettings {
+        ladder: None,
+        latency: Latency::Standard,
+        passthrough: Passthrough::Auto,
+        from_live_edge: false,
+        segment_seconds: 2,
+        audio_kbps: 128,
+        mirror: false,
+        retention: Retention::default(),
+    };
+    TranscoderOrder::Transcode {
+        source: sources.pop().unwrap(),
+        earlier: sources,
+        settings: Box::new(settings),
+        resume: None,
+        started_at: BEGAN,
+        resume_after: None,
+        handover: None,
+    }
+}
+
+pub(crate) fn stop() -> TranscoderOrder {
+    TranscoderOrder::Stop { reason: "the broadcast is over".into() }
+}
+
+pub(crate) fn pictures() -> RenditionSegment {
+    RenditionSegment {
+        name: "720p".into(),
+        kind: RenditionKind::Video { width: 1_280, height: 720, frame_rate: 30.0 },
+        codecs: "avc1.64001f".into(),
+        init: "init".into(),
+        data: "media".into(),
+        declared_bitrate: 3_000_000,
+        copied: false,
+    }
+}
+
+/// The end of a run behind the cursor `cursor`.
+pub(crate) fn ended(cursor: u64, ending: Ending) -> Input {
+    Input::Ended(Ok(RunEnded { cursor, offset: None, ending, decode_errors: 0 }))
+}
+
+pub(crate) fn failed(is_source: bool) -> RunFailed {
+    RunFailed { reason: "it failed".into(), is_source, is_lasting: false }
+}
+
+pub(crate) fn out_of_reach() -> Input {
+    Input::Opened(Err(Unreadable { why: "out of reach".into(), is_final: false }))
+}
+
+pub(crate) fn unknown() -> Input {
+    Input::Opened(Err(Unreadable { why: "not found".into(), is_final: true }))
+}
+
+pub(crate) fn gone() -> Input {
+    Input::Opened(Ok(Opened::Gone))
+}
