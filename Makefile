@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests e2e-tests other-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
   build image push doctor deploy rotate delete drop-peer validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -28,18 +28,29 @@ first-steps: ## Do what a newcomer does, make run and make demo, and judge what 
 demo: ## Publish a test picture with clock and tone to the running stack
 	@exec "$(CARGO_TARGET_DIR)/debug/headwater-local" demo
 
-test: ## Everything CI runs: lints, unit and end-to-end tests, browser, proofs of the deployment
-	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory check all-tests browser validate deploy-local-proof image-test
-	@$(MAKE) --no-print-directory api-test EXAMPLES=10
+# Most tests wait for media, so two lanes fill two cores. The linters of the template read what the end-to-end tests called.
+test: ## Everything CI runs: lints, unit and end-to-end tests, browser, proofs of the deployment (LANES=2 side by side)
+	@scripts/setup.sh test && scripts/setup.sh deploy && scripts/setup.sh image
+	@scripts/venv.sh deploy tests/deploy/requirements.txt >/dev/null && scripts/venv.sh aws-cli tests/deploy/aws-cli/requirements.txt >/dev/null
+	@$(MAKE) --no-print-directory check
+	cargo test --locked --workspace --no-run
+	cargo build --locked --workspace --bins
+	@EXAMPLES=$(or $(EXAMPLES),10) scripts/lanes.sh "e2e-tests validate" "other-tests" deploy-local-proof browser image-test api-test
 
 check: licenses ## Formatting, lints, and what the crates are
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Always the whole workspace: with fewer packages cargo picks other features and builds the SDKs again.
-all-tests:
-	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --no-fail-fast
+all-tests: other-tests e2e-tests
+
+e2e-tests:
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --no-fail-fast --test e2e
+
+# All but e2e, which is the only one whose name begins so (local/stack/tests/architecture.rs).
+other-tests:
+	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --no-fail-fast --lib --bins --examples --test '[!e]*'
+	cargo test --locked --workspace --no-fail-fast --doc
 
 unit: ## Quick tests: beside the code, and of the crates
 	cargo test --locked --workspace --lib --bins

@@ -11,7 +11,7 @@ mod health;
 mod hooks;
 mod hostile;
 mod load;
-#[path = "../media_support/mod.rs"]
+#[path = "../media/support/mod.rs"]
 mod media_support;
 mod odd;
 mod peer;

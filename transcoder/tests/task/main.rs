@@ -1,13 +1,13 @@
 //! One task from outside: scripted orders, a source server on loopback, a timeline and buckets in memory.
 #![allow(clippy::unwrap_used, reason = "test code; clippy knows helpers of integration tests only by this")]
 
-#[path = "../media_support/check.rs"]
+#[path = "../media/support/check.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod check;
-#[path = "../media_support/enhanced.rs"]
+#[path = "../media/support/enhanced.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod enhanced;
-#[path = "../media_support/flv.rs"]
+#[path = "../media/support/flv.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod flv;
 

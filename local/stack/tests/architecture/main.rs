@@ -132,3 +132,13 @@ fn every_route_has_a_sample_event_and_every_sample_event_its_route() {
     }
     assert_eq!(with_event, routes);
 }
+
+/// `make test` runs the end-to-end tests beside all others, which it finds by a pattern.
+#[test]
+fn only_the_end_to_end_tests_have_a_name_that_begins_with_e() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let targets = metadata.packages.iter().flat_map(|package| &package.targets);
+    let tests = targets.filter(|target| target.is_test()).map(|target| target.name.as_str());
+    let with_e: Vec<_> = tests.filter(|name| name.starts_with('e')).collect();
+    assert_eq!(with_e, ["e2e"]);
+}

@@ -4,10 +4,10 @@ use std::io::Cursor;
 
 use super::*;
 
-#[path = "../../../tests/media_support/enhanced.rs"]
+#[path = "../../../tests/media/support/enhanced.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with test binaries")]
 mod enhanced;
-#[path = "../../../tests/media_support/flv.rs"]
+#[path = "../../../tests/media/support/flv.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with test binaries")]
 mod flv;
 
