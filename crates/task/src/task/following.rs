@@ -7,7 +7,7 @@ use super::barren::given_up;
 use super::broken::{Broken, Origin, Recalling, Then};
 use super::io::{Exit, Output, Report, TimelineLost};
 use super::running::{Running, Stopped};
-use super::{Phase, Task, Worked};
+use super::{MAX_MISSES, MAX_MISSES_REPLACED, Phase, RETRY, Task, Worked};
 use crate::engine::{Ending, RunEnded, RunFailed};
 use crate::health::About;
 use crate::time::Now;
@@ -141,5 +141,34 @@ impl Task {
     pub(super) fn cannot_use(&mut self, now: Now, session: SessionId, why: GivenUp) {
         self.health.give_up(now, &session, &why);
         self.report(Report::GaveUp { session, why });
+    }
+
+    /// What follows from how work on a source ended.
+    pub(super) fn worked(&mut self, now: Now, worked: Worked) {
+        self.misses = if worked == Worked::Later { self.misses + 1 } else { 0 };
+        match worked {
+            Worked::Again => self.decide(now),
+            Worked::Done if self.reading.next().is_some() => self.decide(now),
+            // Nothing more to wait for.
+            Worked::Done if self.drain_until.is_some() => self.exit(Exit::Over),
+            Worked::Later if self.reading.is_replaced() && self.misses >= MAX_MISSES_REPLACED => {
+                if let Some(session) = self.reading.next().map(|next| next.session.clone()) {
+                    self.give_up(&session);
+                }
+                self.decide(now);
+            }
+            Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => self.exit(Exit::Over),
+            // It was asked for in the meantime.
+            Worked::Done | Worked::Later if self.leaves => self.exit(Exit::Left),
+            Worked::Done => self.phase = Phase::Idle,
+            Worked::Later => self.phase = Phase::Pausing(now.monotonic + RETRY),
+        }
+    }
+
+    /// `session` is left behind: another one waits.
+    pub(super) fn give_up(&mut self, session: &SessionId) {
+        self.report(Report::LeftBehind { session: session.clone() });
+        self.reading.leave(session);
+        self.misses = 0;
     }
 }

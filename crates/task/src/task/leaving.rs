@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::io::{Exit, Output};
+use super::broken::Then;
+use super::io::{Exit, Output, Report, TimelineLost};
 use super::{Phase, Task};
 use crate::time::Now;
 
@@ -42,6 +43,23 @@ impl Leaving {
 }
 
 impl Task {
+    /// The task leaves; before that, what was read of a run whose gateway is gone is finished: nobody else has it.
+    pub(super) fn exit(&mut self, exit: Exit) {
+        match exit {
+            Exit::Over | Exit::Left if self.broken.is_some() => self.recall(Then::Exit(exit)),
+            Exit::Over | Exit::Left => self.drain(exit),
+            Exit::Fenced => {
+                self.report(Report::Fenced);
+                self.over(Ok(exit));
+            }
+        }
+    }
+
+    pub(super) fn over(&mut self, exit: Result<Exit, TimelineLost>) {
+        self.phase = Phase::Over;
+        self.outputs.push_back(Output::Exit(exit));
+    }
+
     /// Nothing more is written.
     pub(super) fn drain(&mut self, exit: Exit) {
         self.phase = Phase::Leaving(Leaving { exit, step: Step::Drain });

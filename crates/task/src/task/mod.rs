@@ -22,7 +22,6 @@ mod heartbeat;
 mod io;
 mod leaving;
 mod orders;
-mod phase;
 mod running;
 mod writing;
 
@@ -30,13 +29,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use headwater_domain::hooks::TranscoderOrder;
-use headwater_domain::{BroadcastId, Lease, SessionId};
+use headwater_domain::{BroadcastId, Lease};
 
+use self::asking::Asking;
 use self::barren::Barren;
-use self::broken::{Broken, Then};
+use self::broken::{Broken, Recalling, Then};
 pub use self::io::{Exit, Feed, Input, Output, Report, Run, TimelineLost};
+use self::leaving::Leaving;
 use self::orders::{Ordered, Terms, Wanted};
-use self::phase::{Phase, Worked};
+use self::running::Running;
 use crate::health::{HealthReporter, TaskMetrics};
 use crate::heartbeats::Heartbeats;
 use crate::reading::Reading;
@@ -85,6 +86,36 @@ pub struct Task {
     misses: u32,
     phase: Phase,
     outputs: VecDeque<Output>,
+}
+
+/// What a task is at.
+#[derive(Debug, Clone)]
+enum Phase {
+    /// Until there is another order.
+    Idle,
+    /// Until then, whatever is ordered: orders come with every heartbeat.
+    Pausing(Duration),
+    /// The gateway was asked for media.
+    Asking(Asking),
+    /// What was read of a run that broke off is looked for.
+    Recalling(Recalling),
+    /// The engine works on a run.
+    Running(Box<Running>),
+    /// Nothing more is written; the task says goodbye.
+    Leaving(Leaving),
+    /// The task is over.
+    Over,
+}
+
+/// How work on a source ended, if the task stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worked {
+    /// Ask again at once.
+    Again,
+    /// Wait for another order; this session has no more media.
+    Done,
+    /// The source could not be read; try again in a moment.
+    Later,
 }
 
 impl Task {
@@ -224,52 +255,6 @@ impl Task {
             }
             Wanted::Nothing => self.worked(now, Worked::Done),
         }
-    }
-
-    /// What follows from how work on a source ended.
-    fn worked(&mut self, now: Now, worked: Worked) {
-        self.misses = if worked == Worked::Later { self.misses + 1 } else { 0 };
-        match worked {
-            Worked::Again => self.decide(now),
-            Worked::Done if self.reading.next().is_some() => self.decide(now),
-            // Nothing more to wait for.
-            Worked::Done if self.drain_until.is_some() => self.exit(Exit::Over),
-            Worked::Later if self.reading.is_replaced() && self.misses >= MAX_MISSES_REPLACED => {
-                if let Some(session) = self.reading.next().map(|next| next.session.clone()) {
-                    self.give_up(&session);
-                }
-                self.decide(now);
-            }
-            Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => self.exit(Exit::Over),
-            // It was asked for in the meantime.
-            Worked::Done | Worked::Later if self.leaves => self.exit(Exit::Left),
-            Worked::Done => self.phase = Phase::Idle,
-            Worked::Later => self.phase = Phase::Pausing(now.monotonic + RETRY),
-        }
-    }
-
-    /// `session` is left behind: another one waits.
-    fn give_up(&mut self, session: &SessionId) {
-        self.report(Report::LeftBehind { session: session.clone() });
-        self.reading.leave(session);
-        self.misses = 0;
-    }
-
-    /// The task leaves; before that, what was read of a run whose gateway is gone is finished: nobody else has it.
-    fn exit(&mut self, exit: Exit) {
-        match exit {
-            Exit::Over | Exit::Left if self.broken.is_some() => self.recall(Then::Exit(exit)),
-            Exit::Over | Exit::Left => self.drain(exit),
-            Exit::Fenced => {
-                self.report(Report::Fenced);
-                self.over(Ok(exit));
-            }
-        }
-    }
-
-    fn over(&mut self, exit: Result<Exit, TimelineLost>) {
-        self.phase = Phase::Over;
-        self.outputs.push_back(Output::Exit(exit));
     }
 
     fn report(&mut self, report: Report) {
