@@ -1,5 +1,6 @@
 //! Answers over HTTP: JSON, and problems as RFC 9457 has them. One table maps our errors to statuses.
 
+use headwater_domain::paths::UnknownPath;
 use headwater_domain::ports::{FaultKind, PortError};
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -93,6 +94,12 @@ impl Problem {
             response = response.header(name, value);
         }
         response.body(Value::Object(body).to_string().into()).expect("our header values are plain text")
+    }
+}
+
+impl From<UnknownPath> for Problem {
+    fn from(error: UnknownPath) -> Self {
+        Self::not_found(error.what())
     }
 }
 

@@ -1,5 +1,7 @@
 """The edge: origins, groups, caches; and the names that lead to it and to the gateways."""
 
+import fnmatch
+import json
 import re
 
 import pytest
@@ -13,6 +15,20 @@ OPTIMIZED, UNCOMPRESSED = "658327ea-f89d-4fab-a63d-7e88639e58f6", "b2884449-e4de
 #: Managed-CORS-S3Origin ("Use managed origin request policies"): three headers, no cookie, no query.
 CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
 FORWARDED = ["Origin", "Access-Control-Request-Headers", "Access-Control-Request-Method"]
+
+
+#: Addresses as the code writes them, in both regions: crates/domain/src/paths keeps the file true.
+PATHS = json.loads((ROOT / "crates/domain/paths.json").read_text())
+#: The origin group that each kind of address is meant for.
+GROUPS = {
+    "live": "playlists",
+    "recorded-media": "low-latency",
+    "recordings": "low-latency",
+    "playlists": "playlists",
+    "low-latency": "low-latency",
+    "media": "media",
+    "parts": "parts",
+}
 
 
 def read(*parts):
@@ -68,6 +84,12 @@ def test_own_region_is_asked_first_and_the_other_one_second(joined):
         "page": (["page-a", "page-b"], MEDIA_FAILOVER),
     }
     paths = {behavior["PathPattern"]: behavior["TargetOriginId"] for behavior in config["CacheBehaviors"]}
+    regions = ((PRIMARY, "a"), (SECONDARY, "b"))
+    assert paths == {
+        pattern.replace("{region}", region): f"{GROUPS[name]}-{letter}"
+        for region, letter in reversed(regions)
+        for name, pattern in PATHS["behaviors"].items()
+    }
     assert paths == {
         "/live/*": "playlists-a",
         f"/{PRIMARY}/playlists/*/vod/*": "low-latency-a",
@@ -83,6 +105,16 @@ def test_own_region_is_asked_first_and_the_other_one_second(joined):
         f"/{SECONDARY}/media/*": "media-b",
         f"/{SECONDARY}/parts/*": "parts-b",
     }
+
+
+def test_every_address_takes_the_behaviour_that_is_meant_for_it(joined):
+    behaviors = edge(joined)["CacheBehaviors"]
+    for address in PATHS["edge"]:
+        # Patterns are tried in their order ("Path pattern", CloudFront Developer Guide); `*` is any text, slashes too.
+        first = next(b for b in behaviors if fnmatch.fnmatchcase(address["path"], b["PathPattern"]))
+        letter = "b" if address["region"] == SECONDARY else "a"
+        assert first["TargetOriginId"] == f"{GROUPS[address['behavior']]}-{letter}", address["path"]
+    assert {address["behavior"] for address in PATHS["edge"]} == set(PATHS["behaviors"]) == set(GROUPS)
 
 
 def test_origins_tell_the_try_and_prove_the_edge(joined):

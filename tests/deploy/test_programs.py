@@ -8,6 +8,8 @@ from stack import ACCOUNT, ROOT, SCENARIOS, SECONDARY, Stack, policies
 FUNCTIONS = ["Api", "Authorizer", "Deployment", "Hooks", "Lifecycle", "LowLatency", "Playlist"]
 #: Functions that are another one's program in places of their own.
 PROGRAMS = {"LowLatency": "playlist"}
+#: Addresses as the code writes them: crates/domain/src/paths keeps the file true.
+PATHS = json.loads((ROOT / "crates/domain/paths.json").read_text())
 
 
 def read(*parts):
@@ -41,6 +43,42 @@ def test_routes_are_those_of_the_local_stack(stack):
     waits_for = stack.resources["Stage"]["DependsOn"]
     assert set(stack.of_type("AWS::ApiGatewayV2::Route")) < set(waits_for), "throttles name routes"
     assert set(stack["Stage"]["RouteSettings"]) < set(routes)
+
+
+def taken(routes, method, path):
+    """The route of a request: a literal goes before a variable, that before `{proxy+}`, and a named method before ANY ("Routing
+    API requests", API Gateway Developer Guide)."""
+    order = {"literal": 0, "variable": 1, "greedy": 2}
+    found = []
+    for key in routes:
+        named, pattern = key.split(" ")
+        segments = ["greedy" if "+}" in part else "variable" if "{" in part else part for part in pattern.split("/")]
+        spelled = "/".join({"greedy": ".+", "variable": "[^/]+"}.get(part, re.escape(part)) for part in segments)
+        if named in (method, "ANY") and re.fullmatch(spelled, path):
+            found.append(([order.get(part, 0) for part in segments], named == "ANY", key))
+    return min(found)[2]
+
+
+def test_every_address_takes_the_route_that_is_meant_for_it(stack):
+    routes = {route["RouteKey"]: route for route in stack.of_type("AWS::ApiGatewayV2::Route").values()}
+    behind = lambda method, path: re.search("<(.*)Integration>", routes[taken(routes, method, path)]["Target"])[1]
+    for address in PATHS["api"]:
+        public = address["path"] in ("/health", "/v1/openapi.json")
+        for method in ("GET", "HEAD", "OPTIONS", "POST"):
+            if public and method in ("OPTIONS", "POST") and address["path"] == "/health":
+                continue  # there is nothing to preflight, and nothing to write
+            assert behind(method, address["path"]) == "Api", address["path"]
+        assert routes[taken(routes, "GET", address["path"])]["AuthorizationType"] == ("NONE" if public else "CUSTOM")
+    for path in PATHS["hooks"]:
+        assert behind("POST", path) == "Hooks" and routes[taken(routes, "POST", path)]["AuthorizationType"] == "AWS_IAM"
+    for address in PATHS["edge"]:
+        if address["behavior"] != "media":
+            waits = address["behavior"] in ("low-latency", "parts")
+            for method in ("GET", "HEAD"):
+                assert behind(method, address["path"]) == ("LowLatency" if waits else "Playlist"), address["path"]
+    assert {taken(routes, "GET", address["path"]) for address in PATHS["edge"] if address["behavior"] != "media"} == {
+        key for key in routes if key.startswith("GET ") and re.search("Playlist|LowLatency", routes[key]["Target"])
+    }, "a route that no address takes"
 
 
 def test_who_waits_takes_no_place_from_who_does_not(stack):

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use headwater_conformance::resolve_references;
+use headwater_domain::paths::ApiPath;
 use headwater_local::demo::ApiClient;
 use headwater_local::{Binaries, Ports, Stack, StackConfig};
 use http::Method;
@@ -50,7 +51,7 @@ pub(crate) async fn create(stack: &Stack) -> anyhow::Result<Stream> {
 pub(crate) async fn create_with(stack: &Stack, settings: Value) -> anyhow::Result<Stream> {
     let api = ApiClient::new(stack.regions[0].api_url(), &stack.secrets.admin_token);
     let body = json!({ "name": "bench", "settings": settings });
-    let (status, stream) = api.call(Method::POST, "/v1/streams", Some(body)).await?;
+    let (status, stream) = api.call(Method::POST, &ApiPath::Streams.to_string(), Some(body)).await?;
     let text = |pointer: &str| {
         let found = stream.pointer(pointer).and_then(Value::as_str);
         found.map(str::to_owned).with_context(|| format!("the stream was not created: {status} {stream}"))

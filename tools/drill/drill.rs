@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use headwater_domain::Lease;
+use headwater_domain::paths::{ApiPath, EdgePath};
 use headwater_emulators::ecs::Status;
 use headwater_emulators::fault::Fault;
 use headwater_emulators::process::Signal;
@@ -47,7 +49,7 @@ impl<'a> Drill<'a> {
         let api = ApiClient::new(stack.regions[0].api_url(), &stack.secrets.admin_token);
         let ladder = json!([{ "height": 180, "kbps": 300 }, { "height": 90, "kbps": 100 }]);
         let wanted = json!({ "name": "Drill", "settings": { "ladder": ladder, "dvr_window_seconds": 120 } });
-        let (status, stream) = api.call(Method::POST, "/v1/streams", Some(wanted)).await?;
+        let (status, stream) = api.call(Method::POST, &ApiPath::Streams.to_string(), Some(wanted)).await?;
         ensure!(status == StatusCode::CREATED, "the stream was not created: {status} {stream}");
         let text = |pointer: &str| {
             let found = stream.pointer(pointer).and_then(|value| value.as_str()).map(str::to_owned);
@@ -173,7 +175,7 @@ impl<'a> Drill<'a> {
         self.stack.regions[0].ecs.tasks().pop().context("no task runs in region A")
     }
 
-    fn lease(&self) -> Option<String> {
+    fn lease(&self) -> Option<Lease> {
         self.viewer.seen().arrivals.last().and_then(|arrival| lease_of(&arrival.uri))
     }
 
@@ -188,8 +190,10 @@ fn media(arrival: &Arrival) -> bool {
     !arrival.gap
 }
 
-/// `/<region>/media/<broadcast>/<lease>/…`.
-fn lease_of(uri: &str) -> Option<String> {
-    let mut folders = uri.split('/').skip_while(|folder| *folder != "media");
-    folders.nth(2).map(str::to_owned)
+/// Who wrote the segment at this path.
+fn lease_of(path: &str) -> Option<Lease> {
+    match path.parse() {
+        Ok(EdgePath::Object(object)) => Some(object.lease),
+        _ => None,
+    }
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use headwater_domain::paths::ApiPath;
 use headwater_emulators::process::Signal;
 use headwater_local::demo::ApiClient;
 use headwater_local::{Binaries, Ports, Stack, StackConfig};
@@ -52,7 +53,8 @@ impl Stage {
         let ladder: Vec<_> = LADDER.map(|(height, kbps)| json!({ "height": height, "kbps": kbps })).into();
         let settings = json!({ "ladder": ladder, "passthrough": "always_encode" });
         let body = json!({ "name": "soak", "settings": settings });
-        let (status, stream) = api(&stack).call(Method::POST, "/v1/streams", Some(body)).await?;
+        let (status, stream) =
+            api(&stack).call(Method::POST, &ApiPath::Streams.to_string(), Some(body)).await?;
         ensure!(status == StatusCode::CREATED, "the stream was not created: {status} {stream}");
         let text = |pointer: &str| {
             let found = stream.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -91,7 +93,7 @@ impl Stage {
 
     /// Stops the stream; nothing of it may stay with the gateway or as a task.
     pub(crate) async fn end(self) -> anyhow::Result<()> {
-        let path = format!("/v1/streams/{}/stop", self.stream);
+        let path = ApiPath::Stop(self.stream.parse()?).to_string();
         let (status, answer) = api(&self.stack).call(Method::POST, &path, None).await?;
         ensure!(status.is_success(), "the stream cannot be stopped: {status} {answer}");
         let gone = async {
@@ -111,7 +113,7 @@ impl Stage {
     }
 
     async fn show(&self) -> anyhow::Result<Value> {
-        let path = format!("/v1/streams/{}", self.stream);
+        let path = ApiPath::Stream(self.stream.parse()?).to_string();
         Ok(api(&self.stack).call(Method::GET, &path, None).await?.1)
     }
 

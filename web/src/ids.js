@@ -3,6 +3,9 @@
 /** 12 characters of lowercase Crockford base32: no i, l, o, u. */
 const STREAM_ID = /^[0-9a-hjkmnp-tv-z]{12}$/;
 
+/** Where the list of live streams is. */
+export const LIVE_STREAMS = '/live/index.json';
+
 /** Longer input is not an id somebody typed, nor a playback URL. */
 const MAX_INPUT_CHARS = 300;
 

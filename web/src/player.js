@@ -1,7 +1,7 @@
 // The page's entry: wires address, list, session and views. Everything it decides is which stream is watched.
 
 import { byId, setText } from './dom.js';
-import { isStreamId, playbackUrl, readStreamId, streamOfAddress } from './ids.js';
+import { LIVE_STREAMS, isStreamId, playbackUrl, readStreamId, streamOfAddress } from './ids.js';
 import { showStreams } from './list-view.js';
 import { showPlayer, snapshot } from './player-view.js';
 import { Session } from './session.js';
@@ -127,7 +127,7 @@ Object.defineProperty(window, 'headwater', {
 setInterval(show, FIGURES_MS);
 addEventListener('popstate', followAddress);
 followAddress();
-watchStreams('/live/index.json', new AbortController().signal, (update) => {
+watchStreams(LIVE_STREAMS, new AbortController().signal, (update) => {
   list = update;
   showList();
 });

@@ -1,10 +1,13 @@
 // Ids come from addresses, forms and servers: only real ones may pass.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { broadcastOf, isStreamId, playbackUrl, readStreamId, streamOfAddress } from '../src/ids.js';
+import { LIVE_STREAMS, broadcastOf, isStreamId, playbackUrl, readStreamId, streamOfAddress } from '../src/ids.js';
 
 const ID = '0a1b2c3d4e5f';
+/** Addresses as the code writes them: crates/domain/src/paths keeps the file true. */
+const PATHS = JSON.parse(readFileSync(new URL('../../crates/domain/paths.json', import.meta.url), 'utf8'));
 
 test('an id is read from all that people paste', () => {
   for (const text of [
@@ -35,6 +38,25 @@ test('an address names a stream, none, or nonsense that is shown short', () => {
 test('the playback URL stays on its origin', () => {
   assert.equal(playbackUrl(ID, 'https://a.example'), `https://a.example/live/${ID}/index.m3u8`);
   assert.throws(() => playbackUrl('//evil.example', 'https://a.example'), TypeError);
+});
+
+test('the page spells addresses as the functions do', () => {
+  const listing = PATHS.edge.find(({ path }) => path === LIVE_STREAMS);
+  assert.equal(listing?.behavior, 'live');
+  const read = { streams: 0, broadcasts: 0 };
+  for (const { path, stream, broadcast, playlist } of PATHS.edge) {
+    if (stream) {
+      assert.equal(readStreamId(path), stream);
+      assert.equal(playbackUrl(stream, 'https://a.example'), `https://a.example${path}`);
+      read.streams += 1;
+    }
+    if (broadcast && playlist) {
+      const text = `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n..${path}\n`;
+      assert.equal(broadcastOf(text, `https://a.example/live/${ID}/index.m3u8`), broadcast, path);
+      read.broadcasts += 1;
+    }
+  }
+  assert.ok(read.streams > 0 && read.broadcasts > 0, JSON.stringify(read));
 });
 
 test('the broadcast is read from the media playlists’ paths', () => {

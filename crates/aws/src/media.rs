@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use headwater_domain::Region;
 use headwater_domain::objects::KeyKind;
-use headwater_domain::part::PartPath;
+use headwater_domain::paths::PartPath;
 use headwater_domain::peer::Peer;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
 

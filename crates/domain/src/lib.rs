@@ -15,7 +15,7 @@ pub mod key;
 pub mod key_attempts;
 pub mod metrics;
 pub mod objects;
-pub mod part;
+pub mod paths;
 pub mod peer;
 pub mod ports;
 pub mod rate_limit;

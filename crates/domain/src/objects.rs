@@ -17,11 +17,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::ids::{BroadcastId, Lease, Region, SegmentNumber};
-use crate::part::PartPath;
+use crate::ids::{BroadcastId, Lease, SegmentNumber};
+use crate::paths::{ObjectPath, PartPath, init_path, media_path, part_path};
 pub use crate::retention::Retention;
 use crate::time::Timestamp;
-use crate::timeline::{Entry, media_prefix, part_path};
+use crate::timeline::Entry;
 
 impl Retention {
     /// Of the media object at `path`.
@@ -101,20 +101,21 @@ impl KeyKind {
         if key.parse::<PartPath>().is_ok() {
             return Some(Self::Part);
         }
-        let parts: Vec<&str> = key.split('/').collect();
-        match parts.as_slice() {
-            ["web", _, ..] => Some(Self::Page),
-            [region, "media", "unrecorded", rest @ ..] => is_media(region, rest).then_some(Self::Unrecorded),
-            [region, "media", rest @ ..] => is_media(region, rest).then_some(Self::Recorded),
-            _ => None,
+        match key.parse::<ObjectPath>() {
+            Ok(ObjectPath { retention: Retention::Recorded, .. }) => Some(Self::Recorded),
+            Ok(ObjectPath { retention: Retention::Unrecorded, .. }) => Some(Self::Unrecorded),
+            Err(_) => key.starts_with("web/").then_some(Self::Page),
         }
     }
 
     /// Keys of this kind as they are written by a lease.
     pub fn examples(self, broadcast: &BroadcastId, lease: &Lease) -> Vec<String> {
         let media = |retention| {
-            let folder = media_prefix(broadcast, lease, retention);
-            vec![format!("{folder}/720p/12.m4s"), format!("{folder}/720p/init-12.mp4")]
+            let number = SegmentNumber(12);
+            vec![
+                media_path(broadcast, lease, retention, "720p", number),
+                init_path(broadcast, lease, retention, "720p", number),
+            ]
         };
         match self {
             Self::Recorded => media(Retention::Recorded),
@@ -134,18 +135,6 @@ impl fmt::Display for KeyKind {
             Self::Page => "page",
         })
     }
-}
-
-fn is_media(region: &str, rest: &[&str]) -> bool {
-    let [broadcast, lease, _rendition, file] = rest else { return false };
-    let number = match file.strip_prefix("init-") {
-        Some(init) => init.strip_suffix(".mp4"),
-        None => file.strip_suffix(".m4s"),
-    };
-    let lease = lease.parse::<Lease>().ok();
-    broadcast.parse::<BroadcastId>().is_ok()
-        && number.is_some_and(|number| number.parse::<u64>().is_ok())
-        && lease.is_some_and(|lease| region.parse::<Region>().ok().as_ref() == Some(&lease.region))
 }
 
 #[cfg(test)]

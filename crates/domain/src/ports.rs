@@ -18,7 +18,7 @@ use crate::hooks::{
 };
 use crate::ids::{BroadcastId, KeyId, Region, StreamId};
 use crate::key::{KeyRecord, KeyRing};
-use crate::part::PartPath;
+use crate::paths::PartPath;
 use crate::stream::StreamDocument;
 use crate::time::Timestamp;
 use crate::timeline::Entry;

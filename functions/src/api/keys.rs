@@ -109,19 +109,20 @@ impl<T: ApiTable> ApiFunction<T> {
         Ok(json(StatusCode::OK, &json!({ "keys": keys, "next": next })))
     }
 
-    pub(super) async fn revoke_key(&self, stream: &StreamId, key: &str) -> Result<Response<Body>, Problem> {
+    pub(super) async fn revoke_key(&self, stream: &StreamId, id: &KeyId) -> Result<Response<Body>, Problem> {
         self.find(stream).await?;
         let mut ring = self.table.key_ring(stream).await?;
-        let known = key.parse::<KeyId>().ok().filter(|id| ring.keys.iter().any(|record| record.id == *id));
-        let id = known.ok_or_else(|| Problem::not_found("stream key"))?;
-        self.table.revoke_key(stream, &id, &self.context.region, self.context.now()).await?;
+        if !ring.keys.iter().any(|record| record.id == *id) {
+            return Err(Problem::not_found("stream key"));
+        }
+        self.table.revoke_key(stream, id, &self.context.region, self.context.now()).await?;
         // First the revocation, then the session: see `hooks::publish` and `hooks::revalidate` for the other halves of this.
         ring.revoked.push((id.clone(), self.context.now()));
         // With no key left nobody can go on with the broadcast.
         let end = !ring.opens(self.context.now());
         write_control_record(&self.table, stream, &self.context, |replicated, own| {
             let (reason, now) = (Lapse::KeyRevoked, self.context.now());
-            Some((decide::kick(replicated, own, |used| *used == id, reason.reason(), end, now)?, ()))
+            Some((decide::kick(replicated, own, |used| used == id, reason.reason(), end, now)?, ()))
         })
         .await?;
         Ok(streams::empty())

@@ -12,6 +12,7 @@ mod view;
 use headwater_domain::StreamId;
 use headwater_domain::key::Pepper;
 use headwater_domain::objects::KeptFor;
+use headwater_domain::paths::{ApiPath, EdgePath};
 use headwater_domain::ports::{
     ReadBroadcasts, ReadControl, ReadKeys, ReadStreams, ReadTimeline, RememberRequests, WriteBroadcasts,
     WriteControl, WriteKeys, WriteStreams,
@@ -63,6 +64,13 @@ pub struct PublicUrls {
     pub edge: String,
 }
 
+impl PublicUrls {
+    /// Where the edge serves a path.
+    fn at_edge(&self, path: &EdgePath) -> String {
+        format!("{}{path}", self.edge.trim_end_matches('/'))
+    }
+}
+
 /// The API function.
 #[derive(Debug, Clone)]
 pub struct ApiFunction<T> {
@@ -90,56 +98,23 @@ impl<T: ApiTable> ApiFunction<T> {
     async fn route(&self, request: &Request) -> Result<Response<Body>, Problem> {
         // One slash at the end is forgiven, as clients' URL builders like to leave it there.
         let path = path(request);
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
-        let method = method(request);
-        match parts.as_slice() {
-            _ if parts.contains(&"") => Err(Problem::not_found("resource")),
-            ["health"] => match *method {
-                Method::GET => {
-                    Ok(json(StatusCode::OK, &json!({"status": "ok", "region": self.context.region})))
-                }
-                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
-            },
-            ["v1", "openapi.json"] => match *method {
-                Method::GET => Ok(openapi::answer(request.headers())),
-                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
-            },
-            ["v1", "streams"] => match *method {
-                Method::POST => self.create_stream(request).await,
-                Method::GET => self.list_streams(request).await,
-                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS, POST")),
-            },
-            ["v1", "streams", stream] => {
-                let stream = stream_id(stream)?;
-                match *method {
-                    Method::GET => self.get_stream(&stream).await,
-                    Method::PATCH => self.patch_stream(&stream, request).await,
-                    Method::DELETE => self.delete_stream(&stream).await,
-                    _ => Err(Problem::method_not_allowed("DELETE, GET, HEAD, OPTIONS, PATCH")),
-                }
+        let path: ApiPath = path.strip_suffix('/').unwrap_or(path).parse()?;
+        match (path, method(request)) {
+            (ApiPath::Health, &Method::GET) => {
+                Ok(json(StatusCode::OK, &json!({"status": "ok", "region": self.context.region})))
             }
-            ["v1", "streams", stream, "keys"] => {
-                let stream = stream_id(stream)?;
-                match *method {
-                    Method::POST => self.create_key(&stream, request).await,
-                    Method::GET => self.list_keys(&stream, request).await,
-                    _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS, POST")),
-                }
-            }
-            ["v1", "streams", stream, "keys", key] => match *method {
-                Method::DELETE => self.revoke_key(&stream_id(stream)?, key).await,
-                _ => Err(Problem::method_not_allowed("DELETE, OPTIONS")),
-            },
-            ["v1", "streams", stream, "stop"] => match *method {
-                Method::POST => self.stop_stream(&stream_id(stream)?).await,
-                _ => Err(Problem::method_not_allowed("OPTIONS, POST")),
-            },
-            ["v1", "streams", stream, "broadcasts"] => match *method {
-                Method::GET => self.list_broadcasts(&stream_id(stream)?, request).await,
-                _ => Err(Problem::method_not_allowed("GET, HEAD, OPTIONS")),
-            },
-            _ => Err(Problem::not_found("resource")),
+            (ApiPath::OpenApi, &Method::GET) => Ok(openapi::answer(request.headers())),
+            (ApiPath::Streams, &Method::POST) => self.create_stream(request).await,
+            (ApiPath::Streams, &Method::GET) => self.list_streams(request).await,
+            (ApiPath::Stream(stream), &Method::GET) => self.get_stream(&stream).await,
+            (ApiPath::Stream(stream), &Method::PATCH) => self.patch_stream(&stream, request).await,
+            (ApiPath::Stream(stream), &Method::DELETE) => self.delete_stream(&stream).await,
+            (ApiPath::Keys(stream), &Method::POST) => self.create_key(&stream, request).await,
+            (ApiPath::Keys(stream), &Method::GET) => self.list_keys(&stream, request).await,
+            (ApiPath::Key(stream, key), &Method::DELETE) => self.revoke_key(&stream, &key).await,
+            (ApiPath::Stop(stream), &Method::POST) => self.stop_stream(&stream).await,
+            (ApiPath::Broadcasts(stream), &Method::GET) => self.list_broadcasts(&stream, request).await,
+            (path, _) => Err(Problem::method_not_allowed(allowed(&path))),
         }
     }
 
@@ -154,6 +129,13 @@ fn not_found(id: &StreamId) -> Problem {
     Problem::not_found("stream").with("stream", id)
 }
 
-fn stream_id(text: &str) -> Result<StreamId, Problem> {
-    text.parse().map_err(|_| Problem::not_found("stream"))
+/// The methods that a resource answers.
+fn allowed(path: &ApiPath) -> &'static str {
+    match path {
+        ApiPath::Health | ApiPath::OpenApi | ApiPath::Broadcasts(_) => "GET, HEAD, OPTIONS",
+        ApiPath::Streams | ApiPath::Keys(_) => "GET, HEAD, OPTIONS, POST",
+        ApiPath::Stream(_) => "DELETE, GET, HEAD, OPTIONS, PATCH",
+        ApiPath::Key(..) => "DELETE, OPTIONS",
+        ApiPath::Stop(_) => "OPTIONS, POST",
+    }
 }

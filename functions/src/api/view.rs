@@ -2,9 +2,9 @@
 
 use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::key::{KeyRecord, StreamKey};
+use headwater_domain::paths::EdgePath;
 use headwater_domain::ports::BroadcastRecord;
 use headwater_domain::stream::StreamDocument;
-use headwater_domain::timeline::playlist_path;
 use headwater_domain::{Region, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +29,7 @@ pub(super) fn stream(
         "name": document.name,
         "status": status,
         "ingest": { "rtmp": public_urls.rtmp, "rtmps": public_urls.rtmps },
-        "playback_url": format!("{}/live/{}/index.m3u8", public_urls.edge.trim_end_matches('/'), document.id),
+        "playback_url": public_urls.at_edge(&EdgePath::Live(document.id.clone())),
         "settings": document.settings,
         "created_at": date(document.created_at),
         "updated_at": date(document.updated_at),
@@ -96,8 +96,7 @@ pub(super) fn broadcast(
     };
     let ended_at =
         record.end.as_ref().map(|end| end.at).or_else(|| replicated.ended_at(now).filter(|_| is_current));
-    let recording =
-        format!("{}/{}", public_urls.edge.trim_end_matches('/'), playlist_path(region, &record.id, "index"));
+    let recording = public_urls.at_edge(&EdgePath::Recording(region.clone(), record.id.clone()));
     json!({
         "id": record.id,
         "state": state,

@@ -10,6 +10,7 @@ mod withdraw;
 use headwater_domain::control::decide;
 use headwater_domain::hooks::{HeartbeatRequest, PublishRequest, UnpublishRequest};
 use headwater_domain::key::Pepper;
+use headwater_domain::paths::HookPath;
 use headwater_domain::peer::{Answer, PeerNow};
 use headwater_domain::ports::{
     PortResult, ReadControl, ReadKeys, ReadStreams, ReadTimeline, StartTasks, WriteBroadcasts, WriteControl,
@@ -72,16 +73,16 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed("POST"));
         }
-        match path(request) {
-            "/hooks/publish" => {
+        match path(request).parse()? {
+            HookPath::Publish => {
                 let asked: PublishRequest = parse(request)?;
                 Ok(self.answered(self.publish(&asked).await?))
             }
-            "/hooks/unpublish" => {
+            HookPath::Unpublish => {
                 self.unpublish(&parse(request)?).await?;
                 Ok(self.answered(json!({})))
             }
-            "/hooks/heartbeat" => match parse(request)? {
+            HookPath::Heartbeat => match parse(request)? {
                 HeartbeatRequest::Gateway(heartbeat) => {
                     Ok(self.answered(self.gateway_heartbeat(&heartbeat).await?))
                 }
@@ -90,7 +91,6 @@ impl<T: HookTable, C: StartTasks> HooksFunction<T, C> {
                     Ok(self.answered(self.transcoder_heartbeat(&heartbeat).await?))
                 }
             },
-            _ => Err(Problem::not_found("hook")),
         }
     }
 

@@ -1,12 +1,19 @@
 //! What every kind of playlist is written with. Must not know any of them.
 
+use headwater_domain::paths::EdgePath;
 pub(super) use headwater_domain::stream::SEGMENT_SECONDS;
 use headwater_hls::Uri;
 
 use crate::reply::Problem;
 
-pub(super) fn uri(text: &str) -> Result<Uri, Problem> {
-    text.parse().map_err(internal)
+/// A path of ours as playlists name it.
+pub(super) fn uri(path: &EdgePath) -> Result<Uri, Problem> {
+    path.to_string().parse().map_err(internal)
+}
+
+/// An object's, by its key.
+pub(super) fn object_uri(key: &str) -> Result<Uri, Problem> {
+    format!("/{key}").parse().map_err(internal)
 }
 
 /// What we stored ourselves is not what it must be.

@@ -1,6 +1,6 @@
 //! What a low-latency client asks of a playlist beyond its path (RFC 8216bis section 6.2.5). Must not know timelines.
 
-use headwater_domain::part::MAX_PART_INDEX;
+use headwater_domain::paths::MAX_PART_INDEX;
 use http::StatusCode;
 use lambda_http::{Request, RequestExt};
 

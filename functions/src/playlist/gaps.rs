@@ -10,7 +10,7 @@ use headwater_domain::stream::DVR_WINDOW_SECONDS;
 use headwater_domain::timeline::Entry;
 use headwater_hls::{MAX_FURTHER_BREAKS, MediaDuration, Segment};
 
-use super::common::{SEGMENT_SECONDS, internal, uri};
+use super::common::{SEGMENT_SECONDS, internal, object_uri};
 use crate::reply::Problem;
 
 /// Numbers in a row that nobody wrote and that are still shown as gaps: the longest live window. A takeover leaves some
@@ -104,8 +104,7 @@ pub(super) fn fill_gap(
     let duration = MediaDuration::new(each, 1_000).map_err(internal)?;
     for number in first..after.number.0 {
         let missing = Entry { number: SegmentNumber(number), ..before.clone() };
-        segments
-            .push(Segment::new(uri(&format!("/{}", missing.media_path(rendition)))?, duration).lost(true));
+        segments.push(Segment::new(object_uri(&missing.media_path(rendition))?, duration).lost(true));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use futures::stream::{self, StreamExt};
 use headwater_domain::StreamId;
 use headwater_domain::control::State;
+use headwater_domain::paths::EdgePath;
 use headwater_domain::ports::{PortResult, ReadControl, ReadStreams, ReadTimeline};
 use serde::Serialize;
 
@@ -58,7 +59,7 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let replicated = self.table.replicated_state(&id).await?;
         let state = replicated.state(self.context.now()).filter(|state| state.is_open());
         Ok(state.zip(replicated.session()).map(|(state, session)| Listed {
-            playback_url: format!("/live/{id}/index.m3u8"),
+            playback_url: EdgePath::Live(id.clone()).to_string(),
             name: document.name,
             state,
             started_at: date(session.started_at),

@@ -5,8 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use headwater_domain::paths::{EdgePath, RenditionName, part_path};
 use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind, low_latency_path, part_path};
+use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind};
 use headwater_domain::{BroadcastId, Region};
 use headwater_hls::{
     LowLatency, MediaDuration, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock,
@@ -14,7 +15,7 @@ use headwater_hls::{
 };
 
 use super::available_parts::{Availability, judge, last_shown, part_target, shown};
-use super::common::{SEGMENT_SECONDS, internal, uri};
+use super::common::{SEGMENT_SECONDS, internal, object_uri, uri};
 use super::directives::{Directives, refused};
 use super::gaps::{breaks_shown, fill_gap};
 use super::media::{checked, has_ended, has_init, segments, window, window_from};
@@ -29,11 +30,11 @@ use crate::reply::Problem;
 const ENTRIES_IN_PARTS: usize = 8;
 
 /// A request for a low-latency playlist.
-pub(super) struct PlaylistRequest<'a> {
+pub(super) struct PlaylistRequest {
     /// The region in the path; the other renditions' playlists are in it as well.
     pub(super) region: Region,
     pub(super) broadcast: BroadcastId,
-    pub(super) rendition: &'a str,
+    pub(super) rendition: RenditionName,
     pub(super) attempt: Attempt,
     pub(super) directives: Directives,
     /// Where the playlist is served.
@@ -47,9 +48,9 @@ pub(super) fn in_parts(entries: &[Entry]) -> bool {
 
 impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     /// The live window of one rendition, in parts at its end.
-    pub(super) async fn low_latency_media(&self, request: &PlaylistRequest<'_>) -> Result<Reply, Problem> {
+    pub(super) async fn low_latency_media(&self, request: &PlaylistRequest) -> Result<Reply, Problem> {
         let PlaylistRequest { broadcast, directives, .. } = request;
-        let name = self.look_up(broadcast, request.rendition).await?;
+        let name = self.look_up(broadcast, request.rendition.as_str()).await?;
         if matches!(name, Name::Unknown) {
             return Err(Problem::not_found("rendition"));
         }
@@ -75,7 +76,7 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     }
 
     /// Waits for what was asked for, if anything was; whether it came.
-    async fn is_satisfied(&self, request: &PlaylistRequest<'_>, rendition: &Wanted) -> Result<bool, Problem> {
+    async fn is_satisfied(&self, request: &PlaylistRequest, rendition: &Wanted) -> Result<bool, Problem> {
         let Some(until) = request.directives.until else { return Ok(false) };
         let may_wait = request.attempt != Attempt::Second;
         let patience = if may_wait && request.directives.canonical { PATIENCE } else { Duration::ZERO };
@@ -99,7 +100,7 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
 
 fn low_latency_window(
     entries: &[Entry],
-    request: &PlaylistRequest<'_>,
+    request: &PlaylistRequest,
     rendition: &Wanted,
 ) -> Result<Option<Window>, Problem> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
@@ -113,7 +114,7 @@ fn low_latency_window(
     let low_latency = LowLatency {
         part_target: part_target(),
         open: open_segment(closed, last, breaks[entries.len() - 1], rendition)?,
-        hint: hint(last, rendition).map(|path| uri(&path)).transpose()?,
+        hint: hint(last, rendition).map(|key| object_uri(&key)).transpose()?,
         reports: reports(entries, request)?,
     };
     let window = window_from(first, segments, PlaylistType::Live, false);
@@ -147,7 +148,7 @@ fn parts(entry: &Entry, rendition: &Wanted) -> Result<Vec<Part>, Problem> {
     let is_audio = found.is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
     let make = |(index, (part, duration)): (usize, (&EntryPart, MediaDuration))| {
         Ok(Part {
-            uri: uri(&format!("/{}", entry.part_path(name, index)))?,
+            uri: object_uri(&entry.part_path(name, index))?,
             duration,
             // Every frame of AAC decodes by itself.
             independent: part.independent || is_audio,
@@ -172,7 +173,7 @@ fn open_segment(
     let mut stored = inits.filter(|entry| has_init(entry));
     let init = stored.find_map(|entry| rendition.found(entry)).map(|found| &found.init);
     Ok(Some(OpenSegment {
-        map: init.map(|init| uri(&format!("/{init}"))).transpose()?,
+        map: init.map(|init| object_uri(init)).transpose()?,
         discontinuity: breaks > 0,
         further_breaks: breaks.saturating_sub(1),
         program_date_time: Some(WallClock::from_unix_ms(last.program_date_time.0).map_err(internal)?),
@@ -187,23 +188,23 @@ fn hint(last: &Entry, rendition: &Wanted) -> Option<String> {
     let name = &rendition.found(last)?.name;
     if !last.open {
         let number = last.number.next();
-        return Some(format!("/{}", part_path(&last.broadcast, &last.lease, name, number, 0)));
+        return Some(part_path(&last.broadcast, &last.lease, name, number, 0));
     }
     let parts = last.parts.len();
     let all_are_shown = shown(last, rendition).count() == parts;
     let may_be_over =
         last.span().is_some_and(|span| span.duration.seconds() > f64::from(SEGMENT_SECONDS) - 0.1);
-    (all_are_shown && !may_be_over).then(|| format!("/{}", last.part_path(name, parts)))
+    (all_are_shown && !may_be_over).then(|| last.part_path(name, parts))
 }
 
-fn reports(entries: &[Entry], request: &PlaylistRequest<'_>) -> Result<Vec<RenditionReport>, Problem> {
+fn reports(entries: &[Entry], request: &PlaylistRequest) -> Result<Vec<RenditionReport>, Problem> {
     let Some(last) = entries.last() else { return Ok(Vec::new()) };
-    let others = last.renditions.iter().filter(|one| one.name != request.rendition);
+    let others = last.renditions.iter().filter(|one| one.name != request.rendition.as_str());
     let report = |one: &EntryRendition| -> Result<Option<RenditionReport>, Problem> {
         let Some((last_segment, last_part)) = last_shown(entries, &Wanted::of(one)) else { return Ok(None) };
-        let path = low_latency_path(&request.region, &request.broadcast, &one.name);
-        let uri: Uri = uri(&format!("/{path}"))?;
-        Ok(Some(RenditionReport { uri, last_segment, last_part }))
+        let name = one.name.parse().map_err(internal)?;
+        let path = EdgePath::LowLatency(request.region.clone(), request.broadcast.clone(), name);
+        Ok(Some(RenditionReport { uri: uri(&path)?, last_segment, last_part }))
     };
     others.filter_map(|one| report(one).transpose()).collect()
 }

@@ -10,7 +10,7 @@ use headwater_hls::{
 };
 
 use super::available_parts::span_for;
-use super::common::{SEGMENT_SECONDS, internal, uri};
+use super::common::{SEGMENT_SECONDS, internal, object_uri};
 use super::discontinuity::DiscontinuityCounts;
 use super::gaps::{after_long_gap, breaks_before, breaks_shown, fill_gap, in_window, numbers, window_bounds};
 use super::output::{CachePolicy, Reply};
@@ -264,11 +264,11 @@ fn segment(
         ),
     };
     if let Some(found) = found.filter(|_| has_init(entry)) {
-        *map = Some(uri(&format!("/{}", found.init))?);
+        *map = Some(object_uri(&found.init)?);
     }
     let name = found.map_or(rendition.name(), |found| &found.name);
     let duration = MediaDuration::new(span.duration.ticks, span.duration.timescale).map_err(internal)?;
-    let mut segment = Segment::new(uri(&format!("/{}", entry.media_path(name)))?, duration)
+    let mut segment = Segment::new(object_uri(&entry.media_path(name))?, duration)
         .at(WallClock::from_unix_ms(entry.program_date_time.0).map_err(internal)?)
         .after_breaks(breaks)
         .lost(!present);

@@ -1,14 +1,6 @@
 //! Playlists, rendered from the timeline for viewers; nothing is stored and nobody is known.
 //!
-//! | path | answer |
-//! |---|---|
-//! | `/live/<stream>/index.m3u8` | multivariant playlist of the running broadcast |
-//! | `/<region>/playlists/<broadcast>/<rendition>.m3u8` | live media playlist; ENDLIST after the end |
-//! | `/<region>/low-latency/<broadcast>/<rendition>.m3u8` | the same with parts, as Low-Latency HLS has it; may wait |
-//! | `/<region>/parts/<broadcast>/<lease>/<rendition>/<segment>.<part>.m4s` | a part that the edge's bucket does not have yet |
-//! | `/<region>/playlists/<broadcast>/index.m3u8` | multivariant playlist of a finished broadcast |
-//! | `/<region>/playlists/<broadcast>/vod/<rendition>.m3u8` | its whole media playlist |
-//! | `/live/index.json` | listed streams that are live |
+//! [`headwater_domain::paths`] lists the paths; parts are those that the edge's bucket does not have yet.
 //!
 //! Playlists name everything by the way from themselves (RFC 3986 section 4.2), so what stands before their path stays.
 //!
@@ -39,14 +31,15 @@ use std::time::Duration;
 use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::hooks::Secret;
 use headwater_domain::objects::KeptFor;
+use headwater_domain::paths::EdgePath;
 use headwater_domain::ports::{ReadControl, ReadParts, ReadStreams, ReadTimeline};
-use headwater_domain::{BroadcastId, StreamId};
-use headwater_hls::Uri;
+use headwater_domain::{BroadcastId, Region, StreamId};
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use subtle::{Choice, ConstantTimeEq};
 
 use self::accept_encoding::Accepted;
+use self::common::uri;
 use crate::context::Context;
 use crate::reply::{Problem, path};
 
@@ -92,47 +85,44 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P: ReadParts> PlaylistFunction
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Err(Problem::method_not_allowed("GET, HEAD"));
         }
-        let path = path(request).strip_prefix('/').unwrap_or_default();
+        let path: EdgePath = path(request).parse()?;
+        if path.region().is_some_and(|region| !self.is_ours(region)) {
+            return Err(Problem::not_found("region"));
+        }
         let attempt = Attempt::of(request);
         let is_first = attempt == Attempt::First;
-        let address = || format!("/{path}").parse::<Uri>().map_err(|_| Problem::not_found("page"));
-        match path.split('/').collect::<Vec<_>>().as_slice() {
-            ["live", "index.json"] => self.listing().await,
-            ["live", stream, "index.m3u8"] => {
-                self.live(&id::<StreamId>(stream, "stream")?, is_first, &address()?).await
+        let address = uri(&path)?;
+        match path {
+            EdgePath::Listing => self.listing().await,
+            EdgePath::Live(stream) => self.live(&stream, is_first, &address).await,
+            EdgePath::Recording(_, broadcast) => self.recording(&broadcast, &address).await,
+            EdgePath::RecordingMedia(_, broadcast, rendition) => {
+                self.vod_media(&broadcast, rendition.as_str(), &address).await
             }
-            [region, "playlists" | "parts", ..] if !self.is_ours(region) => Err(Problem::not_found("region")),
-            [_, "playlists", broadcast, "index.m3u8"] => {
-                self.recording(&id(broadcast, "broadcast")?, &address()?).await
+            EdgePath::Media(_, broadcast, rendition) => {
+                self.live_media(&broadcast, rendition.as_str(), is_first, &address).await
             }
-            [_, "playlists", broadcast, "vod", file] => {
-                self.vod_media(&id(broadcast, "broadcast")?, rendition(file)?, &address()?).await
-            }
-            [_, "playlists", broadcast, file] => {
-                self.live_media(&id(broadcast, "broadcast")?, rendition(file)?, is_first, &address()?).await
-            }
-            [region, "low-latency", broadcast, file] => {
-                if !self.is_ours(region) {
-                    return Err(Problem::not_found("region"));
-                }
+            EdgePath::LowLatency(region, broadcast, rendition) => {
+                let directives = directives::Directives::of(request)?;
                 let request = low_latency::PlaylistRequest {
-                    region: id(region, "region")?,
-                    broadcast: id(broadcast, "broadcast")?,
-                    rendition: rendition(file)?,
+                    region,
+                    broadcast,
+                    rendition,
                     attempt,
-                    directives: directives::Directives::of(request)?,
-                    address: address()?,
+                    directives,
+                    address,
                 };
                 self.low_latency_media(&request).await
             }
-            [_, "parts", ..] => self.part(path).await,
-            _ => Err(Problem::not_found("page")),
+            EdgePath::Part(part) => self.part(&part).await,
+            // The edge has them from the buckets.
+            EdgePath::Object(_) => Err(Problem::not_found("page")),
         }
     }
 
     /// Whether a path's region is one of the deployment's; each other word would be another address of the same.
-    fn is_ours(&self, region: &str) -> bool {
-        self.context.regions().any(|ours| ours.as_str() == region)
+    fn is_ours(&self, region: &Region) -> bool {
+        self.context.regions().any(|ours| ours == region)
     }
 
     fn check_origin(&self, request: &Request) -> Result<(), Problem> {
@@ -188,15 +178,6 @@ impl Attempt {
             _ => Self::Unknown,
         }
     }
-}
-
-fn id<I: std::str::FromStr>(text: &str, what: &str) -> Result<I, Problem> {
-    text.parse().map_err(|_| Problem::not_found(what))
-}
-
-/// `720p.m3u8` → `720p`.
-fn rendition(file: &str) -> Result<&str, Problem> {
-    file.strip_suffix(".m3u8").filter(|name| !name.is_empty()).ok_or_else(|| Problem::not_found("playlist"))
 }
 
 /// A stream that is not live, for people and for players that will ask again.

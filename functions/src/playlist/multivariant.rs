@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 use headwater_domain::control::State;
+use headwater_domain::paths::{EdgePath, RenditionName};
 use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{
-    Entry, EntryRendition, TrackKind, low_latency_path, playlist_path, resolve,
-};
+use headwater_domain::timeline::{Entry, EntryRendition, TrackKind, resolve};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Uri, Variant};
 
@@ -58,10 +57,9 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
         // The region in the path is asked first: that which writes.
         let region = replicated.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
-        let path = if in_parts(&entries) { low_latency_path } else { playlist_path };
-        let renditions = offered(&entries);
-        let text =
-            render(&entries, &renditions, false, address, |rendition| path(region, broadcast, rendition))?;
+        let kind = if in_parts(&entries) { EdgePath::LowLatency } else { EdgePath::Media };
+        let path = |rendition| kind(region.clone(), broadcast.clone(), rendition);
+        let text = render(&entries, &offered(&entries), false, address, path)?;
         Ok(Reply::playlist(text, CachePolicy::Second))
     }
 
@@ -74,13 +72,13 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         let entries = self.finished(broadcast).await?;
         ends.extend(self.table.oldest(broadcast, AT_EITHER_END).await?);
         let last = entries.last().ok_or_else(|| super::unknown_broadcast(broadcast))?;
-        let folder =
-            |rendition: &str| playlist_path(&last.lease.region, broadcast, &format!("vod/{rendition}"));
+        let region = &last.lease.region;
+        let path = |rendition| EdgePath::RecordingMedia(region.clone(), broadcast.clone(), rendition);
         let renditions = recorded(&entries, &ends);
         if renditions.is_empty() {
             return Err(super::unknown_broadcast(broadcast));
         }
-        Ok(Reply::playlist(render(&entries, &renditions, true, address, folder)?, CachePolicy::Minute))
+        Ok(Reply::playlist(render(&entries, &renditions, true, address, path)?, CachePolicy::Minute))
     }
 }
 
@@ -158,7 +156,7 @@ fn render(
     renditions: &[EntryRendition],
     finished: bool,
     address: &Uri,
-    path: impl Fn(&str) -> String,
+    path: impl Fn(RenditionName) -> EdgePath,
 ) -> Result<String, Problem> {
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
     for rendition in renditions {
@@ -166,7 +164,7 @@ fn render(
         let bandwidth = rates.bandwidth(finished).max(1);
         let average = if rates.seconds > 0.0 { (rates.bits / rates.seconds) as u64 } else { bandwidth };
         let average_bandwidth = average.clamp(1, bandwidth);
-        let uri = uri(&format!("/{}", path(&rendition.name)))?;
+        let uri = uri(&path(rendition.name.parse().map_err(internal)?))?;
         let codecs = rendition.codecs.parse().map_err(internal)?;
         match rendition.kind {
             TrackKind::Video { width, height, millifps } => ladder.video.push(Variant {

@@ -5,7 +5,7 @@
 //! without having seen a playlist that names them. Whoever asks later gets them from the edge's cache or the bucket.
 //! Each region answers for its own parts only.
 
-use headwater_domain::part::PartPath;
+use headwater_domain::paths::PartPath;
 use headwater_domain::ports::{ReadParts, ReadTimeline};
 use headwater_domain::timeline::{Entry, TrackKind};
 
@@ -19,22 +19,21 @@ use crate::reply::Problem;
 
 impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
     /// The bytes of a part, as soon as there are any.
-    pub(super) async fn part(&self, path: &str) -> Result<Reply, Problem> {
+    pub(super) async fn part(&self, wanted: &PartPath) -> Result<Reply, Problem> {
         let none = || Problem::not_found("part");
-        let wanted: PartPath = path.parse().map_err(|_| none())?;
         if wanted.lease.region != self.context.region {
             return Err(none());
         }
         let (waited, entries) =
-            self.wait(&wanted.broadcast, PATIENCE, |entries| judge_part(entries, &wanted)).await?;
-        let entry = entries.iter().find(|entry| wanted.is_in(entry));
+            self.wait(&wanted.broadcast, PATIENCE, |entries| judge_part(entries, wanted)).await?;
+        let entry = entries.iter().find(|entry| entry.stores(wanted));
         let (Waited::There, Some(entry)) = (waited, entry) else { return Err(none()) };
-        let Some(bytes) = self.parts.part(&wanted).await? else {
+        let Some(bytes) = self.parts.part(wanted).await? else {
             tracing::warn!(part = %wanted, "the timeline names a part that the bucket does not have");
             return Err(none());
         };
-        let is_audio =
-            named(entry, wanted.rendition()).is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+        let is_audio = named(entry, wanted.rendition.as_str())
+            .is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
         Ok(Reply::part(bytes, if is_audio { "audio/mp4" } else { "video/mp4" }))
     }
 }
@@ -42,10 +41,11 @@ impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
 /// Only what the lease that writes now can still write is worth a wait.
 fn judge_part(entries: &[Entry], wanted: &PartPath) -> Availability {
     let Some(last) = entries.last() else { return Availability::Never };
-    if entries.iter().any(|entry| wanted.is_in(entry)) {
+    if entries.iter().any(|entry| entry.stores(wanted)) {
         return Availability::There;
     }
-    let Some(rendition) = named(last, wanted.rendition()).filter(|_| last.lease == wanted.lease) else {
+    let Some(rendition) = named(last, wanted.rendition.as_str()).filter(|_| last.lease == wanted.lease)
+    else {
         return Availability::Never;
     };
     if last.number == wanted.number && !last.open {

@@ -2,6 +2,7 @@
 
 use headwater_domain::Lease;
 use headwater_domain::hooks::SessionRef;
+use headwater_domain::paths::EdgePath;
 use headwater_domain::testing::parts::{closed_entry, half_seconds, open_entry};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::EntryPart;
@@ -20,7 +21,8 @@ async fn live() -> (Harness, SessionRef, Lease) {
 }
 
 fn path(rendition: &str) -> String {
-    format!("/us-east-1/low-latency/{}/{rendition}.m3u8", samples::broadcast())
+    let rendition = rendition.parse().unwrap();
+    EdgePath::LowLatency(samples::region_a(), samples::broadcast(), rendition).to_string()
 }
 
 async fn ask(harness: &Harness, rendition: &str, query: &str) -> Answer {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use headwater_domain::Lease;
 use headwater_domain::heartbeat::{Activity, Health};
 use headwater_domain::hooks::SessionRef;
+use headwater_domain::paths::EdgePath;
 use headwater_domain::ports::{ReadControl, ReadStreams, WriteStreams, WriteTimeline};
 use headwater_domain::stream::{Latency, PublishPolicy};
 use headwater_domain::testing::samples;
@@ -35,7 +36,8 @@ fn answer_ok(answer: &Answer) {
 }
 
 async fn media(harness: &Harness, rendition: &str) -> MediaPlaylist {
-    let path = format!("/us-east-1/playlists/{}/{rendition}.m3u8", samples::broadcast());
+    let rendition = rendition.parse().unwrap();
+    let path = EdgePath::Media(samples::region_a(), samples::broadcast(), rendition).to_string();
     media_of(&harness.view(&Event::sample("playlist-media").path(&path)).await)
 }
 

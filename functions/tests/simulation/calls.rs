@@ -4,6 +4,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use headwater_domain::hooks::Secret;
 use headwater_domain::key::Pepper;
+use headwater_domain::paths::HookPath;
 use headwater_domain::ports::ReadParts;
 use headwater_domain::tokens::SigningKey;
 use headwater_functions::api::ApiFunction;
@@ -80,7 +81,7 @@ pub struct NoParts;
 impl ReadParts for NoParts {
     async fn part(
         &self,
-        _path: &headwater_domain::part::PartPath,
+        _path: &headwater_domain::paths::PartPath,
     ) -> headwater_domain::ports::PortResult<Option<bytes::Bytes>> {
         Ok(None)
     }
@@ -138,13 +139,8 @@ pub async fn run<T: 'static>(
     }
 }
 
-async fn ask_one<A: DeserializeOwned>(
-    from: Side,
-    to: Side,
-    path: &'static str,
-    question: String,
-) -> Option<A> {
-    let request = Request::post(path).body(Body::Text(question)).unwrap();
+async fn ask_one<A: DeserializeOwned>(from: Side, to: Side, hook: HookPath, question: String) -> Option<A> {
+    let request = Request::post(hook.as_str()).body(Body::Text(question)).unwrap();
     let lossy = simulation::with(|sim| sim.lossy);
     let answer = run(from, to, lossy, async move { hooks(to).handle(request).await }).await;
     let answer = answer.filter(|answer| answer.status() == 200)?;
@@ -155,7 +151,7 @@ async fn ask_one<A: DeserializeOwned>(
 /// (`headwater_aws::hooks::hedge`); the first answer that settles the question wins.
 pub async fn ask<A: DeserializeOwned>(
     from: Side,
-    path: &'static str,
+    hook: HookPath,
     question: &impl Serialize,
     settles: impl Fn(&A) -> bool,
 ) -> Option<A> {
@@ -163,7 +159,7 @@ pub async fn ask<A: DeserializeOwned>(
     let avoids = simulation::with(|sim| sim.region(from).avoids_own_api_until > executor::now());
     let (first, second) = if avoids { (from.peer(), from) } else { (from, from.peer()) };
     let give_up = executor::now() + ANSWER_WITHIN;
-    let asked = Box::pin(ask_one::<A>(from, first, path, question.clone()));
+    let asked = Box::pin(ask_one::<A>(from, first, hook, question.clone()));
     let asked = match select(asked, sleep(HEDGE_AFTER)).await {
         Either::Left((Some(answer), _)) => return Some(answer),
         Either::Left((None, _)) => None,
@@ -176,7 +172,7 @@ pub async fn ask<A: DeserializeOwned>(
         }
     };
     let left = sleep(give_up.saturating_sub(executor::now()));
-    let other = Box::pin(ask_one::<A>(from, second, path, question));
+    let other = Box::pin(ask_one::<A>(from, second, hook, question));
     let Some(asked) = asked else {
         return match select(other, left).await {
             Either::Left((answer, _)) => answer,
@@ -197,10 +193,10 @@ pub async fn ask<A: DeserializeOwned>(
 /// The same for questions that any answer settles.
 pub async fn ask_once<A: DeserializeOwned>(
     from: Side,
-    path: &'static str,
+    hook: HookPath,
     question: &impl Serialize,
 ) -> Option<A> {
-    ask(from, path, question, |_| true).await
+    ask(from, hook, question, |_| true).await
 }
 
 /// EventBridge brings an event to its region's lifecycle function; whether that was done.

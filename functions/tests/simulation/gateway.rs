@@ -8,6 +8,7 @@ use headwater_domain::hooks::{
     Gateway, GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, Secret,
     SessionOrder, SessionRef, UnpublishRequest, Withdrawn,
 };
+use headwater_domain::paths::HookPath;
 use headwater_domain::testing::samples;
 use serde_json::Value;
 
@@ -101,7 +102,7 @@ async fn heartbeat(side: Side) {
         revision: None,
         withdrawn,
     });
-    let Some(orders) = calls::ask_once::<GatewayOrders>(side, "/hooks/heartbeat", &heartbeat).await else {
+    let Some(orders) = calls::ask_once::<GatewayOrders>(side, HookPath::Heartbeat, &heartbeat).await else {
         return;
     };
     for taken_back in &orders.withdrawn {
@@ -142,9 +143,9 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
         asked_at: Some(side.clock()),
     };
     let settles = |answer: &PublishAnswer| matches!(answer, PublishAnswer::Allow { .. });
-    let mut answer = calls::ask(side, "/hooks/publish", &request, settles).await;
+    let mut answer = calls::ask(side, HookPath::Publish, &request, settles).await;
     if answer.is_none() {
-        answer = calls::ask(side, "/hooks/publish", &request, settles).await;
+        answer = calls::ask(side, HookPath::Publish, &request, settles).await;
     }
     match answer {
         Some(PublishAnswer::Allow { stream, broadcast, order }) => {
@@ -182,7 +183,7 @@ pub fn close(side: Side, id: &SessionId, reason: &str, by_us: bool) {
     executor::spawn(process, async move {
         for pause in UNPUBLISH_PAUSES {
             sleep(pause).await;
-            if calls::ask_once::<Value>(side, "/hooks/unpublish", &request).await.is_some() {
+            if calls::ask_once::<Value>(side, HookPath::Unpublish, &request).await.is_some() {
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! A viewer who keeps the page open: asks as the edge does, the region in the path first, then the other one.
 
+use headwater_domain::paths::EdgePath;
 use headwater_domain::testing::samples;
 
 use super::check::playlists::{Playlist, get};
@@ -42,7 +43,7 @@ pub fn start() {
 
 /// Opens the stream's playback URL; the path of its media playlist.
 fn open() -> Option<String> {
-    let (_, text) = ask(&format!("/live/{}/index.m3u8", samples::stream_id()))?;
+    let (_, text) = ask(&EdgePath::Live(samples::stream_id()).to_string())?;
     text.lines().find(|line| line.starts_with('/')).map(str::to_owned)
 }
 

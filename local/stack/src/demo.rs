@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
+use headwater_domain::paths::ApiPath;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -50,14 +51,14 @@ pub async fn demo(endpoints: &Endpoints, before: Option<Demo>) -> anyhow::Result
     let api = ApiClient::new(&region.api, &endpoints.token);
     if let Some(demo) = before {
         let (status, stream) =
-            api.call(Method::GET, &format!("/v1/streams/{}", demo.stream_id), None).await?;
+            api.call(Method::GET, &ApiPath::Stream(demo.stream_id.parse()?).to_string(), None).await?;
         if status == StatusCode::OK {
             let playback_url = text(&stream, "/playback_url")?;
             return Ok(Demo { playback_url, ..demo });
         }
     }
     let asked = json!({ "name": "Demo", "settings": { "listed": true } });
-    let (status, stream) = api.call(Method::POST, "/v1/streams", Some(asked)).await?;
+    let (status, stream) = api.call(Method::POST, &ApiPath::Streams.to_string(), Some(asked)).await?;
     ensure!(status == StatusCode::CREATED, "the demo stream was not created: {status} {stream}");
     Ok(Demo {
         stream_id: text(&stream, "/id")?,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use headwater_domain::paths::EdgeBehavior;
 use headwater_emulators::edge::{Behavior, Distribution, Origin};
 use headwater_emulators::s3::OAC_HEADER;
 
@@ -66,23 +67,32 @@ pub(super) fn distribution(regions: &[Region; 2], secrets: &Secrets, web: Option
         let (first, second) = (format!("api-{first}{kind}-try-1"), format!("api-{second}{kind}-try-2"));
         Behavior::cached(pattern, &first, Some(&second), &PLAYLIST_FAILOVER)
     };
-    distribution.behaviors.push(playlists("/live/*", "", "a", "b"));
     for (region, first, second) in [(&regions[0], "a", "b"), (&regions[1], "b", "a")] {
-        let name = region.name();
-        for recording in ["vod/*", "index.m3u8"] {
-            let pattern = format!("/{name}/playlists/*/{recording}");
-            distribution.behaviors.push(playlists(&pattern, "-low", first, second));
+        let name = region.name().parse().expect("regions have names");
+        for behavior in EdgeBehavior::ALL {
+            let pattern = behavior.pattern(&name);
+            let answered = match behavior {
+                // Both regions know it alike.
+                EdgeBehavior::Live if first == "b" => continue,
+                EdgeBehavior::Live | EdgeBehavior::Playlists => playlists(&pattern, "", first, second),
+                EdgeBehavior::RecordedMedia | EdgeBehavior::Recordings => {
+                    playlists(&pattern, "-low", first, second)
+                }
+                EdgeBehavior::LowLatency => {
+                    playlists(&pattern, "-low", first, second).query_keys(&HLS_QUESTIONS).promptly()
+                }
+                EdgeBehavior::Media => {
+                    let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
+                    Behavior::cached(&pattern, &first, Some(&second), &MEDIA_FAILOVER)
+                }
+                EdgeBehavior::Parts => {
+                    // What the bucket does not have yet, the region's API waits for; the other region has nothing of it.
+                    let (bucket, waits) = (format!("s3-{first}"), format!("api-{first}-low-try-1"));
+                    Behavior::cached(&pattern, &bucket, Some(&waits), &MEDIA_FAILOVER).promptly()
+                }
+            };
+            distribution.behaviors.push(answered);
         }
-        distribution.behaviors.push(playlists(&format!("/{name}/playlists/*"), "", first, second));
-        let low_latency = playlists(&format!("/{name}/low-latency/*"), "-low", first, second);
-        distribution.behaviors.push(low_latency.query_keys(&HLS_QUESTIONS).promptly());
-        // What the bucket does not have yet, the region's API waits for; the other region has nothing of it.
-        let (bucket, waits) = (format!("s3-{first}"), format!("api-{first}-low-try-1"));
-        let parts = Behavior::cached(&format!("/{name}/parts/*"), &bucket, Some(&waits), &MEDIA_FAILOVER);
-        distribution.behaviors.push(parts.promptly());
-        let (first, second) = (format!("s3-{first}"), format!("s3-{second}"));
-        let media = Behavior::cached(&format!("/{name}/media/*"), &first, Some(&second), &MEDIA_FAILOVER);
-        distribution.behaviors.push(media);
     }
     let behaviors = distribution.behaviors.into_iter().map(for_players_anywhere);
     distribution.behaviors = behaviors.collect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use headwater_domain::SessionId;
+use headwater_domain::paths::{ApiPath, EdgePath};
 use headwater_emulators::fault::Fault;
 use headwater_emulators::lambda::FunctionConfig;
 use headwater_local::{Region, Stack};
@@ -83,9 +84,13 @@ async fn measure_on(stack: &Stack, bench: &Bench) -> anyhow::Result<Section> {
             for round in 0..ROUNDS {
                 let event = match question.what {
                     "publish" => publish(region.name(), &create(stack).await?)?,
-                    "multivariant playlist" => playlist(stack, &format!("/live/{}/index.m3u8", stream.id))?,
+                    "multivariant playlist" => {
+                        playlist(stack, &EdgePath::Live(stream.id.parse()?).to_string())?
+                    }
                     "media playlist" => playlist(stack, &media)?,
-                    "showing a stream" => with_path("api-get-stream", &format!("/v1/streams/{}", stream.id))?,
+                    "showing a stream" => {
+                        with_path("api-get-stream", &ApiPath::Stream(stream.id.parse()?).to_string())?
+                    }
                     "checking the admin token" => authorization(stack)?,
                     _ => sample("lifecycle-sweep")?,
                 };

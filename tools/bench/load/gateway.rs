@@ -13,6 +13,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use headwater_domain::hooks::{PublishRequest, Secret};
 use headwater_domain::key::StreamKey;
+use headwater_domain::paths::HookPath;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{BroadcastId, KeyId, SessionId, StreamId};
 use headwater_emulators::ports;
@@ -107,9 +108,9 @@ async fn control(sessions: Sessions) -> anyhow::Result<SocketAddr> {
     };
     let nothing = |answer: Value| post(move || async move { Json(answer) });
     let router = Router::new()
-        .route("/hooks/publish", post(publish))
-        .route("/hooks/unpublish", nothing(json!({})))
-        .route("/hooks/heartbeat", nothing(json!({ "sessions": {} })))
+        .route(HookPath::Publish.as_str(), post(publish))
+        .route(HookPath::Unpublish.as_str(), nothing(json!({})))
+        .route(HookPath::Heartbeat.as_str(), nothing(json!({ "sessions": {} })))
         .with_state(sessions);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

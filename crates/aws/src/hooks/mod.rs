@@ -17,6 +17,7 @@ use headwater_domain::hooks::{
     GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, SessionRef,
     TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
 };
+use headwater_domain::paths::HookPath;
 use headwater_domain::peer::{News, Peer};
 use headwater_domain::ports::{FaultKind, Hooks, PortResult};
 use headwater_domain::rate_limit::RateLimit;
@@ -61,11 +62,12 @@ impl HookClient {
     /// Asks until one answers. An answer that does not settle the question leaves the other API's to `late`.
     async fn ask<Q: Serialize, A: DeserializeOwned + Send + 'static>(
         &self,
-        path: &'static str,
+        hook: HookPath,
         question: &Q,
         settles: impl Fn(&A) -> bool,
         late: impl FnOnce(A) + Send + 'static,
     ) -> PortResult<A> {
+        let path = hook.as_str();
         let body = Bytes::from(serde_json::to_vec(question).expect("our questions are maps with text keys"));
         let peer = self.0.peer.get().map(Api::of);
         let api = |endpoint| match (endpoint, &peer) {
@@ -106,10 +108,10 @@ impl HookClient {
     /// The same for questions that any answer settles.
     async fn ask_once<Q: Serialize, A: DeserializeOwned + Send + 'static>(
         &self,
-        path: &'static str,
+        hook: HookPath,
         question: &Q,
     ) -> PortResult<A> {
-        self.ask(path, question, |_| true, |_| ()).await
+        self.ask(hook, question, |_| true, |_| ()).await
     }
 }
 
@@ -159,18 +161,18 @@ impl Hooks for HookClient {
             );
         };
         let settles = |answer: &PublishAnswer| matches!(answer, PublishAnswer::Allow { .. });
-        self.ask("/hooks/publish", request, settles, take_back).await
+        self.ask(HookPath::Publish, request, settles, take_back).await
     }
 
     async fn unpublish(&self, request: &UnpublishRequest) -> PortResult<()> {
-        self.ask_once::<_, serde::de::IgnoredAny>("/hooks/unpublish", request).await.map(|_| ())
+        self.ask_once::<_, serde::de::IgnoredAny>(HookPath::Unpublish, request).await.map(|_| ())
     }
 
     async fn gateway_heartbeat(&self, heartbeat: &GatewayHeartbeat) -> PortResult<GatewayOrders> {
-        self.ask_once("/hooks/heartbeat", &HeartbeatRequest::Gateway(heartbeat.clone())).await
+        self.ask_once(HookPath::Heartbeat, &HeartbeatRequest::Gateway(heartbeat.clone())).await
     }
 
     async fn transcoder_heartbeat(&self, heartbeat: &TranscoderHeartbeat) -> PortResult<TranscoderOrder> {
-        self.ask_once("/hooks/heartbeat", &HeartbeatRequest::Transcoder(heartbeat.clone())).await
+        self.ask_once(HookPath::Heartbeat, &HeartbeatRequest::Transcoder(heartbeat.clone())).await
     }
 }

@@ -283,7 +283,7 @@ pub async fn parts<S: PutMedia + ReadParts>(store: &S, seed: u128) {
     let broadcast = BroadcastId::new(&StreamId::from_random(seed), 1, 1);
     let path = |part| {
         let (lease, number) = (samples::lease(1), crate::ids::SegmentNumber(0));
-        crate::timeline::part_path(&broadcast, &lease, "720p", number, part)
+        crate::paths::part_path(&broadcast, &lease, "720p", number, part)
     };
     let read = |part| path(part).parse().expect("the path of a part");
     assert_eq!(store.part(&read(0)).await.expect("missing is no error"), None);

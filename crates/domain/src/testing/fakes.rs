@@ -13,7 +13,7 @@ use crate::control::{ControlRecord, End, ReplicatedState};
 use crate::heartbeat::Heartbeat;
 use crate::ids::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId};
 use crate::key::{KeyRecord, KeyRing};
-use crate::part::PartPath;
+use crate::paths::PartPath;
 use crate::ports::*;
 use crate::stream::StreamDocument;
 use crate::time::Timestamp;

@@ -1,10 +1,11 @@
 //! Sample values.
 
-use crate::ids::{BroadcastId, Lease, LeaseNumber, Nonce, Region, SegmentNumber, SessionId, StreamId};
+use crate::ids::{BroadcastId, KeyId, Lease, LeaseNumber, Nonce, Region, SegmentNumber, SessionId, StreamId};
 use crate::objects::Retention;
+use crate::paths::{ApiPath, EdgePath, ObjectFile, ObjectPath, PartPath, init_path};
 use crate::stream::{StreamDocument, StreamSettings};
 use crate::time::{MediaTime, Span, Timestamp};
-use crate::timeline::{EPOCH, Entry, EntryRendition, SourcePosition, TrackKind, media_prefix};
+use crate::timeline::{EPOCH, Entry, EntryRendition, SourcePosition, TrackKind};
 
 /// Region A.
 pub fn region_a() -> Region {
@@ -48,8 +49,7 @@ pub fn lease(number: u32) -> Lease {
 /// A two-second entry with 720p and audio.
 pub fn entry(lease_number: u32, number: u64) -> Entry {
     let (lease, broadcast) = (lease(lease_number), broadcast());
-    let init =
-        |name: &str| format!("{}/{name}/init-1.mp4", media_prefix(&broadcast, &lease, Retention::Recorded));
+    let init = |name: &str| init_path(&broadcast, &lease, Retention::Recorded, name, SegmentNumber(1));
     let start = EPOCH.ticks + number * 180_000;
     let samples = |ticks: u64| (ticks * 8 / 15).div_euclid(1024) * 1024;
     let (audio_start, audio_end) = (samples(start), samples(start + 180_000));
@@ -100,4 +100,40 @@ pub fn entry(lease_number: u32, number: u64) -> Entry {
         broadcast,
         lease,
     }
+}
+
+/// An address of every kind at the edge, in `region` where it has one.
+pub fn edge_paths(region: &Region) -> Vec<EdgePath> {
+    let (rendition, number) = (|| "720p".parse().expect("a name"), SegmentNumber(12));
+    let lease = || Lease { region: region.clone(), ..lease(1) };
+    let object = |retention, file| {
+        let (broadcast, lease) = (broadcast(), lease());
+        EdgePath::Object(ObjectPath { broadcast, lease, retention, rendition: rendition(), file })
+    };
+    let at = || (region.clone(), broadcast());
+    let of = |path: fn(Region, BroadcastId, _) -> EdgePath| path(at().0, at().1, rendition());
+    vec![
+        EdgePath::Listing,
+        EdgePath::Live(stream_id()),
+        of(EdgePath::Media),
+        of(EdgePath::LowLatency),
+        EdgePath::Recording(at().0, at().1),
+        of(EdgePath::RecordingMedia),
+        object(Retention::Recorded, ObjectFile::Segment(number)),
+        object(Retention::Recorded, ObjectFile::Init(number)),
+        object(Retention::Unrecorded, ObjectFile::Segment(number)),
+        object(Retention::Unrecorded, ObjectFile::Init(number)),
+        EdgePath::Part(PartPath {
+            broadcast: at().1,
+            lease: lease(),
+            rendition: rendition(),
+            number,
+            part: 3,
+        }),
+    ]
+}
+
+/// Every resource of the REST API.
+pub fn api_paths() -> [ApiPath; 8] {
+    ApiPath::all(&stream_id(), &KeyId::from_random(2))
 }

@@ -11,6 +11,7 @@ mod takeover;
 pub use takeover::{ResumePoint, Takeover};
 
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
+use crate::paths::{self, PartPath};
 use crate::retention::Retention;
 use crate::time::{MediaTime, Span, Timestamp};
 
@@ -158,8 +159,7 @@ impl Entry {
     pub fn media_path(&self, rendition: &str) -> String {
         let named = self.renditions.iter().find(|one| one.name == rendition);
         let retention = named.map(|one| one.retention).unwrap_or_default();
-        let prefix = media_prefix(&self.broadcast, &self.lease, retention);
-        format!("{prefix}/{rendition}/{}.m4s", self.number.0)
+        paths::media_path(&self.broadcast, &self.lease, retention, rendition, self.number)
     }
 
     /// Whether all its media is for the running broadcast only.
@@ -170,44 +170,22 @@ impl Entry {
     /// The path of one rendition's part, also of the next one that is not there yet.
     pub fn part_path(&self, rendition: &str, part: usize) -> String {
         let lease = self.parts.get(part).and_then(|part| part.lease.as_ref()).unwrap_or(&self.lease);
-        part_path(&self.broadcast, lease, rendition, self.number, part)
+        paths::part_path(&self.broadcast, lease, rendition, self.number, part)
+    }
+
+    /// Whether it says that a part is stored.
+    pub fn stores(&self, path: &PartPath) -> bool {
+        let is_stored = self.renditions.iter().any(|one| one.name == path.rendition.as_str()) && !self.gap;
+        let names_it = self.parts.get(path.part).is_some_and(|part| {
+            part.lease.as_ref().unwrap_or(&self.lease) == &path.lease && self.number == path.number
+        });
+        is_stored && names_it
     }
 
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         if self.open { Progress::Parts(self.parts.len()) } else { Progress::Closed }
     }
-}
-
-/// The path of a part: `<region>/parts/<broadcast>/<lease>/<rendition>/<segment>.<part>.m4s`. Parts expire in a day.
-pub fn part_path(
-    broadcast: &BroadcastId,
-    lease: &Lease,
-    rendition: &str,
-    number: SegmentNumber,
-    part: usize,
-) -> String {
-    format!("{}/parts/{broadcast}/{lease}/{rendition}/{}.{part}.m4s", lease.region, number.0)
-}
-
-/// Folder of all objects that a lease writes: `<region>/media/<broadcast>/<lease>`, of what is not recorded
-/// `<region>/media/unrecorded/<broadcast>/<lease>`. [`objects`](crate::objects) says what becomes of either.
-pub fn media_prefix(broadcast: &BroadcastId, lease: &Lease, retention: Retention) -> String {
-    let folder = match retention {
-        Retention::Recorded => "media",
-        Retention::Unrecorded => "media/unrecorded",
-    };
-    format!("{}/{folder}/{broadcast}/{lease}", lease.region)
-}
-
-/// The path of a rendition's media playlist in low latency, where the answer may wait for media.
-pub fn low_latency_path(region: &Region, broadcast: &BroadcastId, rendition: &str) -> String {
-    format!("{region}/low-latency/{broadcast}/{rendition}.m3u8")
-}
-
-/// The path of a rendition's media playlist; `region` is asked first.
-pub fn playlist_path(region: &Region, broadcast: &BroadcastId, rendition: &str) -> String {
-    format!("{region}/playlists/{broadcast}/{rendition}.m3u8")
 }
 
 /// Entries that have not been replaced within their own region, by number, the highest lease first: a lease goes on right
@@ -270,26 +248,24 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_what_players_and_buckets_know() {
-        let (broadcast, lease) = (samples::broadcast(), samples::entry(1, 0).lease);
-        let region = &lease.region;
-        let paths = [
-            low_latency_path(region, &broadcast, "720p"),
-            playlist_path(region, &broadcast, "720p"),
-            media_prefix(&broadcast, &lease, Retention::Recorded),
-            media_prefix(&broadcast, &lease, Retention::Unrecorded),
-            part_path(&broadcast, &lease, "720p", SegmentNumber(7), 2),
-        ];
-        assert_eq!(
-            paths,
-            [
-                format!("{region}/low-latency/{broadcast}/720p.m3u8"),
-                format!("{region}/playlists/{broadcast}/720p.m3u8"),
-                format!("{region}/media/{broadcast}/{lease}"),
-                format!("{region}/media/unrecorded/{broadcast}/{lease}"),
-                format!("{region}/parts/{broadcast}/{lease}/720p/7.2.m4s"),
-            ]
-        );
+    fn an_entry_says_which_parts_are_stored() {
+        let path = PartPath {
+            broadcast: samples::broadcast(),
+            lease: samples::lease(1),
+            rendition: "720p".parse().unwrap(),
+            number: SegmentNumber(7),
+            part: 2,
+        };
+        let part = |lease| EntryPart { video: None, audio: None, independent: false, gap: false, lease };
+        let parts = vec![part(None), part(None), part(None)];
+        let entry = Entry { open: true, parts, ..samples::entry(1, 7) };
+        assert!(entry.stores(&path));
+        assert!(!entry.stores(&PartPath { part: 3, ..path.clone() }));
+        assert!(!entry.stores(&PartPath { rendition: "90p".parse().unwrap(), ..path.clone() }));
+        assert!(!Entry { gap: true, ..entry.clone() }.stores(&path));
+        let adopted = Entry { parts: vec![part(Some(samples::lease(1))); 3], ..samples::entry(2, 7) };
+        assert!(adopted.stores(&path), "a successor names its predecessor's parts");
+        assert!(!Entry { lease: samples::lease(2), ..entry }.stores(&path));
     }
 
     #[test]

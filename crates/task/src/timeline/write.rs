@@ -1,9 +1,8 @@
 //! Writes entries for what the engine makes: names objects, keeps count of discontinuities.
 
 use headwater_domain::objects::Retention;
-use headwater_domain::timeline::{
-    Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind, media_prefix,
-};
+use headwater_domain::paths::{init_path, media_folder};
+use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, ResumePoint, SourcePosition, TrackKind};
 use headwater_domain::{SegmentNumber, SessionId, Timestamp};
 
 use super::object::{Object, ObjectKind};
@@ -167,8 +166,7 @@ impl TimelineWriter {
             }
             RenditionKind::Audio { channels, .. } => TrackKind::Audio { channels: channels.into() },
         };
-        let prefix = media_prefix(&self.broadcast, &self.lease, self.retention);
-        let folder = format!("{prefix}/{}", one.name);
+        let folder = media_folder(&self.broadcast, &self.lease, self.retention, &one.name);
         let init_hash = fingerprint(&one.init);
         // A segment that is open keeps what its first part has named.
         let named = opened.iter().find(|before| before.name == one.name && before.init_hash == init_hash);
@@ -180,7 +178,7 @@ impl TimelineWriter {
         let named = named.map(|before| &before.init);
         let init = match named.or(stored.map(|(_, path, _)| path).filter(serves)) {
             Some(path) => path.clone(),
-            None => format!("{folder}/init-{}.mp4", number.0),
+            None => init_path(&self.broadcast, &self.lease, self.retention, &one.name, number),
         };
         if init.starts_with(&folder) {
             let content_type = content_type(&one.kind);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use headwater_conformance::resolve_references;
+use headwater_domain::paths::EdgePath;
 use headwater_domain::{BroadcastId, Lease};
 use http::Request;
 use lambda_http::Body;
@@ -107,11 +108,11 @@ pub enum Kind {
 
 /// The path of a broadcast's playlist.
 fn path(side: Side, broadcast: &BroadcastId, kind: Kind) -> String {
-    let folder = match kind {
-        Kind::Segments => "playlists",
-        Kind::Parts => "low-latency",
+    let kind = match kind {
+        Kind::Segments => EdgePath::Media,
+        Kind::Parts => EdgePath::LowLatency,
     };
-    format!("/{}/{folder}/{broadcast}/720p.m3u8", side.region())
+    kind(side.region(), broadcast.clone(), "720p".parse().unwrap()).to_string()
 }
 
 /// Asks a region's playlist function, as a viewer near it does.

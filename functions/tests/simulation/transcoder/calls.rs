@@ -4,6 +4,7 @@ use futures::future::join_all;
 use headwater_domain::SessionId;
 use headwater_domain::heartbeat::Health;
 use headwater_domain::hooks::{HeartbeatRequest, TranscoderHeartbeat};
+use headwater_domain::paths::HookPath;
 use headwater_domain::ports::{Commit, WriteTimeline};
 use headwater_domain::timeline::Entry;
 use headwater_task::timeline::{Object, ObjectKind};
@@ -29,7 +30,7 @@ pub(super) async fn heartbeat(task: &Task, health: Health) -> Input {
         return Input::Unanswered;
     }
     let heartbeat = HeartbeatRequest::Transcoder(heartbeat);
-    let order = calls::ask_once(task.side, "/hooks/heartbeat", &heartbeat).await;
+    let order = calls::ask_once(task.side, HookPath::Heartbeat, &heartbeat).await;
     order.map_or(Input::Unanswered, Input::Ordered)
 }
 

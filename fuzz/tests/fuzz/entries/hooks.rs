@@ -1,5 +1,6 @@
 //! Bodies of hooks.
 
+use headwater_domain::paths::HookPath;
 use serde_json::json;
 
 use super::harness::{Harness, block_on, check, request, right_key};
@@ -8,7 +9,7 @@ use super::harness::{Harness, block_on, check, request, right_key};
 pub(crate) fn hooks(data: &[u8]) {
     let Some((&which, body)) = data.split_first() else { return };
     let Ok(body) = std::str::from_utf8(body) else { return };
-    let path = ["/hooks/publish", "/hooks/unpublish", "/hooks/heartbeat"][usize::from(which) % 3];
+    let path = HookPath::ALL[usize::from(which) % HookPath::ALL.len()].as_str();
     let headers = json!({ "content-type": "application/json" });
     let Some(request) = request("POST", path, "", headers, body) else { return };
     let secret = right_key().reveal().expose().rsplit('-').next().unwrap_or_default().to_owned();

@@ -2,7 +2,7 @@
 
 use headwater_domain::hooks::Secret;
 use headwater_domain::key::StreamKey;
-use headwater_domain::part::PartPath;
+use headwater_domain::paths::{ApiPath, EdgePath, HookPath, ObjectPath, PartPath};
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{BroadcastId, KeyId, Lease, Nonce, Region, SessionId, StreamId, Timestamp};
 
@@ -22,10 +22,16 @@ pub(crate) fn ids(data: &[u8]) {
             }
         )*};
     }
-    round_trip!(StreamId, BroadcastId, SessionId, KeyId, Nonce, Region, Lease, PartPath);
-    if let Ok(path) = text.parse::<PartPath>() {
-        assert_eq!(path.to_string(), text, "one way to write a path");
+    round_trip!(StreamId, BroadcastId, SessionId, KeyId, Nonce, Region, Lease, PartPath, ObjectPath);
+    macro_rules! one_spelling {
+        ($($path:ty),*) => {$(
+            if let Ok(path) = text.parse::<$path>() {
+                assert_eq!(path.to_string(), text, "one way to write a path");
+                assert!(!text.contains("..") && !text.contains("//"), "{text}");
+            }
+        )*};
     }
+    one_spelling!(PartPath, ObjectPath, EdgePath, ApiPath, HookPath);
 }
 
 /// A stream key has one form, whatever was pasted with it, reads back as what it is, and shows nothing of its secret; a

@@ -26,7 +26,7 @@ const STANDS_ON: [(&str, &[&str]); 12] = [
     // AWS's services know nothing of who calls them.
     ("headwater-emulators", &[]),
     // Our programs are processes to it.
-    ("headwater-local", &["headwater-aws", "headwater-emulators"]),
+    ("headwater-local", &["headwater-aws", "headwater-domain", "headwater-emulators"]),
     (
         "headwater-tools",
         &[

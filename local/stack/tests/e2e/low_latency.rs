@@ -13,14 +13,15 @@ use headwater_domain::control::{ControlRecord, LeaseRecord, SessionRecord};
 use headwater_domain::heartbeat::{Activity, Health, Heartbeat};
 use headwater_domain::hooks::Gateway;
 use headwater_domain::objects::Retention;
+use headwater_domain::paths::{EdgePath, init_path};
 use headwater_domain::ports::{
     Bucket, Commit, PutMedia, Write, WriteControl, WriteHeartbeats, WriteTimeline,
 };
 use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
-use headwater_domain::timeline::{Entry, TrackKind, low_latency_path, media_prefix};
-use headwater_domain::{BroadcastId, KeyId, Lease, Region, SessionId, StreamId, Timestamp};
+use headwater_domain::timeline::{Entry, TrackKind};
+use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, SessionId, StreamId, Timestamp};
 use headwater_local::REGIONS;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -131,7 +132,8 @@ impl Seeded {
     }
 
     pub(crate) fn playlist(&self, rendition: &str, query: &str) -> String {
-        format!("/{}{query}", low_latency_path(&self.region, &self.broadcast, rendition))
+        let rendition = rendition.parse().unwrap();
+        format!("{}{query}", EdgePath::LowLatency(self.region.clone(), self.broadcast.clone(), rendition))
     }
 
     /// Asks the region's API itself for a part, as the edge does when the bucket has none.
@@ -309,8 +311,7 @@ async fn fragments(seconds: u32) -> (Bytes, Vec<Bytes>) {
 
 /// Writes the fragments as they would come from an encoder, in real time.
 async fn broadcast(live: &Seeded, init: Bytes, parts: &[Bytes]) {
-    let init_path =
-        format!("{}/720p/init-1.mp4", media_prefix(&live.broadcast, &live.lease, Retention::Recorded));
+    let init_path = init_path(&live.broadcast, &live.lease, Retention::Recorded, "720p", SegmentNumber(1));
     let put = async |path: &str, body: Bytes| {
         live.bucket.put_media(Bucket::Own, path, "video/mp4", body).await.unwrap();
     };

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::join_all;
-use headwater_domain::timeline::playlist_path;
+use headwater_domain::paths::EdgePath;
 use headwater_emulators::lambda::Stats;
 use http::StatusCode;
 
@@ -99,7 +99,9 @@ async fn who_waits_takes_no_place_from_hooks_and_other_viewers() {
         let encoder =
             Picture { size: "192x108", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
         platform.status(&stream, "live").await;
-        let window = format!("/{}", playlist_path(live.region(), live.broadcast(), "720p"));
+        let window =
+            EdgePath::Media(live.region().clone(), live.broadcast().clone(), "720p".parse().unwrap())
+                .to_string();
         for path in [&window, &stream.playback, "/live/index.json"] {
             let (status, _, body) = platform.get(path).await;
             assert_eq!(status, StatusCode::OK, "{path}: {body:?}");

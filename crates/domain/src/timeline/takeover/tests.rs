@@ -1,8 +1,8 @@
 //! Takeovers, told as stories.
 
 use super::*;
+use crate::paths::part_path;
 use crate::testing::samples;
-use crate::timeline::part_path;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -7,11 +7,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::rendition::RenditionName;
 use crate::ids::{BroadcastId, Lease, SegmentNumber};
-use crate::timeline::{Entry, part_path};
 
-/// Longest name of a rendition, in characters; ours have at most five.
-pub const MAX_RENDITION_CHARS: usize = 32;
 /// Highest index of a part: a segment has four, a long one of an irregular source some twenty.
 pub const MAX_PART_INDEX: usize = 999;
 
@@ -22,6 +20,18 @@ pub const MAX_PART_INDEX: usize = 999;
 )]
 pub struct BadPartPath;
 
+/// The key of a part of a rendition that an entry has:
+/// `<region>/parts/<broadcast>/<lease>/<rendition>/<segment>.<part>.m4s`. Parts expire in a day.
+pub fn part_path(
+    broadcast: &BroadcastId,
+    lease: &Lease,
+    rendition: &str,
+    number: SegmentNumber,
+    part: usize,
+) -> String {
+    format!("{}/parts/{broadcast}/{lease}/{rendition}/{}.{part}.m4s", lease.region, number.0)
+}
+
 /// The path of a part; [`part_path`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartPath {
@@ -29,33 +39,17 @@ pub struct PartPath {
     pub broadcast: BroadcastId,
     /// Who writes it; its region is the first segment of the path.
     pub lease: Lease,
-    /// Which rendition: letters, digits, hyphen and underscore.
-    rendition: String,
+    /// Which rendition.
+    pub rendition: RenditionName,
     /// Its segment.
     pub number: SegmentNumber,
     /// Which part of that, from 0.
     pub part: usize,
 }
 
-impl PartPath {
-    /// Which rendition.
-    pub fn rendition(&self) -> &str {
-        &self.rendition
-    }
-
-    /// Whether `entry` says that it is stored.
-    pub fn is_in(&self, entry: &Entry) -> bool {
-        let stored = entry.renditions.iter().any(|one| one.name == self.rendition) && !entry.gap;
-        let names_it = entry.parts.get(self.part).is_some_and(|part| {
-            part.lease.as_ref().unwrap_or(&entry.lease) == &self.lease && entry.number == self.number
-        });
-        stored && names_it
-    }
-}
-
 impl fmt::Display for PartPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&part_path(&self.broadcast, &self.lease, &self.rendition, self.number, self.part))
+        f.write_str(&part_path(&self.broadcast, &self.lease, self.rendition.as_str(), self.number, self.part))
     }
 }
 
@@ -72,13 +66,11 @@ impl FromStr for PartPath {
         let path = Self {
             broadcast: broadcast.parse().map_err(|_| BadPartPath)?,
             lease: lease.parse().map_err(|_| BadPartPath)?,
-            rendition: rendition.to_owned(),
+            rendition: rendition.parse().map_err(|_| BadPartPath)?,
             number: SegmentNumber(number.parse().map_err(|_| BadPartPath)?),
             part: part.parse().map_err(|_| BadPartPath)?,
         };
-        let named = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        let is_name = (1..=MAX_RENDITION_CHARS).contains(&rendition.len()) && rendition.bytes().all(named);
-        let fits = is_name && path.part <= MAX_PART_INDEX && path.lease.region.as_str() == region;
+        let fits = path.part <= MAX_PART_INDEX && path.lease.region.as_str() == region;
         // Only the one way to write it: `+1` and `01` are numbers, too, but other addresses.
         if fits && path.to_string() == text { Ok(path) } else { Err(BadPartPath) }
     }
@@ -90,11 +82,10 @@ mod tests {
 
     use super::*;
     use crate::testing::samples;
-    use crate::timeline::EntryPart;
 
     fn path() -> PartPath {
         let (broadcast, lease) = (samples::broadcast(), samples::lease(1));
-        PartPath { broadcast, lease, rendition: "720p".into(), number: SegmentNumber(7), part: 2 }
+        PartPath { broadcast, lease, rendition: "720p".parse().unwrap(), number: SegmentNumber(7), part: 2 }
     }
 
     #[test]
@@ -124,20 +115,6 @@ mod tests {
             assert_ne!(bad, fine);
             assert_eq!(bad.parse::<PartPath>(), Err(BadPartPath), "{bad}");
         }
-    }
-
-    #[test]
-    fn an_entry_says_which_parts_are_stored() {
-        let part = |lease| EntryPart { video: None, audio: None, independent: false, gap: false, lease };
-        let parts = vec![part(None), part(None), part(None)];
-        let entry = Entry { open: true, parts, ..samples::entry(1, 7) };
-        assert!(path().is_in(&entry));
-        assert!(!PartPath { part: 3, ..path() }.is_in(&entry));
-        assert!(!PartPath { rendition: "90p".into(), ..path() }.is_in(&entry));
-        assert!(!path().is_in(&Entry { gap: true, ..entry.clone() }));
-        let adopted = Entry { parts: vec![part(Some(samples::lease(1))); 3], ..samples::entry(2, 7) };
-        assert!(path().is_in(&adopted), "a successor names its predecessor's parts");
-        assert!(!path().is_in(&Entry { lease: samples::lease(2), ..entry }));
     }
 
     proptest! {
