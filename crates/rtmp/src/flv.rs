@@ -14,6 +14,7 @@
 //!
 //! let head = TagHead::read(&file[start..]).expect("it is whole");
 //! assert_eq!((head.type_id, head.timestamp_ms, head.stream_id, head.body_len), (8, 40, 7, 3));
+//! assert_eq!(head.kind(), Some(TagKind::Media(MediaKind::Audio)));
 //! assert_eq!(start + head.tag_len(), file.len());
 //! ```
 
@@ -43,6 +44,17 @@ pub enum TagKind {
     Media(MediaKind),
     /// Script data, such as `onMetaData`.
     Script,
+}
+
+impl TagKind {
+    fn of(type_id: u8) -> Option<Self> {
+        match type_id {
+            type_id::AUDIO => Some(Self::Media(MediaKind::Audio)),
+            type_id::VIDEO => Some(Self::Media(MediaKind::Video)),
+            type_id::DATA_AMF0 => Some(Self::Script),
+            _ => None,
+        }
+    }
 }
 
 /// The start of a file, with the back pointer of "tag 0".
@@ -100,6 +112,12 @@ impl TagHead {
             stream_id: u32::from_be_bytes([0, s2, s1, s0]),
             body_len: u32::from_be_bytes([0, l2, l1, l0]) as usize,
         })
+    }
+
+    /// What it carries; `None` if no specification names the type.
+    #[must_use]
+    pub fn kind(&self) -> Option<TagKind> {
+        TagKind::of(self.type_id)
     }
 
     /// Bytes of the whole tag.

@@ -4,17 +4,15 @@
 
 use std::time::Duration;
 
-use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TagHead};
-use headwater_rtmp::message::type_id;
+use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::{BodyHead, FrameType};
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TagHead, TagKind};
 
 /// Media without a key frame that people are to know of. Encoders send one each second or two, some each ten.
 pub(super) const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// What of a tag is looked at: its header, and the first byte of its body.
 const LOOKED_AT: usize = TAG_HEADER_LEN + 1;
-/// Frame type of a key frame in that byte, under the bit that marks enhanced messages (FLV 10.1 §E.4.3.1, E-RTMP).
-const FRAME_TYPE: u8 = 0x70;
-const KEY_FRAME: u8 = 0x10;
 
 /// Follows the bytes of one run.
 #[derive(Debug)]
@@ -64,10 +62,10 @@ impl KeyFrames {
         self.filled = 0;
         let Some(head) = TagHead::read(&self.head) else { return };
         self.skip = head.tag_len() - LOOKED_AT;
-        if head.type_id == type_id::VIDEO && head.body_len > 0 {
+        if head.kind() == Some(TagKind::Media(MediaKind::Video)) && head.body_len > 0 {
             self.newest = head.timestamp_ms;
-            let frame_type = self.head[TAG_HEADER_LEN] & FRAME_TYPE;
-            if frame_type == KEY_FRAME || self.last_key.is_none() {
+            let body = BodyHead::read(MediaKind::Video, &self.head[TAG_HEADER_LEN..]);
+            if body.is_some_and(|body| body.frame_type() == FrameType::Key) || self.last_key.is_none() {
                 self.last_key = Some(self.newest);
             }
         }

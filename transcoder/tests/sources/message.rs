@@ -1,6 +1,9 @@
 //! What an encoder sends: RTMP messages, and ways to change them.
 
 use bytes::Bytes;
+use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::{BodyHead, FrameType, VideoPacket, VideoTag};
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN, TagHead};
 
 /// RTMP type ids (RTMP 7.1).
 pub const AUDIO: u8 = 8;
@@ -21,21 +24,18 @@ impl Message {
         Self { kind, time, body: body.into() }
     }
 
-    fn is_enhanced(&self) -> bool {
-        match self.kind {
-            VIDEO => self.body[0] & 0x80 != 0,
-            _ => self.body[0] >> 4 == 9,
-        }
+    fn head(&self) -> Option<BodyHead> {
+        let kind = match self.kind {
+            AUDIO => MediaKind::Audio,
+            VIDEO => MediaKind::Video,
+            _ => return None,
+        };
+        BodyHead::read(kind, &self.body)
     }
 
     /// A decoder configuration, classic or enhanced.
     pub fn is_header(&self) -> bool {
-        match (self.kind, self.body.len() > 1) {
-            (AUDIO | VIDEO, true) if self.is_enhanced() => self.body[0] & 0x0f == 0,
-            (VIDEO, true) => self.body[1] == 0,
-            (AUDIO, true) => self.body[0] >> 4 == 10 && self.body[1] == 0,
-            _ => false,
-        }
+        self.head().is_some_and(BodyHead::is_sequence_header)
     }
 
     pub fn is_picture(&self) -> bool {
@@ -43,7 +43,7 @@ impl Message {
     }
 
     pub fn is_key(&self) -> bool {
-        self.is_picture() && self.body[0] >> 4 & 7 == 1
+        self.is_picture() && self.head().is_some_and(|head| head.frame_type() == FrameType::Key)
     }
 
     pub fn is_sound(&self) -> bool {
@@ -75,17 +75,18 @@ impl Message {
 
 /// Messages of an FLV file.
 pub fn of_flv(file: &[u8]) -> Vec<Message> {
-    let mut rest = &file[13..];
+    let mut rest = &file[FILE_HEADER_LEN..];
     let mut messages = Vec::new();
-    while let Some(head) = rest.first_chunk::<11>() {
-        let size = u32::from_be_bytes([0, head[1], head[2], head[3]]) as usize;
-        let time = u32::from_be_bytes([head[7], head[4], head[5], head[6]]);
-        let body = Bytes::copy_from_slice(&rest[11..11 + size]);
+    while let Some(head) = TagHead::read(rest) {
+        let body = Bytes::copy_from_slice(&rest[TAG_HEADER_LEN..head.tag_len() - TAG_TRAILER_LEN]);
         // FFmpeg ends a file with an end of sequence, which no encoder sends in mid-stream.
-        if head[0] != VIDEO || body[1] != 2 || body[0] & 0x80 != 0 {
-            messages.push(Message { kind: head[0], time, body });
+        let is_end = head.type_id == VIDEO
+            && VideoTag::parse(&body)
+                .is_ok_and(|tag| tag.packet == VideoPacket::SequenceEnd && !tag.enhanced);
+        if !is_end {
+            messages.push(Message { kind: head.type_id, time: head.timestamp_ms, body });
         }
-        rest = &rest[11 + size + 4..];
+        rest = &rest[head.tag_len()..];
     }
     messages
 }

@@ -1,9 +1,9 @@
 //! Audio tag bodies (FLV 10.1 §E.4.2, E-RTMP "Enhanced Audio").
 
+use super::head::{AUDIO_AAC, BodyHead};
 use super::{FourCc, TagError, ex};
+use crate::message::MediaKind;
 
-const FORMAT_AAC: u8 = 10;
-const FORMAT_ENHANCED: u8 = 9;
 const PACKET_MULTITRACK: u8 = 5;
 
 /// What an audio message is coded with.
@@ -49,10 +49,11 @@ impl<'a> AudioTag<'a> {
     /// # Errors
     /// When the body is shorter than its header, or multitrack.
     pub fn parse(body: &'a [u8]) -> Result<Self, TagError> {
-        let (&first, rest) = body.split_first().ok_or(TagError::Truncated)?;
-        match first >> 4 {
-            FORMAT_ENHANCED => Self::parse_enhanced(first & 0x0F, rest),
-            FORMAT_AAC => {
+        let head = BodyHead::read(MediaKind::Audio, body).ok_or(TagError::Truncated)?;
+        let rest = &body[1..];
+        match head.number() {
+            packet_type if head.is_enhanced() => Self::parse_enhanced(packet_type, rest),
+            AUDIO_AAC => {
                 let (&packet_type, data) = rest.split_first().ok_or(TagError::Truncated)?;
                 let packet = match packet_type {
                     0 => AudioPacket::SequenceHeader,

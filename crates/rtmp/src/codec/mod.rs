@@ -6,6 +6,7 @@
 mod audio;
 mod ex;
 mod fourcc;
+mod head;
 mod inspect;
 mod nal;
 mod track;
@@ -13,10 +14,12 @@ mod video;
 
 pub use audio::{AudioCodec, AudioPacket, AudioTag};
 pub use fourcc::FourCc;
+pub(crate) use head::with_frame_type;
+pub use head::{BodyHead, FrameType};
 pub use inspect::{Codec, Inspector, MediaClass, MediaInfo};
 pub use nal::{Av1Config, AvcConfig, HevcConfig, NalUnits, RandomAccess};
 pub use track::single_track;
-pub use video::{FrameType, VideoCodec, VideoPacket, VideoTag};
+pub use video::{VideoCodec, VideoPacket, VideoTag};
 
 /// Why a tag body cannot be classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::ex;
+use super::{BodyHead, ex};
 use crate::message::MediaKind;
 
 /// Packet types that say that tracks follow.
@@ -17,12 +17,12 @@ const HEAD_LEN: usize = 1 + 4 + 1;
 /// The message as encoders of a single track send it, if it is the default track in the form of several.
 #[must_use]
 pub fn single_track(kind: MediaKind, body: &[u8]) -> Option<Bytes> {
-    let (&first, rest) = body.split_first()?;
-    let (enhanced, multitrack) = match kind {
-        MediaKind::Audio => (first >> 4 == 9, AUDIO_MULTITRACK),
-        MediaKind::Video => (first & 0x80 != 0, VIDEO_MULTITRACK),
+    let first = BodyHead::read(kind, body).filter(|head| head.is_enhanced())?;
+    let multitrack = match kind {
+        MediaKind::Audio => AUDIO_MULTITRACK,
+        MediaKind::Video => VIDEO_MULTITRACK,
     };
-    let (packet_type, rest) = ex::skip_modifiers(first & 0x0F, rest).ok().filter(|_| enhanced)?;
+    let (packet_type, rest) = ex::skip_modifiers(first.number(), &body[1..]).ok()?;
     let (head, data) = rest.split_first_chunk::<HEAD_LEN>().filter(|_| packet_type == multitrack)?;
     let [types, code @ .., track] = *head;
     let inner = types & 0x0F;

@@ -1,11 +1,9 @@
 //! Video tag bodies (FLV 10.1 §E.4.3, E-RTMP "Enhanced Video").
 
+use super::head::{BodyHead, FRAME_COMMAND, FrameType, VIDEO_AVC, VIDEO_HEVC};
 use super::{FourCc, TagError, ex};
+use crate::message::MediaKind;
 
-const CODEC_AVC: u8 = 7;
-/// Codec id 12: HEVC in the classic form, as Chinese encoders sent it before Enhanced RTMP.
-const CODEC_HEVC_CLASSIC: u8 = 12;
-const FRAME_COMMAND: u8 = 5;
 const PACKET_CODED_FRAMES_X: u8 = 3;
 const PACKET_METADATA: u8 = 4;
 const PACKET_MULTITRACK: u8 = 6;
@@ -38,18 +36,6 @@ pub enum VideoPacket {
     Other,
 }
 
-/// What the tag says of the picture. Encoders mark open-GOP pictures as keyframes too: see
-/// [`NalUnits`](super::NalUnits) for what the stream says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FrameType {
-    /// Keyframe.
-    Key,
-    /// Inter frame.
-    Inter,
-    /// Disposable inter frame, generated keyframe, command.
-    Other(u8),
-}
-
 /// A classified video message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VideoTag<'a> {
@@ -73,13 +59,13 @@ impl<'a> VideoTag<'a> {
     /// # Errors
     /// When the body is shorter than its header, or multitrack.
     pub fn parse(body: &'a [u8]) -> Result<Self, TagError> {
-        let (&first, rest) = body.split_first().ok_or(TagError::Truncated)?;
-        if first & 0x80 != 0 {
-            return Self::parse_enhanced(first >> 4 & 0x07, first & 0x0F, rest);
+        let head = BodyHead::read(MediaKind::Video, body).ok_or(TagError::Truncated)?;
+        let (frame_type, rest) = (head.frame_type(), &body[1..]);
+        if head.is_enhanced() {
+            return Self::parse_enhanced(frame_type, head.number(), rest);
         }
-        let frame_type = frame_type(first >> 4);
-        match first & 0x0F {
-            codec @ (CODEC_AVC | CODEC_HEVC_CLASSIC) => {
+        match head.number() {
+            codec @ (VIDEO_AVC | VIDEO_HEVC) => {
                 let (head, data) = rest.split_first_chunk::<4>().ok_or(TagError::Truncated)?;
                 let packet = match head[0] {
                     0 => VideoPacket::SequenceHeader,
@@ -87,17 +73,13 @@ impl<'a> VideoTag<'a> {
                     2 => VideoPacket::SequenceEnd,
                     _ => VideoPacket::Other,
                 };
-                let codec = if codec == CODEC_AVC { VideoCodec::Avc } else { VideoCodec::Hevc };
+                let codec = if codec == VIDEO_AVC { VideoCodec::Avc } else { VideoCodec::Hevc };
                 let composition_time_ms = i24([head[1], head[2], head[3]]);
                 Ok(Self { codec, packet, frame_type, composition_time_ms, enhanced: false, data })
             }
             codec => Ok(Self {
                 codec: VideoCodec::Classic(codec),
-                packet: if frame_type == FrameType::Other(FRAME_COMMAND) {
-                    VideoPacket::Other
-                } else {
-                    VideoPacket::Frames
-                },
+                packet: if frame_type == FRAME_COMMAND { VideoPacket::Other } else { VideoPacket::Frames },
                 frame_type,
                 composition_time_ms: 0,
                 enhanced: false,
@@ -106,13 +88,12 @@ impl<'a> VideoTag<'a> {
         }
     }
 
-    fn parse_enhanced(frame: u8, packet_type: u8, rest: &'a [u8]) -> Result<Self, TagError> {
+    fn parse_enhanced(frame_type: FrameType, packet_type: u8, rest: &'a [u8]) -> Result<Self, TagError> {
         let (packet_type, rest) = ex::skip_modifiers(packet_type, rest)?;
-        let frame_type = frame_type(frame);
         if packet_type == PACKET_MULTITRACK {
             return Err(TagError::Multitrack);
         }
-        if frame == FRAME_COMMAND && packet_type != PACKET_METADATA {
+        if frame_type == FRAME_COMMAND && packet_type != PACKET_METADATA {
             // A command byte instead of a FourCC.
             return Ok(Self {
                 codec: VideoCodec::Classic(0),
@@ -143,14 +124,6 @@ impl<'a> VideoTag<'a> {
             other => VideoCodec::Enhanced(other),
         };
         Ok(Self { codec, packet, frame_type, composition_time_ms, enhanced: true, data })
-    }
-}
-
-fn frame_type(number: u8) -> FrameType {
-    match number {
-        1 => FrameType::Key,
-        2 => FrameType::Inter,
-        other => FrameType::Other(other),
     }
 }
 

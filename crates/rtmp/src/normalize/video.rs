@@ -8,7 +8,9 @@ use super::framing::{Framing, LENGTH_SIZE};
 use super::nal::{Syntax, Unit};
 use super::parameters::{ParameterSets, with_long_lengths};
 use super::{Frame, Normal, Useless};
-use crate::codec::{Av1Config, FourCc, FrameType, RandomAccess, VideoCodec, VideoPacket, VideoTag};
+use crate::codec::{
+    Av1Config, FourCc, FrameType, RandomAccess, VideoCodec, VideoPacket, VideoTag, with_frame_type,
+};
 use crate::message::MediaKind;
 use crate::session::MediaMessage;
 
@@ -309,16 +311,6 @@ impl VideoTrack {
 
 fn frame(timestamp: u32, random_access: Option<RandomAccess>, body: Bytes) -> Frame {
     Frame { kind: MediaKind::Video, timestamp, random_access, body }
-}
-
-/// The first byte of a tag with another frame type (FLV 10.1 §E.4.3.1; three bits of it in the enhanced form).
-fn with_frame_type(first: u8, frame_type: FrameType) -> u8 {
-    let number = match frame_type {
-        FrameType::Key => 1,
-        FrameType::Inter => 2,
-        FrameType::Other(_) => return first,
-    };
-    first & 0x8F | number << 4
 }
 
 /// What comes before the record in a sequence header message like `tag`.

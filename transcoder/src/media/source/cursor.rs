@@ -3,14 +3,15 @@
 
 use std::collections::VecDeque;
 
+use headwater_rtmp::codec::BodyHead;
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN, TagHead, TagKind};
+
 /// Tags between what was read and what was demuxed; far above what the demuxer buffers (tens of KiB).
 const MAX_PENDING: usize = 65_536;
 /// Cursors are consecutive numbers of messages: a greater step means that this is no tag header.
 const MAX_STEP: u64 = 1 << 20;
-const FILE_HEADER: usize = 9;
-const TAG_HEADER: usize = 11;
 /// Header plus the two payload bytes that tell a sequence header from media.
-const PEEK: usize = TAG_HEADER + 2;
+const PEEK: usize = TAG_HEADER_LEN + 2;
 const LOW_BITS: u64 = 0xff_ffff;
 
 /// Observer of the tags; feed it every byte in order.
@@ -39,8 +40,7 @@ impl CursorMap {
     pub(crate) fn new(first: u64) -> Self {
         Self {
             read: 0,
-            // The file header is followed by the PreviousTagSize of no tag.
-            skip: (FILE_HEADER + 4) as u64,
+            skip: FILE_HEADER_LEN as u64,
             head: Vec::with_capacity(PEEK),
             last: None,
             first,
@@ -82,19 +82,17 @@ impl CursorMap {
     }
 
     fn tag(&mut self) {
-        let h = &self.head;
+        let Some(head) = TagHead::read(&self.head) else { return };
         let start = self.read - PEEK as u64;
-        let size = u64::from(u32::from_be_bytes([0, h[1], h[2], h[3]]));
-        let low = u64::from(u32::from_be_bytes([0, h[8], h[9], h[10]]));
-        let media = match h[0] {
-            // A second payload byte of 0 marks the sequence header of AVC (codec 7) and AAC (format 10).
-            9 => !(h[11] & 0x0f == 7 && h[12] == 0),
-            8 => !(h[11] >> 4 == 10 && h[12] == 0),
-            _ => false,
+        let low = u64::from(head.stream_id);
+        let media = match head.kind() {
+            Some(TagKind::Media(kind)) => BodyHead::read(kind, &self.head[TAG_HEADER_LEN..])
+                .is_some_and(|body| !body.is_sequence_header()),
+            Some(TagKind::Script) | None => false,
         };
         let step = self.step(low);
-        let plausible = matches!(h[0], 8 | 9 | 18)
-            && size >= 2
+        let plausible = head.kind().is_some()
+            && head.body_len >= 2
             && (!self.lost || (media && self.stamped && (1..=MAX_STEP).contains(&step)));
         if !plausible {
             self.lost = true;
@@ -103,7 +101,7 @@ impl CursorMap {
         }
         self.lost = false;
         self.head.clear();
-        self.skip = size - 2 + 4;
+        self.skip = (head.body_len - 2 + TAG_TRAILER_LEN) as u64;
         if media {
             self.record(start, low, None);
         }

@@ -3,6 +3,10 @@
 
 use std::process::Command;
 
+use headwater_rtmp::MediaKind;
+use headwater_rtmp::codec::{AudioPacket, AudioTag, FrameType, VideoPacket, VideoTag};
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN, TagHead, TagKind};
+
 /// First cursor of every test source: high, so that 24 bits are not enough.
 pub const FIRST_CURSOR: u64 = (3 << 24) | 0xff_ff00;
 
@@ -58,46 +62,43 @@ enum Content {
 }
 
 /// What a tag holds, classic or enhanced.
-fn content(h: &[u8]) -> Content {
-    let enhanced = (h[0] == 9 && h[11] & 0x80 != 0) || (h[0] == 8 && h[11] >> 4 == 9);
-    match (h[0], enhanced) {
-        (8 | 9, true) => match h[11] & 15 {
-            0 => Content::Header,
-            1 | 3 => Content::Media,
-            _ => Content::Nothing,
+fn content(head: TagHead, body: &[u8]) -> Content {
+    match head.kind() {
+        Some(TagKind::Media(MediaKind::Video)) => match VideoTag::parse(body).unwrap().packet {
+            VideoPacket::SequenceHeader => Content::Header,
+            VideoPacket::Frames => Content::Media,
+            VideoPacket::SequenceEnd | VideoPacket::Other => Content::Nothing,
         },
-        (9, false) if matches!(h[11] & 15, 7 | 12) => match h[12] {
-            0 => Content::Header,
-            2 => Content::Nothing,
-            _ => Content::Media,
+        Some(TagKind::Media(MediaKind::Audio)) => match AudioTag::parse(body).unwrap().packet {
+            AudioPacket::SequenceHeader => Content::Header,
+            AudioPacket::Frames => Content::Media,
+            AudioPacket::SequenceEnd | AudioPacket::Other => Content::Nothing,
         },
-        (8, false) if h[11] >> 4 == 10 && h[12] == 0 => Content::Header,
-        (8 | 9, false) => Content::Media,
-        _ => Content::Header,
+        Some(TagKind::Script) | None => Content::Header,
     }
 }
 
 impl Flv {
     pub fn parse(bytes: &[u8]) -> Self {
-        let mut at = 13;
+        let mut at = FILE_HEADER_LEN;
         let mut cursor = FIRST_CURSOR;
         let mut tags = Vec::new();
-        while at + 15 <= bytes.len() {
-            let h = &bytes[at..];
-            let size = u32::from_be_bytes([0, h[1], h[2], h[3]]) as usize;
-            let end = at + 11 + size + 4;
-            let (video, audio) = (h[0] == 9, h[0] == 8);
-            let what = content(h);
+        while let Some(head) = TagHead::read(&bytes[at..]) {
+            let end = at + head.tag_len();
+            let body = &bytes[at + TAG_HEADER_LEN..end - TAG_TRAILER_LEN];
+            let is = |kind| head.kind() == Some(TagKind::Media(kind));
+            let (video, audio) = (is(MediaKind::Video), is(MediaKind::Audio));
+            let what = content(head, body);
             let media = what == Content::Media;
             if what != Content::Nothing {
                 let mut tag = Tag {
                     bytes: bytes[at..end].to_vec(),
                     cursor: if media { cursor } else { 0 },
-                    millis: u32::from_be_bytes([h[7], h[4], h[5], h[6]]),
+                    millis: head.timestamp_ms,
                     video,
                     audio,
                     header: !media,
-                    key: media && video && h[11] >> 4 & 7 == 1,
+                    key: media && video && VideoTag::parse(body).unwrap().frame_type == FrameType::Key,
                     open: false,
                 };
                 let low = (tag.cursor as u32).to_be_bytes();

@@ -1,12 +1,14 @@
 //! Tags in, Matroska out. Pure.
 
+use headwater_rtmp::MediaKind;
 use headwater_rtmp::amf::{self, Value};
 use headwater_rtmp::codec::{
     AudioCodec, AudioPacket, AudioTag, FourCc, FrameType, VideoCodec, VideoPacket, VideoTag,
 };
+use headwater_rtmp::flv::TagKind;
 
 use super::matroska::{self, MatroskaKind, MatroskaTrack};
-use super::tags::{Tag, TagKind};
+use super::tags::Tag;
 
 /// Rates of pictures that metadata may claim, per second; others are nonsense.
 const RATES: std::ops::RangeInclusive<f64> = 1.0..=240.0;
@@ -50,8 +52,8 @@ impl Converter {
                 self.frame_rate = frame_rate(&tag.body).or(self.frame_rate);
                 Conversion::NoMedia
             }
-            TagKind::Video => self.video(tag, out),
-            TagKind::Audio => self.audio(tag, out),
+            TagKind::Media(MediaKind::Video) => self.video(tag, out),
+            TagKind::Media(MediaKind::Audio) => self.audio(tag, out),
         }
     }
 

@@ -2,14 +2,11 @@
 
 use std::io::{self, Read};
 
-use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN};
-
-use super::tags::TagKind;
+use headwater_rtmp::codec::BodyHead;
+use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TAG_TRAILER_LEN, TagHead, TagKind};
 
 /// Bytes looked at. The gateway puts at most 48 KiB (metadata and two sequence headers) before media.
 const MAX_HEAD: usize = 128 * 1024;
-/// Codec id 12: HEVC as some encoders sent it before Enhanced RTMP.
-const CODEC_HEVC_CLASSIC: u8 = 12;
 
 /// How the codecs of a run are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,20 +27,18 @@ pub(super) fn sniff(reader: &mut impl Read, head: &mut Vec<u8>) -> io::Result<Fo
         if !fill(reader, head, TAG_HEADER_LEN + 2)? {
             return Ok(Form::Classic);
         }
-        let size = u32::from_be_bytes([0, head[at + 1], head[at + 2], head[at + 3]]) as usize;
-        let (first, second) = (head[at + TAG_HEADER_LEN], head[at + TAG_HEADER_LEN + 1]);
-        let sequence_header = match TagKind::from_type(head[at]) {
-            _ if size < 2 => return Ok(Form::Classic),
-            Some(TagKind::Video) if first & 0x80 != 0 || first & 0x0f == CODEC_HEVC_CLASSIC => {
-                return Ok(Form::Enhanced);
-            }
-            Some(TagKind::Audio) if first >> 4 == 9 => return Ok(Form::Enhanced),
-            Some(TagKind::Video) => first & 0x0f == 7 && second == 0,
-            Some(TagKind::Audio) => first >> 4 == 10 && second == 0,
+        let Some(tag) = TagHead::read(&head[at..]).filter(|tag| tag.body_len >= 2) else {
+            return Ok(Form::Classic);
+        };
+        let sequence_header = match tag.kind() {
+            Some(TagKind::Media(kind)) => match BodyHead::read(kind, &head[at + TAG_HEADER_LEN..]) {
+                Some(body) if body.is_enhanced() || body.is_classic_hevc() => return Ok(Form::Enhanced),
+                body => body.is_some_and(BodyHead::is_sequence_header),
+            },
             Some(TagKind::Script) => true,
             None => false,
         };
-        if !sequence_header || !fill(reader, head, size - 2 + TAG_TRAILER_LEN)? {
+        if !sequence_header || !fill(reader, head, tag.body_len - 2 + TAG_TRAILER_LEN)? {
             return Ok(Form::Classic);
         }
     }

@@ -2,26 +2,7 @@
 
 use std::io::{self, Read};
 
-use headwater_rtmp::flv::{TAG_HEADER_LEN, TAG_TRAILER_LEN};
-
-/// What kinds of tag there are (FLV 10.1 §E.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TagKind {
-    Audio,
-    Video,
-    Script,
-}
-
-impl TagKind {
-    pub(super) fn from_type(byte: u8) -> Option<Self> {
-        match byte {
-            8 => Some(Self::Audio),
-            9 => Some(Self::Video),
-            18 => Some(Self::Script),
-            _ => None,
-        }
-    }
-}
+use headwater_rtmp::flv::{TAG_HEADER_LEN, TAG_TRAILER_LEN, TagHead, TagKind};
 
 /// One tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +21,11 @@ pub(crate) struct Tag {
 /// Those of `reader`, and `InvalidData` for what is no tag.
 pub(super) fn read_tag(reader: &mut impl Read) -> io::Result<Option<Tag>> {
     let Some(header) = read_bytes(reader, TAG_HEADER_LEN)? else { return Ok(None) };
-    let number = |from: usize| u32::from_be_bytes([0, header[from], header[from + 1], header[from + 2]]);
-    let kind = TagKind::from_type(header[0]).ok_or(io::ErrorKind::InvalidData)?;
-    let size = number(1) as usize;
-    let Some(mut body) = read_bytes(reader, size + TAG_TRAILER_LEN)? else { return Ok(None) };
-    body.truncate(size);
-    Ok(Some(Tag { kind, millis: u32::from(header[7]) << 24 | number(4), cursor_bits: number(8), body }))
+    let Some(head) = TagHead::read(&header) else { return Ok(None) };
+    let kind = head.kind().ok_or(io::ErrorKind::InvalidData)?;
+    let Some(mut body) = read_bytes(reader, head.body_len + TAG_TRAILER_LEN)? else { return Ok(None) };
+    body.truncate(head.body_len);
+    Ok(Some(Tag { kind, millis: head.timestamp_ms, cursor_bits: head.stream_id, body }))
 }
 
 /// That many bytes, or `None` if there are fewer. Takes memory for what comes, not for what is announced.
