@@ -1,12 +1,10 @@
 //! How far a timeline is for one rendition: which parts players are shown, and whether what they wait for is there.
 //! Pure; must not know how one waits.
 
-use headwater_domain::time::Span;
-use headwater_domain::timeline::{Entry, EntryPart, TrackKind};
+use headwater_domain::timeline::{Entry, EntryPart, Wanted, span_for};
 use headwater_hls::{MediaDuration, PartTarget};
 
 use super::directives::Position;
-use super::renditions::Wanted;
 
 /// PART-TARGET in milliseconds: parts of 0.5 s are cut at a frame of video, and 25 frames of AAC are 0.5333 s. No part
 /// of a source with 15 frames a second or more is longer, and none but a segment's last shorter than 85 % of it.
@@ -21,16 +19,6 @@ const ADVANCE_SEGMENTS: u64 = 2;
 
 pub(super) fn part_target() -> PartTarget {
     PartTarget::from_millis(PART_TARGET_MS).expect("half a second is a duration")
-}
-
-/// The stretch that counts for a rendition of this kind.
-pub(super) fn span_for(kind: Option<&TrackKind>, video: Option<Span>, audio: Option<Span>) -> Option<Span> {
-    let own = match kind {
-        Some(TrackKind::Audio { .. }) => audio,
-        Some(TrackKind::Video { .. }) => video,
-        None => None,
-    };
-    own.or(video).or(audio)
 }
 
 /// The parts that players are shown, with their lengths.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headwater_domain::paths::{EdgePath, RenditionName, part_path};
 use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, TrackKind};
+use headwater_domain::timeline::{Entry, EntryPart, EntryRendition, Wanted};
 use headwater_domain::{BroadcastId, Region};
 use headwater_hls::{
     LowLatency, MediaDuration, OpenSegment, Part, PlaylistType, RenditionReport, Segment, Uri, WallClock,
@@ -17,10 +17,10 @@ use headwater_hls::{
 use super::available_parts::{Availability, judge, last_shown, part_target, shown};
 use super::common::{SEGMENT_SECONDS, internal, object_uri, uri};
 use super::directives::{Directives, refused};
-use super::gaps::{breaks_shown, fill_gap};
-use super::media::{checked, has_ended, has_init, segments, window, window_from};
+use super::gaps::{self, fill_gap};
+use super::media::{checked, has_ended, segments, window, window_from};
 use super::output::{CachePolicy, Reply};
-use super::renditions::{Name, Wanted};
+use super::renditions::Name;
 use super::wait::{PATIENCE, Waited};
 use super::{Attempt, PlaylistFunction};
 use crate::reply::Problem;
@@ -105,7 +105,7 @@ fn low_latency_window(
 ) -> Result<Option<Window>, Problem> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
     let closed = if last.open { &entries[..entries.len() - 1] } else { entries };
-    let breaks = breaks_shown(entries);
+    let breaks = gaps::breaks(entries);
     let mut segments = segments(closed, &breaks, rendition)?;
     if let Some(before) = closed.last() {
         fill_gap(&mut segments, before, last, rendition.name())?;
@@ -145,7 +145,7 @@ fn add_parts(
 fn parts(entry: &Entry, rendition: &Wanted) -> Result<Vec<Part>, Problem> {
     let found = rendition.found(entry);
     let name = found.map_or(rendition.name(), |found| &found.name);
-    let is_audio = found.is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+    let is_audio = found.is_some_and(|one| one.kind.is_audio());
     let make = |(index, (part, duration)): (usize, (&EntryPart, MediaDuration))| {
         Ok(Part {
             uri: object_uri(&entry.part_path(name, index))?,
@@ -170,7 +170,7 @@ fn open_segment(
         return Ok(None);
     }
     let inits = std::iter::once(last).chain(closed.iter().rev());
-    let mut stored = inits.filter(|entry| has_init(entry));
+    let mut stored = inits.filter(|entry| entry.has_init());
     let init = stored.find_map(|entry| rendition.found(entry)).map(|found| &found.init);
     Ok(Some(OpenSegment {
         map: init.map(|init| object_uri(init)).transpose()?,

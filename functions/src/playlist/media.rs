@@ -3,18 +3,19 @@
 use headwater_domain::control::ReplicatedState;
 use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
 use headwater_domain::time::{MediaTime, Span};
-use headwater_domain::timeline::{Entry, in_force, resolve};
+use headwater_domain::timeline::{
+    DiscontinuityCounts, Entry, Wanted, after_long_gap, in_force, in_window, latest_of_each_number, numbers,
+    resolve, span_for, window_bounds,
+};
 use headwater_domain::{BroadcastId, Timestamp};
 use headwater_hls::{
     MediaDuration, MediaPlaylist, PlaylistType, Segment, TargetDuration, Uri, WallClock, Window,
 };
 
-use super::available_parts::span_for;
 use super::common::{SEGMENT_SECONDS, internal, object_uri};
-use super::discontinuity::DiscontinuityCounts;
-use super::gaps::{after_long_gap, breaks_before, breaks_shown, fill_gap, in_window, numbers, window_bounds};
+use super::gaps::{breaks, fill_gap};
 use super::output::{CachePolicy, Reply};
-use super::renditions::{AT_EITHER_END, Name, Wanted};
+use super::renditions::{AT_EITHER_END, Name};
 use super::{PlaylistFunction, not_live, unknown_broadcast};
 use crate::reply::Problem;
 
@@ -150,13 +151,6 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     }
 }
 
-/// Of each number one entry, oldest first: the highest lease's of those that are closed.
-fn latest_of_each_number(mut written: Vec<Entry>) -> Vec<Entry> {
-    written.sort_by(|a, b| (a.number, a.open, &b.lease).cmp(&(b.number, b.open, &a.lease)));
-    written.dedup_by_key(|entry| entry.number);
-    written
-}
-
 /// Segments of the stream's DVR window.
 pub(super) fn window_segments(replicated: &ReplicatedState) -> usize {
     let seconds = replicated.session().map_or(60, |session| session.settings.dvr_window_seconds);
@@ -192,7 +186,7 @@ pub(super) fn window(
         _ => entries,
     };
     let Some(first) = closed.first() else { return Ok(None) };
-    let segments = segments(closed, &breaks_shown(entries), rendition)?;
+    let segments = segments(closed, &breaks(entries), rendition)?;
     Ok(Some(window_from(first, segments, playlist_type, ended)))
 }
 
@@ -218,7 +212,7 @@ pub(super) fn window_from(
     Window {
         target_duration,
         media_sequence: first.number.0,
-        discontinuity_sequence: breaks_before(first),
+        discontinuity_sequence: first.discontinuities_before(),
         playlist_type,
         ended,
         independent_segments: true,
@@ -263,7 +257,7 @@ fn segment(
             false,
         ),
     };
-    if let Some(found) = found.filter(|_| has_init(entry)) {
+    if let Some(found) = found.filter(|_| entry.has_init()) {
         *map = Some(object_uri(&found.init)?);
     }
     let name = found.map_or(rendition.name(), |found| &found.name);
@@ -276,9 +270,4 @@ fn segment(
         segment = segment.with_map(map.clone());
     }
     Ok(segment)
-}
-
-/// Whether the initialization sections that an entry names are stored: that of a gap may be missing as well.
-pub(super) fn has_init(entry: &Entry) -> bool {
-    if entry.open { entry.parts.iter().any(|part| !part.gap) } else { !entry.gap }
 }

@@ -12,7 +12,6 @@ mod afterwards;
 mod available_parts;
 mod common;
 mod directives;
-mod discontinuity;
 mod gaps;
 mod listing;
 mod low_latency;

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use headwater_domain::control::State;
 use headwater_domain::paths::{EdgePath, RenditionName};
 use headwater_domain::ports::{ReadControl, ReadStreams, ReadTimeline};
-use headwater_domain::timeline::{Entry, EntryRendition, TrackKind, resolve};
+use headwater_domain::timeline::{Entry, EntryRendition, TrackKind, Wanted, resolve};
 use headwater_domain::{BroadcastId, StreamId};
 use headwater_hls::{AudioGroup, FrameRate, Ladder, MultivariantPlaylist, Uri, Variant};
 
@@ -16,7 +16,7 @@ use super::low_latency::in_parts;
 use super::media::window_segments;
 use super::output::{CachePolicy, Reply};
 use super::recorded::recorded;
-use super::renditions::{AT_EITHER_END, Wanted};
+use super::renditions::AT_EITHER_END;
 use super::wait::PATIENCE_TO_START;
 use super::{PlaylistFunction, not_live};
 use crate::reply::Problem;

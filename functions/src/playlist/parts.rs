@@ -7,13 +7,12 @@
 
 use headwater_domain::paths::PartPath;
 use headwater_domain::ports::{ReadParts, ReadTimeline};
-use headwater_domain::timeline::{Entry, TrackKind};
+use headwater_domain::timeline::{Entry, Wanted};
 
 use super::PlaylistFunction;
 use super::available_parts::{Availability, judge};
 use super::directives::Position;
 use super::output::Reply;
-use super::renditions::{Wanted, named};
 use super::wait::{PATIENCE, Waited};
 use crate::reply::Problem;
 
@@ -32,8 +31,7 @@ impl<T: ReadTimeline, P: ReadParts> PlaylistFunction<T, P> {
             tracing::warn!(part = %wanted, "the timeline names a part that the bucket does not have");
             return Err(none());
         };
-        let is_audio = named(entry, wanted.rendition.as_str())
-            .is_some_and(|one| matches!(one.kind, TrackKind::Audio { .. }));
+        let is_audio = entry.rendition(wanted.rendition.as_str()).is_some_and(|one| one.kind.is_audio());
         Ok(Reply::part(bytes, if is_audio { "audio/mp4" } else { "video/mp4" }))
     }
 }
@@ -44,7 +42,7 @@ fn judge_part(entries: &[Entry], wanted: &PartPath) -> Availability {
     if entries.iter().any(|entry| entry.stores(wanted)) {
         return Availability::There;
     }
-    let Some(rendition) = named(last, wanted.rendition.as_str()).filter(|_| last.lease == wanted.lease)
+    let Some(rendition) = last.rendition(wanted.rendition.as_str()).filter(|_| last.lease == wanted.lease)
     else {
         return Availability::Never;
     };

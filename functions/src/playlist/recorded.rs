@@ -1,9 +1,7 @@
 //! Which renditions a recording has. Each spans all of it, with the nearest of its kind where it was not made, so it does
 //! not matter for what can be seen which ones are listed; it matters that they can be told by their names. Pure.
 
-use headwater_domain::timeline::{Entry, EntryRendition, TrackKind};
-
-use super::renditions::{PICTURES, SOUND, named};
+use headwater_domain::timeline::{Entry, EntryRendition, PICTURES, SOUND, TrackKind};
 
 /// The renditions of a recording, best first, as they were described last.
 ///
@@ -18,7 +16,7 @@ pub(super) fn recorded(entries: &[Entry], ends: &[Entry]) -> Vec<EntryRendition>
     for (found, name) in of_kind.iter_mut().zip(names) {
         let longest = found.iter().map(|(_, length)| *length).fold(0.0, f64::max);
         let best = found.iter().max_by_key(|(one, _)| size(one)).map(|(one, _)| one.clone());
-        found.retain(|(one, _)| ends.iter().any(|entry| named(entry, &one.name).is_some()));
+        found.retain(|(one, _)| ends.iter().any(|entry| entry.rendition(&one.name).is_some()));
         let often: Vec<_> = found.iter().filter(|(_, length)| *length >= longest / 2.0).collect();
         let found = if often.is_empty() { found.iter().collect() } else { often };
         match best {

@@ -6,9 +6,17 @@
 
 use serde::{Deserialize, Serialize};
 
+mod discontinuity;
+mod gaps;
+mod rendition;
 mod takeover;
+mod window;
 
+pub use discontinuity::{DiscontinuityCounts, breaks_shown};
+pub use gaps::{Gap, MAX_GAP_NUMBERS};
+pub use rendition::{PICTURES, SOUND, Wanted, span_for};
 pub use takeover::{ResumePoint, Takeover};
+pub use window::{after_long_gap, in_window, latest_of_each_number, numbers, window_bounds};
 
 use crate::ids::{BroadcastId, Lease, Region, SegmentNumber, SessionId};
 use crate::paths::{self, PartPath};
@@ -157,7 +165,7 @@ impl Entry {
 
     /// The path of one rendition's media object: URL path at the edge and object key in both buckets.
     pub fn media_path(&self, rendition: &str) -> String {
-        let named = self.renditions.iter().find(|one| one.name == rendition);
+        let named = self.rendition(rendition);
         let retention = named.map(|one| one.retention).unwrap_or_default();
         paths::media_path(&self.broadcast, &self.lease, retention, rendition, self.number)
     }
