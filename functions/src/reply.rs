@@ -2,19 +2,18 @@
 
 use headwater_domain::paths::UnknownPath;
 use headwater_domain::ports::{FaultKind, PortError};
+use headwater_domain::problem::{self, ProblemDocument};
 use http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-/// A problem (RFC 9457). `slug` is its stable type.
+/// A problem as an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: StatusCode,
-    slug: &'static str,
-    title: &'static str,
-    detail: String,
-    more: Map<String, Value>,
+    /// In a box: it is carried through every result.
+    document: Box<ProblemDocument>,
     headers: Vec<(header::HeaderName, String)>,
 }
 
@@ -22,17 +21,18 @@ impl Problem {
     /// A problem of type `urn:headwater:problem:<slug>`.
     pub fn new(
         status: StatusCode,
-        slug: &'static str,
+        slug: &str,
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, slug, title, detail: detail.into(), more: Map::new(), headers: Vec::new() }
+        let document = ProblemDocument::new(status.as_u16(), slug, title, detail.into());
+        Self { status, document: Box::new(document), headers: Vec::new() }
     }
 
     /// With one more member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
-        self.more.insert(name.into(), json!(value));
+        self.document.more.insert(name.into(), json!(value));
         self
     }
 
@@ -72,6 +72,7 @@ impl Problem {
     pub fn for_the_edge(mut self) -> Self {
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             self.status = StatusCode::SERVICE_UNAVAILABLE;
+            self.document.status = self.status.as_u16();
         }
         self
     }
@@ -83,17 +84,12 @@ impl Problem {
 
     /// As an answer.
     pub fn into_response(self) -> Response<Body> {
-        let mut body = self.more;
-        body.insert("type".into(), format!("urn:headwater:problem:{}", self.slug).into());
-        body.insert("title".into(), self.title.into());
-        body.insert("status".into(), self.status.as_u16().into());
-        body.insert("detail".into(), self.detail.into());
         let mut response =
-            Response::builder().status(self.status).header(header::CONTENT_TYPE, "application/problem+json");
+            Response::builder().status(self.status).header(header::CONTENT_TYPE, problem::MEDIA_TYPE);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        response.body(Value::Object(body).to_string().into()).expect("our header values are plain text")
+        response.body(self.document.to_json().into()).expect("our header values are plain text")
     }
 }
 

@@ -18,6 +18,7 @@ pub mod objects;
 pub mod paths;
 pub mod peer;
 pub mod ports;
+pub mod problem;
 pub mod rate_limit;
 mod retention;
 pub mod stream;

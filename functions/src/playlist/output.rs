@@ -5,6 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use headwater_domain::problem;
 use http::{StatusCode, header};
 use lambda_http::{Body, Response};
 
@@ -76,7 +77,7 @@ impl Reply {
 
     pub(super) fn problem(problem: Problem) -> Self {
         let (status, response) = (problem.status(), problem.into_response());
-        let kind = "application/problem+json";
+        let kind = problem::MEDIA_TYPE;
         Self { status, kind, cache: CachePolicy::Second, content: Content::Made(response) }
     }
 

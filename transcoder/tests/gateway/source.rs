@@ -1,5 +1,6 @@
 //! The source link's refusals, and the health.
 
+use headwater_domain::problem::ProblemDocument;
 use http::StatusCode;
 use http_body_util::BodyExt;
 
@@ -18,6 +19,8 @@ async fn only_the_sessions_own_token_opens_it() {
         let answer = rig.request("GET", &url, token, String::new()).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{token}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem = ProblemDocument::read(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        assert_eq!((problem.slug(), problem.status), (Some("bad-token"), 401));
         let put =
             rig.request("PUT", &url.replace("?after=0", "/committed"), token, "{\"cursor\":1}".into()).await;
         assert_eq!(put.status(), StatusCode::UNAUTHORIZED);

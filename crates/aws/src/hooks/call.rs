@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use headwater_domain::Region;
 use headwater_domain::ports::{FaultKind, PortError, PortResult};
+use headwater_domain::problem::ProblemDocument;
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 
@@ -17,6 +18,8 @@ use crate::settings::{self, SettingError};
 
 /// Longest answer we read; ours have a few kilobytes.
 const MAX_ANSWER: usize = 1 << 20;
+/// Characters of a refusal that a log line quotes; ours have some hundred.
+const MAX_QUOTED: usize = 300;
 
 /// One region's API.
 #[derive(Debug, Clone)]
@@ -68,7 +71,11 @@ impl Caller {
             status if status.is_server_error() => FaultKind::Unavailable,
             _ => FaultKind::Refused,
         };
-        Err(fault(kind, path, format!("{status}: {}", String::from_utf8_lossy(&body[..body.len().min(300)]))))
+        // Without a document it is not the function that answers, but API Gateway, or who stands in between.
+        let said =
+            ProblemDocument::read(&body).map_or(String::from_utf8_lossy(&body), |problem| problem.detail);
+        let said: String = said.chars().take(MAX_QUOTED).collect();
+        Err(fault(kind, path, format!("{status}: {said}")))
     }
 
     async fn sign(&self, api: &Api, request: &mut Request<Full<Bytes>>, body: &[u8]) -> Result<(), AnyError> {

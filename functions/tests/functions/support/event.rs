@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use headwater_conformance::resolve_references;
+use headwater_domain::problem::ProblemDocument;
 use headwater_functions::serve::repaired;
 use http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -155,6 +156,8 @@ impl Answer {
     pub fn problem(&self, status: u16, slug: &str) -> Value {
         let problem = self.expect(status);
         assert_eq!(problem["type"], format!("urn:headwater:problem:{slug}"), "{problem}");
+        let read = ProblemDocument::read(self.text().as_bytes()).unwrap();
+        assert_eq!((read.slug(), read.status), (Some(slug), status), "a reader reads what is written");
         assert_eq!(problem["status"], status);
         assert_eq!(self.header("content-type"), "application/problem+json");
         for member in ["title", "detail"] {

@@ -6,6 +6,7 @@ use std::future::Future;
 use headwater_domain::hooks::Secret;
 use headwater_domain::key::{KeyRecord, Pepper, StreamKey};
 use headwater_domain::ports::{WriteKeys, WriteStreams, WriteTimeline};
+use headwater_domain::problem::ProblemDocument;
 use headwater_domain::testing::fakes::{FakeCluster, MemoryBuckets, MemoryTable};
 use headwater_domain::testing::samples;
 use headwater_domain::tokens::SigningKey;
@@ -131,9 +132,9 @@ pub(crate) fn check(answer: &Response<Body>, secret: Option<&str>) {
     let bytes: &[u8] = answer.body();
     assert!(bytes.len() < 256 << 10, "{} bytes", bytes.len());
     if status >= 400 && !bytes.is_empty() {
-        let problem: Value = serde_json::from_slice(bytes).expect("a problem is JSON");
-        assert_eq!(problem["status"], status);
-        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
-        assert!(!secret.is_some_and(|secret| problem.to_string().contains(secret)), "{problem}");
+        let problem = ProblemDocument::read(bytes).expect("it is a problem document");
+        assert_eq!(problem.status, status);
+        assert!(problem.slug().is_some() && !problem.detail.is_empty(), "{problem:?}");
+        assert!(!secret.is_some_and(|secret| problem.to_json().contains(secret)), "{problem:?}");
     }
 }

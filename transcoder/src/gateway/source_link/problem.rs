@@ -2,17 +2,16 @@
 
 use std::io;
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use headwater_domain::problem::{self, ProblemDocument};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde::Serialize;
 
 /// Why a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourceLinkProblem {
     status: StatusCode,
-    kind: &'static str,
+    slug: &'static str,
     detail: &'static str,
 }
 
@@ -35,8 +34,8 @@ impl SourceLinkProblem {
     pub(super) const INTERNAL: Self =
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the gateway's disk failed");
 
-    const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self { status, kind, detail }
+    const fn new(status: StatusCode, slug: &'static str, detail: &'static str) -> Self {
+        Self { status, slug, detail }
     }
 
     /// The spool cannot be read.
@@ -47,22 +46,10 @@ impl SourceLinkProblem {
     }
 }
 
-#[derive(Serialize)]
-struct Details {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'static str,
-}
-
 impl IntoResponse for SourceLinkProblem {
     fn into_response(self) -> Response {
-        let details = Details {
-            r#type: format!("urn:headwater:{}", self.kind),
-            title: self.status.canonical_reason().unwrap_or_default(),
-            status: self.status.as_u16(),
-            detail: self.detail,
-        };
-        (self.status, [(CONTENT_TYPE, "application/problem+json")], Json(details)).into_response()
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let document = ProblemDocument::new(self.status.as_u16(), self.slug, title, self.detail);
+        (self.status, [(CONTENT_TYPE, problem::MEDIA_TYPE)], document.to_json()).into_response()
     }
 }
