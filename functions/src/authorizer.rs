@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use headwater_domain::Timestamp;
+use headwater_domain::ClockReader;
 use headwater_domain::hooks::Secret;
 use headwater_domain::key_attempts::{AddressGroup, AttemptCounter};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub struct Answer {
 #[derive(Debug, Clone)]
 pub struct AuthorizerFunction {
     token: Secret,
-    clock: fn() -> Timestamp,
+    clock: ClockReader,
     callers: Arc<Mutex<Callers>>,
 }
 
@@ -67,7 +67,7 @@ struct Callers {
 
 impl AuthorizerFunction {
     /// `token` opens the API.
-    pub fn new(token: Secret, clock: fn() -> Timestamp) -> Self {
+    pub fn new(token: Secret, clock: ClockReader) -> Self {
         let callers = Callers { key_attempts: AttemptCounter::new(MAX_WRONG, WINDOW), known: HashSet::new() };
         Self { token, clock, callers: Arc::new(Mutex::new(callers)) }
     }
@@ -110,6 +110,8 @@ impl AuthorizerFunction {
 
 #[cfg(test)]
 mod tests {
+    use headwater_domain::Timestamp;
+
     use super::*;
 
     fn judge(header: &str) -> bool {

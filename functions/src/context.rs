@@ -1,9 +1,8 @@
 //! What a handler needs beside its ports: where it runs, what time it is, and entropy.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use headwater_aws::clock::wall_clock;
 use headwater_domain::control::decide::Entropy;
-use headwater_domain::{Region, Timestamp};
+use headwater_domain::{ClockReader, Region, Timestamp};
 
 /// Region, clock and entropy. Tests hand in their own.
 #[derive(Debug, Clone)]
@@ -13,7 +12,7 @@ pub struct Context {
     /// The other one, if the deployment has two.
     pub peer: Option<Region>,
     /// The wall clock.
-    pub clock: fn() -> Timestamp,
+    pub clock: ClockReader,
     /// 128 random bits.
     pub random: fn() -> u128,
 }
@@ -38,10 +37,4 @@ impl Context {
     pub fn regions(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.region).chain(&self.peer)
     }
-}
-
-/// The real clock.
-pub fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -19,12 +19,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of type `urn:headwater:problem:<slug>`.
-    pub fn new(
-        status: StatusCode,
-        slug: &str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let document = ProblemDocument::new(status.as_u16(), slug, title, detail.into());
         Self { status, document: Box::new(document), headers: Vec::new() }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn output(command: &mut Command) -> anyhow::Result<String> {
 
 /// Date, commit, and how many programs wanted a core in the last minute.
 pub(crate) fn now() -> String {
-    let date = time::OffsetDateTime::now_utc().date();
+    let date = time::OffsetDateTime::from(headwater_emulators::clock::now()).date();
     let git = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let commit = git.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

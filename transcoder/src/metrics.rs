@@ -1,8 +1,6 @@
 //! Writes figures down at regular times until something ends. Knows neither the figures nor where lines go.
 
-use std::time::{Duration, SystemTime};
-
-use headwater_domain::Timestamp;
+use headwater_domain::ClockReader;
 use headwater_domain::metrics::{EVERY, Metric, Metrics};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -10,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 /// Writes what `measure` finds every [`EVERY`] until `done`, and once more then: what came since the last line counts.
 pub(crate) async fn write_until(
     metrics: Option<Metrics>,
+    clock: ClockReader,
     mut measure: impl FnMut() -> Vec<Metric>,
     done: CancellationToken,
 ) {
@@ -18,15 +17,9 @@ pub(crate) async fn write_until(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let goes_on = done.run_until_cancelled(ticks.tick()).await.is_some();
-        metrics.write(wall_clock(), &measure());
+        metrics.write(clock(), &measure());
         if !goes_on {
             return;
         }
     }
-}
-
-/// What time it is.
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use headwater_aws::clock::wall_clock;
 use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
 use headwater_aws::peer::KnownPeer;
@@ -58,11 +59,12 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         claim: Secret::new(settings::required(ENV_CLAIM)?),
         fencing_token: new_fencing_token(),
         ports: Ports {
-            hooks: Arc::new(HookClient::from_env(&sdk, peer.clone())?),
+            hooks: Arc::new(HookClient::from_env(&sdk, peer.clone(), wall_clock)?),
             timeline: Arc::new(Table::new(&sdk, settings::required("TABLE_NAME")?)),
             media: Arc::new(Buckets::from_env(&sdk, peer)?),
         },
         metrics: metrics::from_env()?,
+        clock: wall_clock,
         leave,
     };
     tracing::info!(broadcast = %task.broadcast, lease = %task.lease, "task starts");
@@ -99,9 +101,11 @@ pub(crate) async fn gateway() -> anyhow::Result<()> {
         revision: revision().await,
         protection: settings::optional("ECS_AGENT_URI").map(|uri| Protection::new(Agent::new(&uri))),
         metrics: metrics::from_env()?,
+        clock: wall_clock,
     };
     tracing::info!(rtmp = %config.rtmp, source = %config.source_url, video = ?config.codecs.video(), "gateway starts");
-    gateway::run(config, Arc::new(HookClient::from_env(&sdk, KnownPeer::from_env()?)?), leave).await?;
+    gateway::run(config, Arc::new(HookClient::from_env(&sdk, KnownPeer::from_env()?, wall_clock)?), leave)
+        .await?;
     tracing::info!("gateway ends");
     Ok(())
 }

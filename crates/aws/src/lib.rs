@@ -4,12 +4,13 @@
 //! [`tasks::Clusters`] ECS, [`hooks::HookClient`] our own API as gateway and transcoder call it, [`secrets::Secrets`]
 //! what functions must not have in their environment, [`peer::KnownPeer`] the other region while it comes and goes. For the
 //! deployment itself: [`apis::Apis`] finds the other region, [`site::Site`] keeps the player page, [`callback::Callback`]
-//! answers CloudFormation. Environment variables are read in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go.
+//! answers CloudFormation. Environment variables are read in [`settings`] only; how long calls may take is in [`deadlines`]; [`metrics`] says where measurements go, [`clock`] what time it is.
 
 #![warn(missing_docs, reason = "strangers read the libraries' rustdoc; programs are read in their source")]
 
 pub mod apis;
 pub mod callback;
+pub mod clock;
 pub mod deadlines;
 mod error;
 pub mod hooks;

@@ -30,4 +30,4 @@ pub mod timeline;
 pub mod tokens;
 
 pub use ids::{BroadcastId, KeyId, Lease, LeaseNumber, Nonce, Region, SegmentNumber, SessionId, StreamId};
-pub use time::{MediaTime, Timestamp};
+pub use time::{ClockReader, MediaTime, Timestamp};

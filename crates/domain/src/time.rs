@@ -1,9 +1,13 @@
 //! Time, with its unit in its type: wall clock ([`Timestamp`]) and media time ([`MediaTime`]).
 
 use std::ops::{Add, Sub};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+/// The wall clock as it is handed in: whoever needs the time asks this, and tests hand in their own. The edge of each program
+/// has the real one.
+pub type ClockReader = fn() -> Timestamp;
 
 /// Wall clock: milliseconds since 1970-01-01 UTC. Read at the edge of the program and handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -19,6 +23,23 @@ impl Timestamp {
     /// Whole seconds since 1970, as DynamoDB's TTL wants them.
     pub fn unix_seconds(self) -> u64 {
         self.0 / 1_000
+    }
+}
+
+/// 1970 for what a machine's clock has before it.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The latest time that the machine has for what it cannot say.
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        // The year 9999: every platform has it, and no protocol of ours goes beyond.
+        const LATEST_MS: u64 = 253_402_300_799_999;
+        UNIX_EPOCH + Duration::from_millis(time.0.min(LATEST_MS))
     }
 }
 
@@ -94,6 +115,18 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_s_time_is_read_and_written() {
+        let time = Timestamp(1_700_000_000_123);
+        assert_eq!(Timestamp::from(SystemTime::from(time)), time);
+        assert_eq!(
+            Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)),
+            Timestamp(0),
+            "a clock that is not set"
+        );
+        assert!(Timestamp::from(SystemTime::from(Timestamp(u64::MAX))) > time, "no overflow");
+    }
 
     #[test]
     fn media_time_is_as_long_as_its_ticks() {

@@ -1,9 +1,9 @@
 //! The API's authorizer as a Lambda function.
 
+use headwater_aws::clock::wall_clock;
 use headwater_aws::secrets::Secrets;
 use headwater_aws::{deadlines, settings};
 use headwater_functions::authorizer::{AuthorizerFunction, Event};
-use headwater_functions::context::wall_clock;
 use headwater_functions::startup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 

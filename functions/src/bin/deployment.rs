@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use headwater_aws::apis::Apis;
 use headwater_aws::callback::Callback;
+use headwater_aws::clock::wall_clock;
 use headwater_aws::site::Site;
 use headwater_aws::{deadlines, settings};
 use headwater_functions::deployment::DeploymentFunction;
@@ -25,6 +26,7 @@ async fn main() -> Result<(), Error> {
         site: Site::new(&sdk),
         site_folder: package.join("site"),
         callback: Callback::new()?,
+        clock: wall_clock,
     });
     // An error makes Lambda's asynchronous invocation try again.
     run(service_fn(|event: LambdaEvent<Value>| {

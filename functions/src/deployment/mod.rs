@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use headwater_aws::callback::Callback;
-use headwater_domain::Region;
 use headwater_domain::ports::{PortError, ReadApis, WriteSite};
+use headwater_domain::{ClockReader, Region, Timestamp};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -50,6 +50,8 @@ pub struct DeploymentFunction<A, S> {
     pub site_folder: PathBuf,
     /// How CloudFormation is answered. No port: tests have a server for it.
     pub callback: Callback,
+    /// The wall clock.
+    pub clock: ClockReader,
 }
 
 /// CloudFormation could not be answered; Lambda will try the whole request again.
@@ -90,7 +92,7 @@ enum Failure {
 impl<A: ReadApis + 'static, S: WriteSite + 'static> DeploymentFunction<A, S> {
     /// Does what a request asks for and answers it before `deadline`.
     pub async fn handle(self: Arc<Self>, event: Value, deadline: SystemTime) -> Result<(), Unanswered> {
-        let left = || deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        let left = || Timestamp::from(deadline).since((self.clock)());
         let request = Arc::new(Request::read(&event).ok_or(Unanswered::NoUrl)?);
         let outcome = self.clone().attempt(request.clone(), left()).await;
         match &outcome {

@@ -1,12 +1,23 @@
-//! Wall-clock readings for the protocols that carry them. Must not know any service.
+//! Wall-clock readings for the protocols that carry them; the one place that reads the machine's. Must not know any service.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// What time it is.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The same in UTC.
+pub(crate) fn utc() -> OffsetDateTime {
+    now().into()
+}
+
 /// Time since the Unix epoch; zero if the machine's clock stands before it.
 pub(crate) fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Milliseconds since the epoch.
@@ -21,7 +32,7 @@ pub(crate) fn unix_micros() -> u64 {
 
 /// Now, as `2026-01-02T03:04:05Z`.
 pub(crate) fn rfc3339_now() -> String {
-    let now = OffsetDateTime::now_utc();
+    let now = utc();
     let whole = now.replace_nanosecond(0).unwrap_or(now);
     whole.format(&Rfc3339).unwrap_or_default()
 }

@@ -18,5 +18,5 @@ pub mod process;
 pub mod s3;
 pub mod secrets_manager;
 
-mod clock;
+pub mod clock;
 mod random;

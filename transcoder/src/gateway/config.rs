@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use headwater_domain::Region;
 use headwater_domain::hooks;
 use headwater_domain::metrics::Metrics;
 use headwater_domain::tokens::SigningKey;
+use headwater_domain::{ClockReader, Region};
 
 use super::control::protection::Protection;
 use super::ingest::codecs::Codecs;
@@ -39,6 +39,8 @@ pub struct GatewayConfig {
     pub protection: Option<Protection>,
     /// Takes its figures.
     pub metrics: Option<Metrics>,
+    /// The wall clock.
+    pub clock: ClockReader,
 }
 
 impl GatewayConfig {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use headwater_domain::ClockReader;
 use headwater_domain::hooks::{self, SessionRef, UnpublishRequest};
 use headwater_domain::ports::Hooks;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,8 @@ pub struct Context<H> {
     pub codecs: Codecs,
     /// What peers may do.
     pub limits: Limits,
+    /// The wall clock.
+    pub clock: ClockReader,
 }
 
 impl<H: Hooks + 'static> Context<H> {

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use headwater_domain::ClockReader;
 use headwater_domain::rate_limit::RateLimit;
-
-use super::now;
 
 /// Lines of one kind in each [`WINDOW`]: enough to see who comes and why it fails.
 pub const MAX_LINES: u32 = 20;
@@ -40,24 +39,25 @@ const KINDS: usize = 6;
 pub struct LogThrottle {
     rate_limits: [Mutex<RateLimit>; KINDS],
     refusals: AtomicU64,
-}
-
-impl Default for LogThrottle {
-    fn default() -> Self {
-        Self {
-            rate_limits: std::array::from_fn(|_| Mutex::new(RateLimit::new(MAX_LINES, WINDOW))),
-            refusals: AtomicU64::new(0),
-        }
-    }
+    clock: ClockReader,
 }
 
 impl LogThrottle {
+    /// Nothing has happened yet.
+    pub fn new(clock: ClockReader) -> Self {
+        Self {
+            rate_limits: std::array::from_fn(|_| Mutex::new(RateLimit::new(MAX_LINES, WINDOW))),
+            refusals: AtomicU64::new(0),
+            clock,
+        }
+    }
+
     /// Counts something; if a line may be written of it, how many were not since the last one.
     pub fn take(&self, line: ThrottledLine) -> Option<u64> {
         if matches!(line, ThrottledLine::Full | ThrottledLine::Refused) {
             self.refusals.fetch_add(1, Ordering::Relaxed);
         }
-        self.rate_limits[line as usize].lock().unwrap_or_else(PoisonError::into_inner).take(now())
+        self.rate_limits[line as usize].lock().unwrap_or_else(PoisonError::into_inner).take((self.clock)())
     }
 
     /// Connections and publishers that were turned away so far.

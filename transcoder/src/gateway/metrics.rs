@@ -65,7 +65,7 @@ impl GatewayMetrics {
 #[cfg(test)]
 mod tests {
     use headwater_domain::hooks::SessionRef;
-    use headwater_domain::{BroadcastId, StreamId};
+    use headwater_domain::{BroadcastId, StreamId, Timestamp};
 
     use super::*;
     use crate::gateway::Limits;
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn counters_report_differences_and_gauges_report_the_present() {
         let folder = tempfile::tempdir().unwrap();
-        let registry = Arc::new(Registry::new(folder.path().to_owned(), Limits::default()));
-        let log_throttle = Arc::new(LogThrottle::default());
+        let registry = Arc::new(Registry::new(folder.path().to_owned(), Limits::default(), || Timestamp(0)));
+        let log_throttle = Arc::new(LogThrottle::new(|| Timestamp(0)));
         let mut metrics = GatewayMetrics::new(registry.clone(), log_throttle.clone());
         let stream = StreamId::from_random(1);
         let broadcast = BroadcastId::new(&stream, 1_000, 7);

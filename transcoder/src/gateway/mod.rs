@@ -29,13 +29,3 @@ pub use error::GatewayError;
 pub use ingest::codecs::Codecs;
 pub use limits::Limits;
 pub use server::{Gateway, run};
-
-use std::time::SystemTime;
-
-use headwater_domain::Timestamp;
-
-/// The wall clock; the one place where the gateway reads it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}

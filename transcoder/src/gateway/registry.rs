@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use headwater_domain::SessionId;
 use headwater_domain::hooks::SessionRef;
+use headwater_domain::{ClockReader, SessionId};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -41,8 +41,8 @@ pub struct Registry {
 
 impl Registry {
     /// An empty one, with spools in `folder`.
-    pub fn new(folder: PathBuf, limits: Limits) -> Self {
-        Self { sessions: Mutex::default(), shared: Shared::default(), folder, limits }
+    pub fn new(folder: PathBuf, limits: Limits, clock: ClockReader) -> Self {
+        Self { sessions: Mutex::default(), shared: Shared::new(clock), folder, limits }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {

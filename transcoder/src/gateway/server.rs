@@ -56,17 +56,17 @@ impl Gateway {
         let (source_listener, source) = bind(config.source_listen).await?;
         let identity = config.identity();
         let limits = config.limits;
-        let registry = Arc::new(Registry::new(config.spool_dir, limits.clone()));
+        let registry = Arc::new(Registry::new(config.spool_dir, limits.clone(), config.clock));
         let connection_limiter =
             ConnectionLimiter::new(limits.max_connections, limits.max_connections_per_ip);
-        let log_throttle = Arc::new(LogThrottle::default());
+        let log_throttle = Arc::new(LogThrottle::new(config.clock));
         let withdrawals = Arc::new(Withdrawals::default());
         let context = Arc::new(Context {
             hooks: hooks.clone(),
             identity: identity.clone(),
             registry: registry.clone(),
             connection_limiter: connection_limiter.clone(),
-            auth_limiter: AuthLimiter::new(limits.max_questions),
+            auth_limiter: AuthLimiter::new(limits.max_questions, config.clock),
             log_throttle: log_throttle.clone(),
             connections: TaskTracker::new(),
             unpublish_tasks: TaskTracker::new(),
@@ -74,6 +74,7 @@ impl Gateway {
             leaving: shutdown.child_token(),
             codecs: config.codecs,
             limits,
+            clock: config.clock,
         });
 
         let done = CancellationToken::new();
@@ -87,15 +88,16 @@ impl Gateway {
             rtmps = Some(address);
             loops.spawn(take_encoders(listener, Some(tls), ticks, context.clone()));
         }
-        let link = SourceLink { registry: registry.clone(), connection_limiter, key: config.signing_key };
-        loops.spawn(serve_until(source_listener, link.router(), done.clone()));
+        let (key, clock) = (config.signing_key, config.clock);
+        let link = SourceLink { registry: registry.clone(), connection_limiter, key, clock };
+        loops.spawn(serve_until(source_listener, link.router(), clock, done.clone()));
         let (superseded_in, superseded) = watch::channel(false);
         let name = Name { gateway: identity, revision: config.revision };
         let asked = Asked { registry: registry.clone(), withdrawals };
         loops.spawn(heartbeat_until(name, hooks, asked, superseded_in, done.clone()));
         loops.spawn(protect_until(config.protection, registry.clone(), superseded, done.clone()));
         let mut metrics = GatewayMetrics::new(registry.clone(), log_throttle);
-        loops.spawn(write_until(config.metrics, move || metrics.take(), done.clone()));
+        loops.spawn(write_until(config.metrics, clock, move || metrics.take(), done.clone()));
         loops.spawn(registry.run_maintenance_until(done.clone()));
 
         tracing::info!(%rtmp, rtmps = ?rtmps, %source, "gateway listens");

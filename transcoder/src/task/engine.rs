@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use headwater_domain::Timestamp;
 use headwater_domain::stream::{Latency, Rung as StreamRung, TranscodeSettings};
+use headwater_domain::{ClockReader, Timestamp};
 use headwater_task::source::RunHead;
 
 use crate::media::{EngineSettings, MediaTime, Pace, Passthrough, Problems, Rung};
-use crate::metrics::wall_clock;
 
 /// Length of a part in low latency.
 const PART: MediaTime = MediaTime::from_millis(500);
@@ -36,11 +35,12 @@ pub(super) fn settings(
 pub(super) struct WallPace {
     since: Instant,
     started: Timestamp,
+    clock: ClockReader,
 }
 
 impl WallPace {
-    pub(super) fn new(head: RunHead) -> Self {
-        Self { since: Instant::now(), started: Timestamp(head.started_ms) }
+    pub(super) fn new(head: RunHead, clock: ClockReader) -> Self {
+        Self { since: Instant::now(), started: Timestamp(head.started_ms), clock }
     }
 }
 
@@ -50,6 +50,6 @@ impl Pace for WallPace {
     }
 
     fn late(&self, source_millis: i64) -> Duration {
-        wall_clock().since(Timestamp(self.started.0.saturating_add_signed(source_millis)))
+        (self.clock)().since(Timestamp(self.started.0.saturating_add_signed(source_millis)))
     }
 }

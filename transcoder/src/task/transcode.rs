@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use headwater_domain::ClockReader;
 use headwater_task::engine::{Ending, Made, RunEnded, RunFailed};
 use headwater_task::{Input, Replay, Run};
 use hyper::body::Incoming;
@@ -36,7 +37,7 @@ pub(super) struct RunUnderWay {
 }
 
 impl RunUnderWay {
-    pub(super) fn start(run: Run, media: Media, problems: Problems) -> Self {
+    pub(super) fn start(run: Run, media: Media, problems: Problems, clock: ClockReader) -> Self {
         let first_cursor = run.head.first_cursor;
         let (input, stall) = match media {
             Media::Link(body, replay, observed) => {
@@ -44,7 +45,7 @@ impl RunUnderWay {
                 // Before the engine begins: what it tells at once is heard.
                 let stalls = stall.watch();
                 let reader = Box::new(reader(body, replay, stall, observed));
-                let pace = Some(Box::new(engine::WallPace::new(run.head)) as Box<dyn media::Pace>);
+                let pace = Some(Box::new(engine::WallPace::new(run.head, clock)) as Box<dyn media::Pace>);
                 (RunInput { reader, first_cursor, pace }, Some(stalls))
             }
             Media::Replay(rest) => (RunInput { reader: Box::new(rest), first_cursor, pace: None }, None),

@@ -1,9 +1,9 @@
 //! The process of a task: does what [`headwater_task::Task`] decides, and tells it what happens. Decides nothing itself.
 
 use headwater_domain::hooks::Secret;
-use headwater_domain::metrics::Metrics;
+use headwater_domain::metrics::{Metric, Metrics};
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
-use headwater_domain::{BroadcastId, Lease};
+use headwater_domain::{BroadcastId, ClockReader, Lease};
 use headwater_task::source::{self, Unreadable};
 use headwater_task::{
     self as core, About, Exit, Feed, Input, Now, Output, Replay, Report, TaskMetrics, TimelineLost,
@@ -24,7 +24,7 @@ use super::source::{Opened, SourceClient, SourceError};
 use super::transcode::{Media, RunUnderWay};
 use super::upload::Uploader;
 use crate::media::Problems;
-use crate::metrics::{wall_clock, write_until};
+use crate::metrics::write_until;
 
 /// Why a task failed.
 #[derive(Debug, Error)]
@@ -52,6 +52,8 @@ pub struct Task<H, T, M> {
     pub ports: Ports<H, T, M>,
     /// Takes its metrics.
     pub metrics: Option<Metrics>,
+    /// The wall clock.
+    pub clock: ClockReader,
     /// Asked to leave (SIGTERM).
     pub leave: CancellationToken,
 }
@@ -66,7 +68,9 @@ where
     pub async fn run(self) -> Result<Exit, TaskError> {
         let done = CancellationToken::new();
         let (metrics, newest) = watch::channel(TaskMetrics::default());
-        let measuring = tokio::spawn(write_until(self.metrics.clone(), measure(newest), done.clone()));
+        let clock = self.clock;
+        let measuring =
+            tokio::spawn(write_until(self.metrics.clone(), clock, measure(newest, clock), done.clone()));
         let exit = Shell::new(self, metrics).work().await;
         done.cancel();
         measuring.await?;
@@ -75,11 +79,11 @@ where
 }
 
 /// Finds the metrics of the moment.
-fn measure(metrics: watch::Receiver<TaskMetrics>) -> impl FnMut() -> Vec<headwater_domain::metrics::Metric> {
+fn measure(metrics: watch::Receiver<TaskMetrics>, clock: ClockReader) -> impl FnMut() -> Vec<Metric> {
     let mut before = TaskMetrics::default();
     move || {
         let now = *metrics.borrow();
-        now.metrics(&std::mem::replace(&mut before, now), wall_clock())
+        now.metrics(&std::mem::replace(&mut before, now), clock())
     }
 }
 
@@ -88,6 +92,7 @@ struct Shell<H, T, M> {
     decides: core::Task,
     /// Deadlines are told from here.
     began: Instant,
+    clock: ClockReader,
     claim: Claim,
     /// Until it was asked for.
     leave: Option<CancellationToken>,
@@ -116,11 +121,12 @@ where
     M: PutMedia + 'static,
 {
     fn new(task: Task<H, T, M>, metrics: watch::Sender<TaskMetrics>) -> Self {
-        let Task { broadcast, lease, claim, fencing_token, ports, leave, .. } = task;
+        let Task { broadcast, lease, claim, fencing_token, ports, leave, clock, .. } = task;
         let (began, observed) = (Instant::now(), Observations::default());
         Self {
-            decides: core::Task::new(now(began), broadcast.clone(), lease.clone()),
+            decides: core::Task::new(now(began, clock), broadcast.clone(), lease.clone()),
             began,
+            clock,
             claim: Claim { broadcast, lease, claim, fencing_token },
             leave: Some(leave),
             client: SourceClient::new(),
@@ -154,7 +160,7 @@ where
     }
 
     fn hand_in(&mut self, input: Input) {
-        self.decides.handle(now(self.began), input);
+        self.decides.handle(now(self.began, self.clock), input);
     }
 
     /// What happens next.
@@ -264,12 +270,12 @@ where
             Feed::Replay => Media::Replay(self.rest.take().expect("it was recalled")),
         };
         self.uploader = self.uploader.mirroring(run.settings.mirror);
-        self.run = Some(RunUnderWay::start(run, media, self.problems.clone()));
+        self.run = Some(RunUnderWay::start(run, media, self.problems.clone(), self.clock));
     }
 }
 
-fn now(began: Instant) -> Now {
-    Now { monotonic: began.elapsed(), wall: wall_clock() }
+fn now(began: Instant, clock: ClockReader) -> Now {
+    Now { monotonic: began.elapsed(), wall: clock() }
 }
 
 /// Waits until the process is asked to leave, once.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use headwater_aws::clock::wall_clock;
 use headwater_domain::hooks::Secret;
 use headwater_domain::key::StreamKey;
 use headwater_domain::tokens::SigningKey;
@@ -84,6 +85,7 @@ pub(crate) async fn rig_configured(
         revision: Some("r2".to_owned()),
         protection: None,
         metrics: None,
+        clock: wall_clock,
     };
     change(&mut config);
     let gateway = Gateway::start(config, hooks.clone(), shutdown.clone()).await.unwrap();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater_aws::clock::wall_clock;
 use headwater_domain::KeyId;
 use headwater_domain::key::StreamKey;
 use headwater_domain::ports::{Bucket, ReadTimeline};
@@ -63,6 +64,7 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
         revision: None,
         protection: None,
         metrics: None,
+        clock: wall_clock,
     };
     let gateway = Gateway::start(config, control.clone(), shutdown.clone()).await.unwrap();
     control.source_is_at(format!("http://{}", gateway.source_addr()));
@@ -74,6 +76,7 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
         claim: headwater_domain::hooks::Secret::new("claim"),
         ports: Ports { hooks: control.clone(), timeline: timeline.clone(), media: buckets.clone() },
         metrics: None,
+        clock: wall_clock,
         leave: CancellationToken::new(),
     };
     let key = StreamKey::from_random(samples::stream_id(), KeyId::from_random(5), 7).reveal();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use headwater_aws::clock::wall_clock;
 use headwater_domain::objects::Retention;
 use headwater_domain::ports::Bucket;
 use headwater_domain::stream::{Latency, Passthrough, Rung, TranscodeSettings};
@@ -102,6 +103,7 @@ impl Rig {
                 media: self.buckets.clone(),
             },
             metrics: None,
+            clock: wall_clock,
             leave: leave.clone(),
         };
         Running { lease, leave, task: tokio::spawn(task.run()) }

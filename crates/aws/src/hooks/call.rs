@@ -1,15 +1,13 @@
 //! One signed call of one region's API.
 
-use std::time::SystemTime;
-
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use headwater_domain::Region;
 use headwater_domain::ports::{FaultKind, PortError, PortResult};
 use headwater_domain::problem::ProblemDocument;
+use headwater_domain::{ClockReader, Region};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 
@@ -34,15 +32,16 @@ pub(super) struct Caller {
     http: HttpsClient,
     credentials: SharedCredentialsProvider,
     user_agent: HeaderValue,
+    clock: ClockReader,
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Caller {
-    pub(super) fn new(config: &SdkConfig) -> Result<Self, SettingError> {
+    pub(super) fn new(config: &SdkConfig, clock: ClockReader) -> Result<Self, SettingError> {
         let credentials =
             config.credentials_provider().ok_or_else(|| settings::missing("AWS credentials"))?;
-        Ok(Self { http: https::client()?, credentials, user_agent: user_agent(config)? })
+        Ok(Self { http: https::client()?, credentials, user_agent: user_agent(config)?, clock })
     }
 
     /// Posts `body`; the answer's body if its status is 200.
@@ -84,7 +83,7 @@ impl Caller {
             .identity(&identity)
             .region(api.region.as_str())
             .name("execute-api")
-            .time(SystemTime::now())
+            .time((self.clock)().into())
             .settings(SigningSettings::default())
             .build()?
             .into();

@@ -8,11 +8,11 @@ mod call;
 mod hedge;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use headwater_domain::Timestamp;
+use headwater_domain::ClockReader;
 use headwater_domain::hooks::{
     GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, SessionRef,
     TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
@@ -48,15 +48,16 @@ struct Inner {
     peer: KnownPeer,
     memory: Memory,
     lines: Mutex<RateLimit>,
+    clock: ClockReader,
 }
 
 impl HookClient {
     /// From `API_URL`. `peer` is asked beside it, and kept true by what the own region answers.
-    pub fn from_env(config: &SdkConfig, peer: KnownPeer) -> Result<Self, SettingError> {
+    pub fn from_env(config: &SdkConfig, peer: KnownPeer, clock: ClockReader) -> Result<Self, SettingError> {
         let own = Api { region: settings::region()?, base: settings::required("API_URL")? };
-        let (caller, memory) = (Caller::new(config)?, Memory::default());
+        let (caller, memory) = (Caller::new(config, clock)?, Memory::default());
         let lines = Mutex::new(RateLimit::new(MAX_LINES, LINES_WINDOW));
-        Ok(Self(Arc::new(Inner { caller, own, peer, memory, lines })))
+        Ok(Self(Arc::new(Inner { caller, own, peer, memory, lines, clock })))
     }
 
     /// Asks until one answers. An answer that does not settle the question leaves the other API's to `late`.
@@ -141,8 +142,7 @@ impl Inner {
     }
 
     fn may_tell(&self) -> Option<u64> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        let now = (self.clock)();
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::extract::{Request, State};
 use headwater_aws::callback::Callback;
+use headwater_aws::clock::wall_clock;
 use headwater_domain::Region;
 use headwater_domain::ports::{ListedApi, ReadApis, WriteSite};
 use headwater_domain::testing::deployment::{FakeApis, MemorySite};
@@ -144,7 +145,7 @@ async fn take(State(inbox): State<Arc<Inbox>>, request: Request) -> StatusCode {
 }
 
 pub fn in_seconds(seconds: u64) -> SystemTime {
-    SystemTime::now() + Duration::from_secs(seconds)
+    (wall_clock() + Duration::from_secs(seconds)).into()
 }
 
 pub fn region(name: &str) -> Region {
@@ -159,6 +160,7 @@ pub fn function<A, S>(region_name: &str, apis: A, site: S) -> DeploymentFunction
         site,
         site_folder: "/nonexistent/site".into(),
         callback: Callback::new().unwrap(),
+        clock: wall_clock,
     }
 }
 

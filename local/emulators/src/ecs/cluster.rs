@@ -5,12 +5,12 @@ use super::EcsConfig;
 use super::life::{TaskSurroundings, live};
 use super::run_task::RunTask;
 use super::task::{ACCOUNT, Status, Task, TaskDefinition, TaskState};
+use crate::clock;
 use crate::process::Spawner;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +163,7 @@ impl Cluster {
             started_by: request.started_by.clone(),
             group: request.group.clone().unwrap_or_else(|| format!("family:{}", definition.family)),
             tags: request.tags.clone(),
-            created: OffsetDateTime::now_utc(),
+            created: clock::utc(),
             state: watch::Sender::new(TaskState::new()),
             stop: watch::Sender::new(None),
             process: Mutex::new(None),

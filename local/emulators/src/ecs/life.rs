@@ -1,13 +1,13 @@
 //! Takes one task from PROVISIONING to STOPPED and reports every step. Must not know the API.
 
 use super::task::{Ending, Status, Task};
+use crate::clock;
 use crate::process::{Launch, Running, Spawner};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ async fn run(task: &Task, around: &TaskSurroundings, process: &Running) -> Endin
             exit: Some(exit.container_code()),
         },
         reason = asked(&mut stop) => {
-            task.state.send_modify(|state| state.stopping = Some(OffsetDateTime::now_utc()));
+            task.state.send_modify(|state| state.stopping = Some(clock::utc()));
             enter(task, around, Status::Stopping).await;
             let exit = process.stop(task.definition.stop_timeout).await;
             Ending { code: "UserInitiated", reason, exit: Some(exit.container_code()) }
@@ -107,7 +107,7 @@ async fn enter(task: &Task, around: &TaskSurroundings, status: Status) {
     task.state.send_modify(|state| {
         state.status = status;
         state.version += 1;
-        let now = OffsetDateTime::now_utc();
+        let now = clock::utc();
         match status {
             Status::Running => state.started = Some(now),
             Status::Stopped => state.stopped = Some(now),

@@ -222,7 +222,7 @@ impl Task {
             set("stoppedReason", json!(ending.reason));
         }
         if times == Times::Text {
-            set("updatedAt", at(OffsetDateTime::now_utc()));
+            set("updatedAt", at(crate::clock::utc()));
         }
         Value::Object(task)
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Results kept for authorizers with a cache time; beyond it the cache is emptied.
 const MAX_CACHED: usize = 10_000;
@@ -47,7 +47,7 @@ impl Authorizers {
         match authorizer {
             Authorizer::None => Ok(None),
             Authorizer::Iam => {
-                sigv4::verify(request, &api.credentials, &api.region, SystemTime::now()).map_err(
+                sigv4::verify(request, &api.credentials, &api.region, crate::clock::now()).map_err(
                     |refused| {
                         tracing::debug!(%refused, route = route.key, "signature not accepted");
                         Own::Forbidden

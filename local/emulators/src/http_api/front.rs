@@ -20,7 +20,6 @@ use http::{HeaderValue, Request, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use time::OffsetDateTime;
 
 /// API Gateway's limit on a request body, in bytes (HTTP API quotas: 10 MB).
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -129,7 +128,7 @@ impl Handler for ApiFront {
                         headers: parts.headers,
                         source: peer.ip(),
                         body,
-                        received: OffsetDateTime::now_utc(),
+                        received: clock::utc(),
                     };
                     self.answer(inbound).await
                 }

@@ -7,6 +7,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use axum::body::Body;
 use headwater_emulators::calls::CallLog;
+use headwater_emulators::clock;
 use headwater_emulators::http_api::{Authorizer, Cors, HttpApi, HttpApiConfig, Route};
 use headwater_emulators::lambda::Lambda;
 use http::{Request, StatusCode};
@@ -260,7 +261,7 @@ async fn iam_accepts_only_the_right_signature() {
     let routes = vec![Route::open("POST /hooks/{hook}", "echo").authorized_by(Authorizer::Iam)];
     let (api, _lambda) = with_echo(folder.path(), routes);
     let url = format!("http://{}/hooks/publish?b=2&a=%20x", api.addr());
-    let now = SystemTime::now();
+    let now = clock::now();
     let event = send(signed(&url, "local-secret", REGION, "execute-api", now, b"{}")).await;
     assert_eq!(event.status, StatusCode::OK, "{}", event.text());
     assert_eq!(event.json()["requestContext"]["authorizer"]["iam"]["accessKey"], "AKIALOCAL");

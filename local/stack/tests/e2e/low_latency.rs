@@ -4,9 +4,10 @@
 //! The broadcast is written by the test itself, as a transcoder writes it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
+use headwater_aws::clock::wall_clock as now;
 use headwater_aws::media::Buckets;
 use headwater_aws::table::Table;
 use headwater_domain::control::{ControlRecord, LeaseRecord, SessionRecord};
@@ -21,7 +22,7 @@ use headwater_domain::stream::StreamSettings;
 use headwater_domain::testing::parts::{closed_entry, open_entry};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::{Entry, TrackKind};
-use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, SessionId, StreamId, Timestamp};
+use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, SessionId, StreamId};
 use headwater_local::REGIONS;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -31,11 +32,6 @@ use hyper_util::rt::TokioExecutor;
 use super::support::{Platform, Running, artifacts, eventually, root};
 
 const VIEWERS: usize = 50;
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(since.as_millis().try_into().unwrap())
-}
 
 /// A broadcast in region A that nobody encodes.
 pub(crate) struct Seeded {

@@ -6,13 +6,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use headwater_domain::ClockReader;
 use headwater_domain::hooks::PublishAnswer;
 use headwater_domain::key::StreamKey;
 use headwater_domain::key_attempts::{Attempt, KeyAttemptLimiter, TooMany};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Duration, timeout};
-
-use crate::gateway::now;
 
 /// Limits attempts to publish, and questions to the control plane.
 #[derive(Debug)]
@@ -20,12 +19,13 @@ pub struct AuthLimiter {
     guard: Mutex<KeyAttemptLimiter>,
     turns: Semaphore,
     hasher: RandomState,
+    clock: ClockReader,
 }
 
 impl AuthLimiter {
     /// Lets `most` ask at a time.
-    pub fn new(most: usize) -> Self {
-        Self { guard: Mutex::default(), turns: Semaphore::new(most), hasher: RandomState::new() }
+    pub fn new(most: usize, clock: ClockReader) -> Self {
+        Self { guard: Mutex::default(), turns: Semaphore::new(most), hasher: RandomState::new(), clock }
     }
 
     fn guard(&self) -> MutexGuard<'_, KeyAttemptLimiter> {
@@ -40,7 +40,7 @@ impl AuthLimiter {
 
     /// Counts the attempt, if it may be made.
     pub fn begin(&self, attempt: &Attempt) -> Result<(), TooMany> {
-        self.guard().begin(attempt, now())
+        self.guard().begin(attempt, (self.clock)())
     }
 
     /// Takes a turn to ask, until the answer is dropped; `None` if none comes within `limit`.

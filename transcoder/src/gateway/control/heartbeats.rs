@@ -125,6 +125,7 @@ async fn heartbeat<H: Hooks>(
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use headwater_domain::Timestamp;
     use headwater_domain::hooks::{
         GatewayOrders, PublishAnswer, PublishRequest, TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
     };
@@ -163,7 +164,7 @@ mod tests {
         let gateway =
             Gateway { region: "eu-west-1".parse().unwrap(), source: "http://192.0.2.3:8936".into() };
         let name = Name { gateway, revision: None };
-        let registry = Arc::new(Registry::new(std::env::temp_dir(), Limits::default()));
+        let registry = Arc::new(Registry::new(std::env::temp_dir(), Limits::default(), || Timestamp(0)));
         let asked = Asked { registry, withdrawals: Arc::default() };
         let stop = CancellationToken::new();
         let (superseded, _) = watch::channel(false);

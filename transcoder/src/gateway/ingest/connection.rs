@@ -23,7 +23,6 @@ use crate::gateway::control::unpublish;
 use crate::gateway::control::withdrawals::Withdrawals;
 use crate::gateway::log_throttle::ThrottledLine;
 use crate::gateway::net::socket::Pollable;
-use crate::gateway::now;
 use crate::gateway::session::{Session, StopReason};
 
 /// Characters of an encoder's name for itself that go to the log.
@@ -175,7 +174,7 @@ where
 {
     let (hooks, log_throttle) = (context.hooks.clone(), context.log_throttle.clone());
     // Not earlier: who has waited for a turn has not asked yet.
-    let asked = hooks::PublishRequest { asked_at: Some(now()), ..question.clone() };
+    let asked = hooks::PublishRequest { asked_at: Some((context.clock)()), ..question.clone() };
     let limit = context.limits.hook_timeout;
     let mut asking = context
         .unpublish_tasks

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use headwater_domain::Timestamp;
+use headwater_domain::{ClockReader, Timestamp};
 use headwater_rtmp::normalize::{Clock, Frame, MediaTag, Normal, Normalizer, Timed, Useless, delay_decoding};
 use headwater_rtmp::{MediaKind, MediaMessage, Metadata};
 use thiserror::Error;
@@ -12,7 +12,6 @@ use thiserror::Error;
 use super::codecs::Codecs;
 use super::skew::Skew;
 use super::usefulness::Usefulness;
-use crate::gateway::now;
 use crate::gateway::session::Session;
 use crate::gateway::spool::SpoolError;
 use crate::gateway::spool::runs::{RunSplitter, TooManyRuns};
@@ -47,6 +46,7 @@ pub enum ValidationError {
 /// One publisher's messages on their way into its spool.
 #[derive(Debug)]
 pub struct MediaValidator {
+    reads_clock: ClockReader,
     session: Arc<Session>,
     codecs: Codecs,
     normalizer: Normalizer,
@@ -63,8 +63,9 @@ pub struct MediaValidator {
 
 impl MediaValidator {
     /// For a session that begins.
-    pub fn new(session: Arc<Session>, codecs: Codecs) -> Self {
+    pub fn new(session: Arc<Session>, codecs: Codecs, reads_clock: ClockReader) -> Self {
         Self {
+            reads_clock,
             session,
             codecs,
             normalizer: Normalizer::default(),
@@ -88,7 +89,7 @@ impl MediaValidator {
 
     /// Takes audio or video.
     pub fn media(&mut self, message: &MediaMessage) -> Result<(), ValidationError> {
-        let now = now();
+        let now = (self.reads_clock)();
         let taken = match MediaTag::parse(message) {
             Ok(tag) => self.normalize(message, &tag)?,
             Err(error) => Err(error.into()),
@@ -103,9 +104,10 @@ impl MediaValidator {
     /// Nothing more comes: takes what waited for it.
     pub fn finish(&mut self) -> Result<(), ValidationError> {
         self.normalizer.finish(&mut self.normal);
-        self.store(now())?;
+        let now = (self.reads_clock)();
+        self.store(now)?;
         self.clock.flush(&mut self.timed);
-        self.append(now())
+        self.append(now)
     }
 
     fn normalize(

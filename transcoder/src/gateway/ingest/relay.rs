@@ -75,7 +75,7 @@ where
     S: AsyncRead + AsyncWrite + Pollable + Unpin,
     H: Hooks + 'static,
 {
-    let mut validator = MediaValidator::new(session.clone(), context.codecs.clone());
+    let mut validator = MediaValidator::new(session.clone(), context.codecs.clone(), context.clock);
     let Err(end) = relay(connection, session, &mut validator, &context.limits, &context.log_throttle).await;
     if let Err(error) = validator.finish() {
         tracing::debug!(%error, "the last messages were not taken");

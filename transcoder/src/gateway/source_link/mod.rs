@@ -18,8 +18,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, put};
 use axum::{Json, Router};
-use headwater_domain::SessionId;
 use headwater_domain::tokens::SigningKey;
+use headwater_domain::{ClockReader, SessionId};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -30,7 +30,6 @@ pub use self::health::Health;
 use self::health::OK;
 use self::problem::SourceLinkProblem;
 use super::net::connection_limiter::ConnectionLimiter;
-use super::now;
 use super::registry::Registry;
 use super::session::{Session, SessionDirective, StopReason};
 use super::spool::Located;
@@ -50,6 +49,8 @@ pub struct SourceLink {
     pub connection_limiter: ConnectionLimiter,
     /// Tokens are made with it.
     pub key: SigningKey,
+    /// The wall clock.
+    pub clock: ClockReader,
 }
 
 impl SourceLink {
@@ -71,7 +72,7 @@ impl SourceLink {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or(SourceLinkProblem::TOKEN)?;
-        if !self.key.opens_source(token, &id, now()) {
+        if !self.key.opens_source(token, &id, (self.clock)()) {
             return Err(SourceLinkProblem::TOKEN);
         }
         self.registry.get(&id).ok_or(SourceLinkProblem::UNKNOWN)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use headwater_domain::ClockReader;
 use headwater_domain::rate_limit::RateLimit;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,7 +16,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::gateway::log_throttle::{MAX_LINES, WINDOW};
 use crate::gateway::net::accept::accept;
-use crate::gateway::now;
 
 /// For a request's head. Transcoders send theirs at once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,12 +28,12 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until `stop`.
-pub async fn serve_until(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve_until(listener: TcpListener, router: Router, clock: ClockReader, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let mut log_throttle = RateLimit::new(MAX_LINES, WINDOW);
     while let Some((socket, peer)) = accept(&listener, &stop).await {
         if connections.len() >= MAX_CONNECTIONS {
-            if let Some(withheld) = log_throttle.take(now()) {
+            if let Some(withheld) = log_throttle.take(clock()) {
                 tracing::warn!(%peer, withheld, "source link refused: too many connections");
             }
             continue;

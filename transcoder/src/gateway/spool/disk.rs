@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use headwater_domain::ClockReader;
 use headwater_domain::rate_limit::RateLimit;
-
-use crate::gateway::now;
 
 /// While it refuses, it is asked again so often.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -20,7 +19,7 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// What is known of the disk that all spools write to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Disk(Arc<DiskState>);
 
 #[derive(Debug)]
@@ -28,6 +27,7 @@ struct DiskState {
     errors: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
     lines: Mutex<RateLimit>,
+    clock: ClockReader,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +38,13 @@ struct Trouble {
     next_try: Instant,
 }
 
-impl Default for DiskState {
-    fn default() -> Self {
-        let lines = Mutex::new(RateLimit::new(1, LINE_EVERY));
-        Self { errors: AtomicU64::new(0), trouble: Mutex::new(None), lines }
-    }
-}
-
 impl Disk {
+    /// One that has refused nothing yet.
+    pub fn new(clock: ClockReader) -> Self {
+        let lines = Mutex::new(RateLimit::new(1, LINE_EVERY));
+        Self(Arc::new(DiskState { errors: AtomicU64::new(0), trouble: Mutex::new(None), lines, clock }))
+    }
+
     fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
         self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,7 +121,7 @@ impl Disk {
         let since = trouble.map_or(at, |trouble| trouble.since);
         *trouble = Some(Trouble { since, refuses: true, next_try: at + RETRY_EVERY });
         drop(trouble);
-        let line = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).take(now());
+        let line = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).take((self.0.clock)());
         if let Some(withheld) = line {
             tracing::error!(%error, withheld, "cannot write to the spool folder; media is kept in memory");
         }
@@ -131,11 +130,13 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
+    use headwater_domain::Timestamp;
+
     use super::*;
 
     #[test]
     fn one_that_refuses_is_left_alone_until_it_is_time_or_there_is_room() {
-        let disk = Disk::default();
+        let disk = Disk::new(|| Timestamp(0));
         assert!(disk.write(|| Ok(())));
         assert!(!disk.write(|| Err(io::ErrorKind::StorageFull.into())));
         assert!(!disk.write(|| panic!("it was asked a moment ago")));

@@ -20,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use headwater_domain::ClockReader;
 use headwater_rtmp::MediaKind;
 use headwater_rtmp::codec::RandomAccess;
 use headwater_rtmp::flv::{self, TagKind};
@@ -52,7 +53,7 @@ pub struct SpoolLimits {
 }
 
 /// What all spools of a gateway share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Shared {
     /// Bytes that they hold, on disk and in memory.
     pub all: Budget,
@@ -60,6 +61,13 @@ pub struct Shared {
     pub held: Budget,
     /// The disk that they write to.
     pub disk: Disk,
+}
+
+impl Shared {
+    /// Of a gateway without spools.
+    pub fn new(clock: ClockReader) -> Self {
+        Self { all: Budget::default(), held: Budget::default(), disk: Disk::new(clock) }
+    }
 }
 
 /// The spool cannot take a message.
