@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::ids::{KeyId, StreamId};
 use crate::key::StreamKey;
+use crate::rate_limit::Window;
 use crate::time::Timestamp;
 
 /// Attempts from one address group in each [`WINDOW`] that are not known to be right. More than a gateway asks about at a
@@ -47,63 +48,51 @@ impl From<IpAddr> for AddressGroup {
 #[derive(Debug)]
 pub struct AttemptCounter<S> {
     most: u32,
-    window: Duration,
-    tallies: HashMap<S, Tally>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Tally {
-    began: Timestamp,
-    count: u32,
+    length: Duration,
+    windows: HashMap<S, Window>,
 }
 
 impl<S: Eq + Hash + Clone> AttemptCounter<S> {
     /// At most `most` attempts of each subject in `window`.
     pub fn new(most: u32, window: Duration) -> Self {
-        Self { most, window, tallies: HashMap::new() }
+        Self { most, length: window, windows: HashMap::new() }
     }
 
     /// Counts an attempt; false if there have been too many.
     pub fn begin(&mut self, subject: &S, now: Timestamp) -> bool {
-        let window = self.window;
-        let over = |tally: &Tally| now < tally.began || now.since(tally.began) >= window;
-        if self.tallies.len() >= MAX_SUBJECTS && !self.tallies.contains_key(subject) {
-            self.tallies.retain(|_, tally| !over(tally));
+        let length = self.length;
+        if self.windows.len() >= MAX_SUBJECTS && !self.windows.contains_key(subject) {
+            self.windows.retain(|_, window| !window.is_over(length, now));
             self.forget_one();
         }
-        let tally = self.tallies.entry(subject.clone()).or_insert(Tally { began: now, count: 0 });
-        if over(tally) {
-            *tally = Tally { began: now, count: 0 };
-        }
-        let may = tally.count < self.most;
-        tally.count += u32::from(may);
-        may
+        let window = self.windows.entry(subject.clone()).or_insert(Window::beginning(now));
+        window.take(self.most, length, now)
     }
 
     /// Whether `subject` has no attempt left in its window.
     pub fn is_used_up(&self, subject: &S) -> bool {
-        self.tallies.get(subject).is_some_and(|tally| tally.count >= self.most)
+        self.windows.get(subject).is_some_and(|window| window.count() >= self.most)
     }
 
     /// The attempt was right: it does not count.
     pub fn take_back(&mut self, subject: &S) {
-        if let Some(tally) = self.tallies.get_mut(subject) {
-            tally.count = tally.count.saturating_sub(1);
-            if tally.count == 0 {
-                self.tallies.remove(subject);
+        if let Some(window) = self.windows.get_mut(subject) {
+            window.give_back();
+            if window.count() == 0 {
+                self.windows.remove(subject);
             }
         }
     }
 
     /// Makes room: whoever tried least is the least loss.
     fn forget_one(&mut self) {
-        if self.tallies.len() < MAX_SUBJECTS {
+        if self.windows.len() < MAX_SUBJECTS {
             return;
         }
         let least =
-            self.tallies.iter().min_by_key(|(_, tally)| tally.count).map(|(subject, _)| subject.clone());
+            self.windows.iter().min_by_key(|(_, window)| window.count()).map(|(subject, _)| subject.clone());
         if let Some(least) = least {
-            self.tallies.remove(&least);
+            self.windows.remove(&least);
         }
     }
 }
@@ -306,7 +295,7 @@ mod tests {
         for other in 0..9_000 {
             assert!(key_attempts.begin(&other, Timestamp(1)));
         }
-        assert!(key_attempts.tallies.len() <= MAX_SUBJECTS);
+        assert!(key_attempts.windows.len() <= MAX_SUBJECTS);
         assert!(!key_attempts.begin(&busy, Timestamp(1)));
     }
 }

@@ -6,33 +6,67 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
+/// How many of something there have been in the window of time that runs: the one rule of all that is counted by time here,
+/// log lines as well as attempts at keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    began: Timestamp,
+    count: u32,
+}
+
+impl Window {
+    /// One that begins at `now`.
+    pub(crate) const fn beginning(now: Timestamp) -> Self {
+        Self { began: now, count: 0 }
+    }
+
+    /// Whether it has lasted for `length`. A clock that was set back must not hold it open.
+    pub(crate) fn is_over(&self, length: Duration, now: Timestamp) -> bool {
+        now < self.began || now.since(self.began) >= length
+    }
+
+    /// Counts one, in the next window if this one is over; not if there are `most` already.
+    pub(crate) fn take(&mut self, most: u32, length: Duration, now: Timestamp) -> bool {
+        if self.is_over(length, now) {
+            *self = Self::beginning(now);
+        }
+        let may = self.count < most;
+        self.count += u32::from(may);
+        may
+    }
+
+    /// Takes one back that was counted.
+    pub(crate) fn give_back(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// How many there have been.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+}
+
 /// So many of something in each window of time.
 #[derive(Debug, Clone)]
 pub struct RateLimit {
     most: u32,
-    window: Duration,
-    began: Timestamp,
-    taken: u32,
+    length: Duration,
+    window: Window,
     withheld: u64,
 }
 
 impl RateLimit {
     /// At most `most` in each `window`.
     pub const fn new(most: u32, window: Duration) -> Self {
-        Self { most, window, began: Timestamp(0), taken: 0, withheld: 0 }
+        Self { most, length: window, window: Window::beginning(Timestamp(0)), withheld: 0 }
     }
 
     /// Takes one: `Some` if there is one, with how many were withheld since the one before.
     pub fn take(&mut self, now: Timestamp) -> Option<u64> {
-        // A clock that was set back must not hold the window open.
-        if now < self.began || now.since(self.began) >= self.window {
-            (self.began, self.taken) = (now, 0);
-        }
-        if self.taken == self.most {
+        if !self.window.take(self.most, self.length, now) {
             self.withheld += 1;
             return None;
         }
-        self.taken += 1;
         Some(std::mem::take(&mut self.withheld))
     }
 }
