@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Headwater with the programs people use: OBS publishes; ffmpeg, mpv, GStreamer, streamlink, VLC, and in Chromium hls.js and
-# Shaka Player play; headwater-check judges.
+# Shaka Player play, at the edge itself and under a path prefix; headwater-check judges.
 # Starts a stack of its own, prints one PASS or FAIL line per case, ends with 1 if any failed. Takes about four minutes.
 # Usage: scripts/interop.sh [path of headwater-local]
-#   PORT_BASE=23000   first port of the stack (a block of 23)
+#   PORT_BASE=23000   first port of the stack (a block of 24)
 #   KEEP=1            keep data and logs when everything passed (they are always kept after a failure)
 #   HEADWATER_ARTIFACTS=folder   put data and logs there instead of a temporary folder
 # shellcheck disable=SC2317 # conditions and the trap's function are called by name
@@ -18,6 +18,7 @@ fi
 headwater=${1:-${CARGO_TARGET_DIR:-$HOME/.cache/headwater/target}/debug/headwater-local}
 port_base=${PORT_BASE:-23000}
 relay_port=$((port_base + 22))
+prefix_port=$((port_base + 23))
 [ -x "$headwater" ] || { echo "interop: $headwater is not there; build it with: cargo build --locked --workspace --bins" >&2; exit 2; }
 
 packages=(chromium curl ffmpeg fonts-dejavu-core gstreamer1.0-libav gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
@@ -120,6 +121,37 @@ is_live_in_another() { is "$1" live && [ "$(broadcast_of "$1")" != "$2" ]; }
 plays() { curl -sf -m 5 "$1" | grep -q "$2"; }
 published() { grep -c 'publishing' "$gateway"; }
 published_more_than() { [ "$(published)" -gt "$1" ]; }
+
+edge=$(jq -r .edge "$endpoints")
+
+# The edge in a folder of somebody's site: playlists name everything by the way from themselves, so it plays there as well.
+# What a player asks for beside the folder is noted.
+readonly FOLDER=/a/site/live-tv
+start_prefix() {
+  : >"$work/beside.log"
+  cat >"$work/prefix.conf" <<CONF
+daemon off;
+master_process off;
+pid $work/prefix.pid;
+error_log stderr warn;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $work/prefix.tmp;
+  proxy_temp_path $work/prefix.tmp;
+  log_format asked '\$request';
+  server {
+    listen 127.0.0.1:$prefix_port;
+    proxy_http_version 1.1;
+    proxy_buffering off;
+    location $FOLDER/ { proxy_pass $edge/; }
+    location / { access_log $work/beside.log asked; return 404; }
+  }
+}
+CONF
+  start prefix nginx -p "$work" -c "$work/prefix.conf"
+  within 10 curl -so "$work/prefix.json" -m 5 "http://127.0.0.1:$prefix_port$FOLDER/live/index.json"
+}
 
 obs_stream=$(jq -r .demo.stream_id "$endpoints")
 obs_key=$(jq -r .demo.stream_key "$endpoints")
@@ -397,16 +429,18 @@ case_takeover() {
   leave obs-again
 }
 
-# case_players LATENCY: the same clip for every player, with the stream's setting `latency`.
+# case_players LATENCY BASE: the same clip for every player, with the stream's setting `latency`; BASE is where they find the
+# edge.
 case_players() {
-  local latency=$1 made stream key playback
+  local latency=$1 base=$2 made stream key playback
   made=$(call POST /v1/streams -d "{\"name\":\"Interop players\",\"settings\":{\"latency\":\"$latency\"}}")
   stream=$(jq -r .id <<<"$made"); key=$(jq -r .stream_key.value <<<"$made"); playback=$(jq -r .playback_url <<<"$made")
+  playback=$base${playback#"$edge"}
   start publisher ffmpeg -nostdin -hide_banner -loglevel warning -re -f lavfi -i testsrc2=size=320x180:rate=25 \
     -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 -preset ultrafast -g 50 -b:v 300k -pix_fmt yuv420p \
     -c:a aac -b:a 96k -f flv "$rtmp/$key"
   within 30 is "$stream" live || { fail "ffmpeg goes live, latency $latency" "status $(status_of "$stream")"; return; }
-  pass "ffmpeg goes live, latency $latency" 'testsrc2 320x180, 25 fps'
+  pass "ffmpeg goes live, latency $latency" "testsrc2 320x180, 25 fps; watched at $base"
   # Three segments behind the live edge is where most players begin.
   sleep 8
   decode 'ffmpeg plays' "$playback" 8 25
@@ -431,8 +465,13 @@ if start_display; then
 else
   fail 'a display for OBS' 'Xvfb did not start'
 fi
-case_players standard
-case_players low
+case_players low "$edge"
+if start_prefix; then
+  case_players standard "http://127.0.0.1:$prefix_port$FOLDER"
+  check 'no player asks for anything beside the prefix' "$(sort "$work/beside.log" | uniq -c | head -3)" test ! -s "$work/beside.log"
+else
+  fail 'nginx serves the edge under a prefix' "$(tail -1 "$work/prefix.log")"
+fi
 
 # What our own processes had to say beyond INFO, but for the wrong key.
 complaints=$(grep -rahE '( WARN | ERROR |"level":"(WARN|ERROR)"|panicked at)' "$work/data/logs" "$work/stack.log" 2>/dev/null |
