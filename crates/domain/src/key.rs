@@ -176,6 +176,14 @@ pub enum KeyStatus<'a> {
 }
 
 impl KeyRing {
+    /// What it has of one key.
+    #[must_use]
+    pub fn only(mut self, key: &KeyId) -> Self {
+        self.keys.retain(|record| record.id == *key);
+        self.revoked.retain(|(revoked, _)| revoked == key);
+        self
+    }
+
     /// Judges `key` at `now`. Whether the secret is right is compared in constant time, and before all else: revoked
     /// and expired are told only to who holds the key.
     pub fn judge(&self, key: &StreamKey, pepper: &Pepper, now: Timestamp) -> KeyStatus<'_> {

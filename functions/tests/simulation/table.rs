@@ -163,10 +163,7 @@ impl ReadKeys for Table {
     }
 
     async fn key(&self, stream: &StreamId, key: &KeyId) -> PortResult<KeyRing> {
-        let mut ring = self.key_ring(stream).await?;
-        ring.keys.retain(|record| record.id == *key);
-        ring.revoked.retain(|(revoked, _)| revoked == key);
-        Ok(ring)
+        Ok(self.key_ring(stream).await?.only(key))
     }
 }
 

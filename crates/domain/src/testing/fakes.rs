@@ -117,10 +117,7 @@ impl ReadKeys for MemoryTable {
     }
 
     async fn key(&self, stream: &StreamId, key: &KeyId) -> PortResult<KeyRing> {
-        let mut ring = self.key_ring(stream).await?;
-        ring.keys.retain(|record| record.id == *key);
-        ring.revoked.retain(|(revoked, _)| revoked == key);
-        Ok(ring)
+        Ok(self.key_ring(stream).await?.only(key))
     }
 }
 

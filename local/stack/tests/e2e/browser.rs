@@ -1,5 +1,7 @@
 //! A person's browser: headless Chromium with hls.js plays the page at the edge.
 
+use std::path::PathBuf;
+
 use headwater_aws::clock::wall_clock;
 use headwater_local::RegionId;
 use serde_json::{Value, json};
@@ -20,6 +22,36 @@ fn browser(platform: &Platform, stream: &Stream, name: &str, more: &[&str]) -> R
     arguments.extend(["--screenshot", shot.to_str().unwrap(), "--json", report.to_str().unwrap()]);
     arguments.extend(more);
     Running::start("node", &arguments)
+}
+
+/// A browser that plays until it is told that it is enough; it may see no 5xx.
+struct Watching {
+    browser: Running,
+    enough: PathBuf,
+}
+
+impl Watching {
+    /// Once it plays.
+    async fn begin(platform: &Platform, stream: &Stream, name: &str) -> Self {
+        let (ready, enough) = (platform.folder().join("playing"), platform.folder().join("done"));
+        let files = [
+            "--ready-file",
+            ready.to_str().unwrap(),
+            "--until-file",
+            enough.to_str().unwrap(),
+            "--max-5xx",
+            "0",
+        ];
+        let browser = browser(platform, stream, name, &files);
+        eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+        Self { browser, enough }
+    }
+
+    /// Whether it is content, and what it said.
+    async fn end(self) -> (bool, String) {
+        std::fs::write(&self.enough, "").unwrap();
+        self.browser.end().await
+    }
 }
 
 /// What the browser's script wrote down.
@@ -50,11 +82,7 @@ async fn chromium_goes_on_after_a_whole_region_has_died() {
     let stream = platform.create(switchable()).await;
     let encoder = Picture { size: "320x180", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
     platform.plays(&stream).await;
-    let (ready, done) = (platform.folder().join("playing"), platform.folder().join("done"));
-    let files =
-        ["--ready-file", ready.to_str().unwrap(), "--until-file", done.to_str().unwrap(), "--max-5xx", "0"];
-    let playing = browser(&platform, &stream, "whole-region-lost", &files);
-    eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+    let watching = Watching::begin(&platform, &stream, "whole-region-lost").await;
     let path = renditions(&platform.plays(&stream).await)[0].path.clone();
     platform.stack.stop_region(RegionId::A).await;
     let lost = wall_clock().0;
@@ -65,9 +93,8 @@ async fn chromium_goes_on_after_a_whole_region_has_died() {
             playlist.segments.iter().filter(|segment| segment.uri.contains(".eu-west-1.")).count() >= 8
         })
         .await;
-    std::fs::write(&done, "").unwrap();
     // Its own verdict: it was not reloaded, no error, no 5xx, and it plays at the end.
-    let (ok, said) = playing.end().await;
+    let (ok, said) = watching.end().await;
     let (.., playlist) = platform.get(&path).await;
     let playlist = String::from_utf8_lossy(&playlist);
     assert!(ok, "{said}\n{}\n{playlist}\n{}", report("whole-region-lost"), platform.logs());
@@ -88,19 +115,14 @@ async fn chromium_plays_on_while_region_a_loses_api_and_s3() {
     let stream = platform.create(switchable()).await;
     let encoder = Picture { size: "320x180", ..Picture::default() }.publish(&platform.rtmp(0, &stream.key));
     platform.plays(&stream).await;
-    let (ready, done) = (platform.folder().join("playing"), platform.folder().join("done"));
-    let files =
-        ["--ready-file", ready.to_str().unwrap(), "--until-file", done.to_str().unwrap(), "--max-5xx", "0"];
-    let playing = browser(&platform, &stream, "region-lost", &files);
-    eventually("the browser plays", || async { ready.exists().then_some(()) }).await;
+    let watching = Watching::begin(&platform, &stream, "region-lost").await;
     platform.stack.regions[0].api.stop().await;
     platform.stack.regions[0].s3.stop().await;
     let path = renditions(&platform.plays(&stream).await)[0].path.clone();
     let before = platform.media(&path).await;
     let seen = before.media_sequence + before.segments.len() as u64;
     platform.media_until(&path, |now| now.media_sequence + now.segments.len() as u64 >= seen + 6).await;
-    std::fs::write(&done, "").unwrap();
-    let (ok, said) = playing.end().await;
+    let (ok, said) = watching.end().await;
     assert!(ok, "{said}\n{}\n{}", report("region-lost"), platform.logs());
     platform.conforms(&stream.playback).await;
     encoder.kill().await;
