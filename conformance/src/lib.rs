@@ -12,7 +12,7 @@ mod decode;
 mod fetch;
 mod h264;
 mod mp4;
-mod playlist;
+pub mod playlist;
 mod presentation;
 mod profile;
 mod record;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use headwater_conformance::resolve_references;
+use headwater_conformance::playlist::{MediaPlaylist, Multivariant, at_path};
 use headwater_domain::paths::ApiPath;
 use headwater_local::demo::ApiClient;
 use headwater_local::{Binaries, Ports, Stack, StackConfig};
@@ -139,15 +139,20 @@ async fn playable(edge: &str, playback: &str) -> bool {
     get(&format!("{edge}{media}")).await.is_some()
 }
 
+/// The first that the playlist at `path` names: a rendition's playlist, or a segment.
 pub(crate) fn uri(path: &str, playlist: &[u8]) -> Option<String> {
-    let text = resolve_references(path, &String::from_utf8_lossy(playlist));
-    text.lines().find(|line| line.starts_with('/')).map(str::to_owned)
+    let base = at_path(path)?;
+    let (variants, media) =
+        (Multivariant::read(&base, playlist).variants, MediaPlaylist::read(&base, playlist));
+    let segment = media.segments.first().and_then(|segment| segment.resource.as_ref());
+    let first = variants.first().map(|variant| &variant.url).or(segment.map(|segment| &segment.url))?;
+    Some(first.path().to_owned())
 }
 
 fn part(path: &str, playlist: &[u8]) -> Option<String> {
-    let text = resolve_references(path, &String::from_utf8_lossy(playlist));
-    let line = text.lines().find(|line| line.starts_with("#EXT-X-PART:"))?;
-    Some(line.split("URI=\"").nth(1)?.split('"').next()?.to_owned())
+    let playlist = MediaPlaylist::read(&at_path(path)?, playlist);
+    let part = playlist.all().flat_map(|segment| &segment.parts).next()?;
+    Some(part.resource.url.path().to_owned())
 }
 
 pub(crate) async fn get(url: &str) -> Option<Vec<u8>> {

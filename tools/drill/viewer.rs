@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use m3u8_rs::{MediaPlaylist, MediaSegment};
+use headwater_conformance::playlist::{MediaPlaylist, Segment};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -126,11 +126,11 @@ impl Eye {
                 due = Instant::now() + MULTIVARIANT_EVERY;
                 let body = self.get(&playback, !paths.is_empty()).await;
                 if paths.is_empty() {
-                    paths = body.as_deref().and_then(renditions).unwrap_or_default();
+                    paths = body.and_then(|body| renditions(&playback, &body)).unwrap_or_default();
                 }
             }
             for (index, path) in paths.iter().enumerate() {
-                if let Some(playlist) = self.get(path, true).await.as_deref().and_then(media) {
+                if let Some(playlist) = self.get(path, true).await.and_then(|body| media(path, &body)) {
                     self.read(path, &playlist, index == 0).await;
                 }
             }
@@ -164,14 +164,15 @@ impl Eye {
                 known.media_sequence, playlist.media_sequence
             ));
         }
-        if playlist.discontinuity_sequence < known.discontinuity_sequence {
+        let breaks = playlist.discontinuity_sequence.unwrap_or(0);
+        if breaks < known.discontinuity_sequence {
             offend("discontinuity sequence went back".to_owned());
         }
-        if playlist.end_list {
+        if playlist.ended {
             offend("the playlist says that the broadcast has ended".to_owned());
         }
         known.media_sequence = playlist.media_sequence;
-        known.discontinuity_sequence = playlist.discontinuity_sequence;
+        known.discontinuity_sequence = breaks;
         let end = playlist.media_sequence + playlist.segments.len() as u64;
         if end < known.end {
             let what = format!("the end of {path} went back from {} to {end}", known.end);
@@ -179,54 +180,58 @@ impl Eye {
         }
         known.end = end;
         let mut new = Vec::new();
-        for (number, segment) in (playlist.media_sequence..).zip(&playlist.segments) {
-            match known.segments.get(&number) {
-                Some((uri, _)) if *uri != segment.uri => {
-                    offend(format!("segment {number} became another one"));
+        for segment in &playlist.segments {
+            match known.segments.get(&segment.number) {
+                Some((uri, _)) if *uri != path_of(segment) => {
+                    offend(format!("segment {} became another one", segment.number));
                 }
                 Some((_, true)) => {}
-                _ => new.push((number, segment)),
+                _ => new.push(segment),
             }
         }
         let first = !self.begun && picture;
         let skip = if first { new.len().saturating_sub(START_BEHIND) } else { 0 };
-        for (index, (number, segment)) in new.into_iter().enumerate() {
+        for (index, segment) in new.into_iter().enumerate() {
             // One that was left out at the start is not loaded later either.
-            let gap = segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP");
-            let uri = segment.uri.clone();
-            let loaded = index < skip || gap || self.get(&uri, true).await.is_some();
+            let uri = path_of(segment);
+            let loaded = index < skip || segment.gap || self.get(&uri, true).await.is_some();
             let Some(known) = self.renditions.get_mut(path) else { return };
-            let again = known.segments.insert(number, (uri, loaded)).is_some();
-            let missing = known.missing(number, segment, gap);
+            let again = known.segments.insert(segment.number, (uri, loaded)).is_some();
+            let missing = known.missing(segment);
             if picture && loaded && index >= skip && !again {
-                self.arrive(segment, gap, missing);
+                self.arrive(segment, missing);
             }
         }
     }
 
-    fn arrive(&mut self, segment: &MediaSegment, gap: bool, missing: Duration) {
+    fn arrive(&mut self, segment: &Segment, missing: Duration) {
         self.begun = true;
         let arrival = Arrival {
             at: Instant::now(),
-            uri: segment.uri.clone(),
-            gap,
+            uri: path_of(segment),
+            gap: segment.gap,
             discontinuity: segment.discontinuity,
             missing,
-            duration: Duration::try_from_secs_f32(segment.duration).unwrap_or_default(),
+            duration: Duration::try_from_secs_f64(segment.duration).unwrap_or_default(),
         };
         lock(&self.seen).arrivals.push(arrival);
         self.tell.send_modify(|count| *count += 1);
     }
 }
 
+fn path_of(segment: &Segment) -> String {
+    segment.resource.as_ref().map_or_else(String::new, |resource| resource.url.path().to_owned())
+}
+
 impl Rendition {
     /// Notes where the segment ends; the source time that is missing between it and the media before it.
-    fn missing(&mut self, number: u64, segment: &MediaSegment, gap: bool) -> Duration {
-        let old = self.newest.is_some_and(|newest| newest >= number);
-        self.newest = self.newest.max(Some(number));
-        let begins = segment.program_date_time.map(|time| time.timestamp_millis());
-        let Some(begins) = begins.filter(|_| !old && !gap) else { return Duration::ZERO };
-        let ends = begins + (f64::from(segment.duration) * 1_000.0).round() as i64;
+    fn missing(&mut self, segment: &Segment) -> Duration {
+        let old = self.newest.is_some_and(|newest| newest >= segment.number);
+        self.newest = self.newest.max(Some(segment.number));
+        let millis = |seconds: f64| (seconds * 1_000.0).round() as i64;
+        let begins = segment.program_date_time.map(millis);
+        let Some(begins) = begins.filter(|_| !old && !segment.gap) else { return Duration::ZERO };
+        let ends = begins + millis(segment.duration);
         let missing = self.ends.replace(ends).map_or(0, |before| begins - before);
         Duration::from_millis(u64::try_from(missing).unwrap_or(0))
     }

@@ -5,6 +5,12 @@ use url::Url;
 /// Stands for the site that serves a path.
 const SITE: &str = "http://site.invalid";
 
+/// The address of what is served at `path`, for who knows no site: references of a playlist there have paths of its site.
+/// `None` if it is no path.
+pub fn at_path(path: &str) -> Option<Url> {
+    Url::parse(SITE).ok()?.join(path).ok()
+}
+
 /// A playlist's text with each reference as the path that a player asks for, which has the playlist from `path`. References to
 /// other sites stay as they are, and so does a text whose `path` is none.
 ///
@@ -14,7 +20,7 @@ const SITE: &str = "http://site.invalid";
 /// assert_eq!(resolved, "#EXTM3U\n#EXT-X-MAP:URI=\"/media/init.mp4\"\n#EXTINF:2,\n/media/720p/7.m4s\n");
 /// ```
 pub fn resolve_references(path: &str, text: &str) -> String {
-    let Some(base) = Url::parse(SITE).ok().and_then(|site| site.join(path).ok()) else {
+    let Some(base) = at_path(path) else {
         return text.to_owned();
     };
     let resolve = |reference: &str| match base.join(reference) {

@@ -11,54 +11,54 @@ use super::{Problems, Resource};
 
 /// EXT-X-PLAYLIST-TYPE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlaylistType {
+pub enum PlaylistType {
     Event,
     Vod,
 }
 
 /// EXT-X-SERVER-CONTROL, in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct ServerControl {
-    pub(crate) can_block_reload: bool,
-    pub(crate) can_skip_until: Option<f64>,
-    pub(crate) hold_back: Option<f64>,
-    pub(crate) part_hold_back: Option<f64>,
+pub struct ServerControl {
+    pub can_block_reload: bool,
+    pub can_skip_until: Option<f64>,
+    pub hold_back: Option<f64>,
+    pub part_hold_back: Option<f64>,
 }
 
 /// EXT-X-RENDITION-REPORT.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RenditionReport {
-    pub(crate) url: Url,
-    pub(crate) last_msn: Option<u64>,
-    pub(crate) last_part: Option<u64>,
+pub struct RenditionReport {
+    pub url: Url,
+    pub last_msn: Option<u64>,
+    pub last_part: Option<u64>,
 }
 
 /// What a media playlist says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct MediaPlaylist {
-    pub(crate) target_duration: Option<u64>,
-    pub(crate) media_sequence: u64,
-    pub(crate) discontinuity_sequence: Option<u64>,
-    pub(crate) playlist_type: Option<PlaylistType>,
-    pub(crate) ended: bool,
+pub struct MediaPlaylist {
+    pub target_duration: Option<u64>,
+    pub media_sequence: u64,
+    pub discontinuity_sequence: Option<u64>,
+    pub playlist_type: Option<PlaylistType>,
+    pub ended: bool,
     /// Something follows EXT-X-ENDLIST.
-    pub(crate) goes_on_after_end: bool,
-    pub(crate) independent_segments: bool,
-    pub(crate) server_control: Option<ServerControl>,
-    pub(crate) part_target: Option<f64>,
+    pub goes_on_after_end: bool,
+    pub independent_segments: bool,
+    pub server_control: Option<ServerControl>,
+    pub part_target: Option<f64>,
     /// Segments that a delta update leaves out.
-    pub(crate) skipped: Option<u64>,
-    pub(crate) segments: Vec<Segment>,
+    pub skipped: Option<u64>,
+    pub segments: Vec<Segment>,
     /// The segment that is being made, if it has parts.
-    pub(crate) open: Option<Segment>,
+    pub open: Option<Segment>,
     /// The part that comes next.
-    pub(crate) hint: Option<Resource>,
-    pub(crate) reports: Vec<RenditionReport>,
-    pub(crate) problems: Problems,
+    pub hint: Option<Resource>,
+    pub reports: Vec<RenditionReport>,
+    pub problems: Problems,
 }
 
 impl MediaPlaylist {
-    pub(crate) fn read(base: &Url, body: &[u8]) -> Self {
+    pub fn read(base: &Url, body: &[u8]) -> Self {
         let mut problems = Problems::default();
         let lines = lines(body, &mut problems);
         let mut playlist = Self::default();
@@ -70,12 +70,12 @@ impl MediaPlaylist {
     }
 
     /// Segments and, at the end, what there is of the next one.
-    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Segment> {
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.segments.iter().chain(&self.open)
     }
 
     /// Number and part index of the newest part, or the newest segment alone.
-    pub(crate) fn newest(&self) -> Option<(u64, Option<u64>)> {
+    pub fn newest(&self) -> Option<(u64, Option<u64>)> {
         let last = self.all().next_back()?;
         Some((last.number, (last.parts.len() as u64).checked_sub(1)))
     }

@@ -1,5 +1,7 @@
 //! A strict playlist reader: what a playlist says, and everything about its text that RFC 8216bis §4 forbids. It goes on
 //! after a fault, so that one fault is reported once and the rest is still judged. Must not know what is in segments.
+//!
+//! It is the judge's, and the one that tools and tests read playlists with.
 
 mod address;
 mod attributes;
@@ -8,10 +10,10 @@ mod media;
 mod multivariant;
 mod segments;
 
-pub use address::resolve_references;
-pub(crate) use media::{MediaPlaylist, PlaylistType, RenditionReport};
-pub(crate) use multivariant::{Multivariant, Variant};
-pub(crate) use segments::{Part, Segment};
+pub use address::{at_path, resolve_references};
+pub use media::{MediaPlaylist, PlaylistType, RenditionReport, ServerControl};
+pub use multivariant::{Alternative, Multivariant, Variant};
+pub use segments::{Part, Segment};
 
 use url::Url;
 
@@ -19,9 +21,11 @@ use crate::recording::ByteRange;
 
 /// A piece of a resource that a playlist names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Resource {
-    pub(crate) url: Url,
-    pub(crate) range: Option<ByteRange>,
+pub struct Resource {
+    /// Where it is.
+    pub url: Url,
+    /// Which piece; `None`: all of it.
+    pub range: Option<ByteRange>,
 }
 
 impl std::fmt::Display for Resource {
@@ -35,15 +39,15 @@ impl std::fmt::Display for Resource {
 
 /// What is wrong with a playlist's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// From 1; 0: of the playlist as a whole.
-    pub(crate) line: usize,
-    pub(crate) what: String,
+    pub line: usize,
+    pub what: String,
 }
 
 /// Collects problems; there is no playlist with more than a few that is worth reading on.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Problems(Vec<Problem>);
+pub struct Problems(Vec<Problem>);
 
 /// Problems that are kept of one playlist.
 const MAX_PROBLEMS: usize = 50;
@@ -55,7 +59,7 @@ impl Problems {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Problem> {
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 }

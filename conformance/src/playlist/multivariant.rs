@@ -10,38 +10,38 @@ use super::lines::{Line, lines};
 
 /// EXT-X-STREAM-INF and its address.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Variant {
-    pub(crate) url: Url,
-    pub(crate) bandwidth: Option<u64>,
-    pub(crate) average_bandwidth: Option<u64>,
-    pub(crate) codecs: Option<Vec<String>>,
-    pub(crate) resolution: Option<(u32, u32)>,
-    pub(crate) frame_rate: Option<f64>,
+pub struct Variant {
+    pub url: Url,
+    pub bandwidth: Option<u64>,
+    pub average_bandwidth: Option<u64>,
+    pub codecs: Option<Vec<String>>,
+    pub resolution: Option<(u32, u32)>,
+    pub frame_rate: Option<f64>,
     /// GROUP-ID of its sound.
-    pub(crate) audio: Option<String>,
+    pub audio: Option<String>,
 }
 
 /// EXT-X-MEDIA.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Alternative {
-    pub(crate) kind: String,
-    pub(crate) group: String,
-    pub(crate) name: String,
-    pub(crate) language: Option<String>,
-    pub(crate) url: Option<Url>,
+pub struct Alternative {
+    pub kind: String,
+    pub group: String,
+    pub name: String,
+    pub language: Option<String>,
+    pub url: Option<Url>,
 }
 
 /// What a multivariant playlist says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Multivariant {
-    pub(crate) independent_segments: bool,
-    pub(crate) variants: Vec<Variant>,
-    pub(crate) alternatives: Vec<Alternative>,
-    pub(crate) problems: Problems,
+pub struct Multivariant {
+    pub independent_segments: bool,
+    pub variants: Vec<Variant>,
+    pub alternatives: Vec<Alternative>,
+    pub problems: Problems,
 }
 
 impl Multivariant {
-    pub(crate) fn read(base: &Url, body: &[u8]) -> Self {
+    pub fn read(base: &Url, body: &[u8]) -> Self {
         let mut problems = Problems::default();
         let lines = lines(body, &mut problems);
         let mut playlist = Self::default();

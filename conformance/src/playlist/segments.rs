@@ -8,29 +8,29 @@ use crate::recording::ByteRange;
 
 /// One media segment, or the beginning of the next one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Segment {
-    pub(crate) number: u64,
+pub struct Segment {
+    pub number: u64,
     /// `None`: only parts of it are there yet.
-    pub(crate) resource: Option<Resource>,
+    pub resource: Option<Resource>,
     /// EXTINF, in seconds.
-    pub(crate) duration: f64,
-    pub(crate) discontinuity: bool,
+    pub duration: f64,
+    pub discontinuity: bool,
     /// Discontinuities up to here, EXT-X-DISCONTINUITY-SEQUENCE included.
-    pub(crate) discontinuity_number: u64,
-    pub(crate) map: Option<Resource>,
+    pub discontinuity_number: u64,
+    pub map: Option<Resource>,
     /// Seconds after 1970, if the tag stands here.
-    pub(crate) program_date_time: Option<f64>,
-    pub(crate) gap: bool,
-    pub(crate) parts: Vec<Part>,
+    pub program_date_time: Option<f64>,
+    pub gap: bool,
+    pub parts: Vec<Part>,
 }
 
 /// One partial segment.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) resource: Resource,
-    pub(crate) duration: f64,
-    pub(crate) independent: bool,
-    pub(crate) gap: bool,
+pub struct Part {
+    pub resource: Resource,
+    pub duration: f64,
+    pub independent: bool,
+    pub gap: bool,
 }
 
 /// Gathers tags until the address that they belong to.

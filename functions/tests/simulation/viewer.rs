@@ -1,5 +1,6 @@
 //! A viewer who keeps the page open: asks as the edge does, the region in the path first, then the other one.
 
+use headwater_conformance::playlist::{Multivariant, at_path};
 use headwater_domain::paths::EdgePath;
 use headwater_domain::testing::samples;
 
@@ -32,7 +33,7 @@ pub fn start() {
                 },
             };
             let Some((from, text)) = ask(&path) else { continue };
-            let playlist = Playlist::parse(&text);
+            let playlist = Playlist::parse(&path, &text);
             if let Some(before) = &seen {
                 compare(before, from, &playlist);
             }
@@ -43,8 +44,10 @@ pub fn start() {
 
 /// Opens the stream's playback URL; the path of its media playlist.
 fn open() -> Option<String> {
-    let (_, text) = ask(&EdgePath::Live(samples::stream_id()).to_string())?;
-    text.lines().find(|line| line.starts_with('/')).map(str::to_owned)
+    let path = EdgePath::Live(samples::stream_id()).to_string();
+    let (_, text) = ask(&path)?;
+    let playlist = Multivariant::read(&at_path(&path)?, text.as_bytes());
+    Some(playlist.variants.first()?.url.path().to_owned())
 }
 
 /// One region, then the other if it fails.

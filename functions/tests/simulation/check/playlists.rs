@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
-use headwater_conformance::resolve_references;
+use headwater_conformance::playlist::{MediaPlaylist, Resource, Segment, at_path};
 use headwater_domain::paths::EdgePath;
 use headwater_domain::{BroadcastId, Lease};
 use http::Request;
@@ -31,16 +31,18 @@ pub struct Listed {
     pub gap: bool,
     /// EXTINF, in seconds.
     seconds: f64,
-    /// EXT-X-PROGRAM-DATE-TIME, which sorts as it is written.
-    date: Option<String>,
+    /// EXT-X-PROGRAM-DATE-TIME, in seconds after 1970.
+    date: Option<f64>,
     /// Behind a break.
     broken: bool,
 }
 
 impl Listed {
-    /// `/<region>/media/<broadcast>/<lease>/…`.
     fn lease(&self) -> Lease {
-        self.uri.split('/').nth(4).unwrap().parse().unwrap()
+        match self.uri.parse().unwrap() {
+            EdgePath::Object(object) => object.lease,
+            other => panic!("{other} is no segment"),
+        }
     }
 }
 
@@ -58,31 +60,33 @@ pub struct Playlist {
 }
 
 impl Playlist {
-    pub fn parse(text: &str) -> Self {
-        let mut playlist = Self::default();
-        let (mut gap, mut broken, mut seconds, mut date) = (false, false, 0.0, None);
-        for line in text.lines() {
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            match name {
-                "#EXT-X-MEDIA-SEQUENCE" => playlist.first = value.parse().unwrap(),
-                "#EXT-X-DISCONTINUITY-SEQUENCE" => playlist.breaks = value.parse().unwrap(),
-                "#EXT-X-ENDLIST" => playlist.ended = true,
-                "#EXT-X-TARGETDURATION" => playlist.target = value.parse().unwrap(),
-                "#EXTINF" => seconds = value.trim_end_matches(',').parse().unwrap(),
-                "#EXT-X-PROGRAM-DATE-TIME" => date = Some(value.to_owned()),
-                "#EXT-X-DISCONTINUITY" => broken = true,
-                "#EXT-X-GAP" => gap = true,
-                "#EXT-X-MAP" => playlist.objects.extend(quoted(value)),
-                "#EXT-X-PART" if !value.contains("GAP=YES") => playlist.objects.extend(quoted(value)),
-                _ if line.starts_with('/') => {
-                    let (gap, broken) = (std::mem::take(&mut gap), std::mem::take(&mut broken));
-                    let date = date.take();
-                    playlist.segments.push(Listed { uri: line.into(), gap, seconds, date, broken });
-                }
-                _ => {}
-            }
+    /// Of what is at `path`; its text must be faultless.
+    pub fn parse(path: &str, text: &str) -> Self {
+        let read = MediaPlaylist::read(&at_path(path).unwrap(), text.as_bytes());
+        if let Some(problem) = read.problems.iter().next() {
+            tell(|| text.to_owned());
+            violated(|| format!("{path}, line {}: {}", problem.line, problem.what));
         }
-        playlist
+        let path_of = |resource: &Resource| resource.url.path().to_owned();
+        let (maps, parts) = (
+            read.all().filter_map(|segment| segment.map.as_ref()),
+            read.all().flat_map(|segment| &segment.parts).filter(|part| !part.gap),
+        );
+        let listed = |segment: &Segment| Listed {
+            uri: segment.resource.as_ref().map(path_of).unwrap(),
+            gap: segment.gap,
+            seconds: segment.duration,
+            date: segment.program_date_time,
+            broken: segment.discontinuity,
+        };
+        Self {
+            first: read.media_sequence,
+            breaks: read.discontinuity_sequence.unwrap_or(0),
+            ended: read.ended,
+            target: read.target_duration.unwrap_or(0),
+            segments: read.segments.iter().map(listed).collect(),
+            objects: maps.chain(parts.map(|part| &part.resource)).map(path_of).collect(),
+        }
     }
 
     /// The number behind its last segment.
@@ -93,10 +97,6 @@ impl Playlist {
     fn get(&self, number: u64) -> Option<&Listed> {
         self.segments.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
-}
-
-fn quoted(attributes: &str) -> Option<String> {
-    Some(attributes.split_once("URI=\"")?.1.split('"').next()?.to_owned())
 }
 
 /// The two playlists of a rendition.
@@ -129,11 +129,7 @@ pub fn get(side: Side, path: &str, attempt: Option<&str>) -> Result<String, u16>
     });
     // Nothing is there yet.
     let Some(answer) = answer else { return Err(404) };
-    if answer.status() == 200 {
-        Ok(resolve_references(path, &text(answer)))
-    } else {
-        Err(answer.status().as_u16())
-    }
+    if answer.status() == 200 { Ok(text(answer)) } else { Err(answer.status().as_u16()) }
 }
 
 /// Looks at a broadcast's playlist in one region.
@@ -153,7 +149,7 @@ fn look_at(side: Side, path: String) {
     let before = SEEN.with_borrow_mut(|seen| seen.remove(&(side, path.clone())));
     match get(side, &path, None) {
         Ok(text) => {
-            let now = Playlist::parse(&text);
+            let now = Playlist::parse(&path, &text);
             if let Some(before) = &before
                 && let Some(problem) = backwards(before, &now)
             {
