@@ -126,6 +126,31 @@ test('a stream that is not live yet starts by itself', async () => {
   });
 });
 
+test('what is wrong with the source is said beside the picture while it is, and to those who wait', async () => {
+  const problem = 'the encoder sends pictures but no sound, viewers hear silence: <b>check</b> the microphone or the mixer';
+  edge.sourceProblem = problem;
+  await inBrowser(async (page) => {
+    const said = () => page.textContent('#source-problem-text');
+    await page.goto(`${edge.url}?stream=${ID}`);
+    await state(page, 'waiting');
+    await page.waitForSelector('#source-problem:not([hidden])');
+    assert.equal(await said(), problem);
+    edge.goLive();
+    await state(page, 'playing');
+    assert.equal(await said(), problem);
+    if (process.env.HEADWATER_ARTIFACTS) await page.screenshot({ path: join(process.env.HEADWATER_ARTIFACTS, 'source-problem.png') });
+    edge.sourceProblem = '';
+    await page.waitForSelector('#source-problem', { state: 'hidden', timeout: 10_000 });
+    edge.sourceProblem = 'the sound cannot be decoded';
+    await page.waitForSelector('#source-problem:not([hidden])', { timeout: 10_000 });
+    assert.equal(await said(), 'the sound cannot be decoded');
+    assert.equal(await page.evaluate(() => window.testSampler?.stalls.length ?? 0), 0, 'asking costs no picture');
+    edge.end();
+    await state(page, 'ended');
+    assert.equal(await page.isVisible('#source-problem'), false);
+  });
+});
+
 test('a publisher that comes back is shown at the live edge again', async () => {
   edge.goLive();
   await inBrowser(async (page) => {

@@ -25,6 +25,7 @@ export function snapshot(session) {
   return {
     state: session.state,
     reason: session.reason,
+    sourceProblem: session.sourceProblem,
     qualities,
     current,
     selected: engine?.selected() ?? -1,
@@ -42,6 +43,8 @@ export function showPlayer(now) {
   player.dataset.state = now.state;
   player.dataset.live = String(now.isLive);
   showMessage(now);
+  byId('source-problem').hidden = !now.sourceProblem;
+  setText(byId('source-problem-text'), now.sourceProblem);
   const badge = byId('badge');
   badge.dataset.state = now.state === 'playing' && now.isLive ? 'live' : now.state;
   setText(badge, now.state === 'playing' && !now.isLive ? 'Playing' : BADGES[now.state]);

@@ -109,7 +109,7 @@ byId('copy').addEventListener('click', async () => {
 
 /**
  * For tests and the curious: what the player is doing, read at the moment of asking. Nothing here changes anything.
- * state, reason, qualities [{index, name, width, height, bitrate}], current (one of them or null),
+ * state, reason, sourceProblem, qualities [{index, name, width, height, bitrate}], current (one of them or null),
  * selected (index or -1 for auto), isLive, atLiveEdge, latency (s or null), buffer (s), muted,
  * stalls {count, longestSeconds, totalSeconds}, stream (id or null), list {state, streams}.
  */

@@ -14,10 +14,17 @@ const MAX_BREAKS = 3;
 const STEADY_SECONDS = 30;
 /** After the end, how often to look for the next broadcast. */
 const NEXT_BROADCAST_MS = 10_000;
+/**
+ * While it plays, how often to look whether the source has a problem. The streamer who looks at this page is to read within
+ * ten seconds that a track cannot be used, and it takes gateway and transcoder up to six to find out.
+ */
+const SOURCE_MS = 3_000;
 
 export class Session {
   state = 'idle';
   reason = '';
+  /** What is wrong with what the encoder sends, in words; empty if nothing is. */
+  sourceProblem = '';
   stalls = new Stalls();
   #abort = new AbortController();
   #engine = null;
@@ -40,6 +47,7 @@ export class Session {
   async run() {
     this.#listen();
     this.#apply('open');
+    this.#watchSource();
     let outcome = '';
     while (!this.#abort.signal.aborted && this.state !== 'failed') {
       const found = await this.#find(outcome === 'ended');
@@ -75,8 +83,9 @@ export class Session {
   async #find(afterEnd) {
     const { signal } = this.#abort;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const { kind, body, reason } = await probe(this.url, signal);
+      const { kind, body, reason, sourceProblem } = await probe(this.url, signal);
       if (signal.aborted) return null;
+      if (!afterEnd) this.#tellSource(sourceProblem);
       if (kind === 'found' && (!afterEnd || (this.state === 'ended' && this.#isNext(body)))) {
         this.#apply('found');
         return body;
@@ -88,6 +97,24 @@ export class Session {
       await pause(afterEnd ? NEXT_BROADCAST_MS : backoffMs(attempt, Math.random()), signal);
     }
     return null;
+  }
+
+  /** Asks again while something plays: players read the multivariant playlist once. */
+  async #watchSource() {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await pause(SOURCE_MS, signal);
+      if (signal.aborted || !['playing', 'buffering', 'paused'].includes(this.state)) continue;
+      const { sourceProblem } = await probe(this.url, signal);
+      if (!signal.aborted && this.state !== 'ended') this.#tellSource(sourceProblem);
+    }
+  }
+
+  /** An answer that cannot tell changes nothing. */
+  #tellSource(problem) {
+    if (problem === undefined || problem === this.sourceProblem) return;
+    this.sourceProblem = problem;
+    this.onChange();
   }
 
   #isNext(body) {
@@ -151,6 +178,8 @@ export class Session {
     const changed = state !== this.state || reason !== this.reason || event === 'changed';
     this.state = state;
     this.reason = reason;
+    // What has ended has no source any more.
+    if (['ended', 'idle', 'failed'].includes(state)) this.sourceProblem = '';
     if (changed) this.onChange();
   }
 

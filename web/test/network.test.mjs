@@ -7,12 +7,27 @@ import { reasonOf, verdict } from '../src/probe.js';
 import { readStreams } from '../src/stream-list.js';
 
 test('answers to the question whether a stream is live', () => {
-  assert.deepEqual(verdict(200, '#EXTM3U\n'), { kind: 'found', body: '#EXTM3U\n' });
+  assert.deepEqual(verdict(200, '#EXTM3U\n'), { kind: 'found', body: '#EXTM3U\n', sourceProblem: '' });
   assert.deepEqual(verdict(200, '<html>'), { kind: 'unreachable' });
-  assert.deepEqual(verdict(404, '{"title":"not live"}'), { kind: 'absent' });
-  assert.deepEqual(verdict(410, ''), { kind: 'absent' });
+  assert.deepEqual(verdict(404, '{"title":"not live"}'), { kind: 'absent', sourceProblem: '' });
+  assert.deepEqual(verdict(410, ''), { kind: 'absent', sourceProblem: '' });
   assert.deepEqual(verdict(403, '{"title":"Forbidden","detail":"Members\\n only"}'), { kind: 'refused', reason: 'Members only' });
   for (const status of [429, 500, 502, 503, 504]) assert.deepEqual(verdict(status, ''), { kind: 'unreachable' });
+});
+
+test('playlist and answer say what is wrong with the source, anything else nothing', () => {
+  const said = (value, id = 'headwater.source-problem') => {
+    const playlist = `#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-SESSION-DATA:DATA-ID="${id}",VALUE="${value}",LANGUAGE="en"\n#EXT-X-MEDIA:X\n`;
+    return verdict(200, playlist).sourceProblem;
+  };
+  assert.equal(said('no sound, = silence: <b>check</b>'), 'no sound, = silence: <b>check</b>');
+  assert.equal(said('x'.repeat(999)).length, 256);
+  assert.equal(said(''), '');
+  assert.equal(said('of something else', 'com.example.title'), '');
+  assert.equal(verdict(404, '{"detail":"not live","source_problem":"too\\n large "}').sourceProblem, 'too large');
+  for (const body of ['', 'null', '5', '[]', '<b>', '{}', '{"source_problem":5}']) assert.equal(verdict(404, body).sourceProblem, '');
+  // Trouble on the way says nothing about the source: what was told stays.
+  assert.equal(verdict(503, '{"source_problem":"x"}').sourceProblem, undefined);
 });
 
 test('a problem document gives one short line, anything else none', () => {

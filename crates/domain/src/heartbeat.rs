@@ -67,6 +67,9 @@ pub struct GivenUp {
     pub reason: String,
     /// Whether the same encoder with the same settings may do better on its next connection.
     pub retry: bool,
+    /// Whether it is for what the source is, and not for a failure of ours: viewers are told the former only.
+    #[serde(default)]
+    pub is_source: bool,
 }
 
 /// How the preparation of a standby has come on.
@@ -123,6 +126,9 @@ pub struct Health {
     /// Renditions that are left out for that reason.
     #[serde(default)]
     pub renditions_dropped: u8,
+    /// What is wrong with the source alone, for whoever watches: nothing of machines, stores or accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_problem: Option<String>,
     /// The last thing that went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -153,6 +159,7 @@ impl Health {
             mirror_lag: 0,
             fast_preset: false,
             renditions_dropped: 0,
+            source_problem: None,
             problem: None,
             standby: None,
             held: None,

@@ -21,6 +21,7 @@ mod output;
 mod parts;
 mod recorded;
 mod renditions;
+mod source_problem;
 mod wait;
 
 pub use renditions::KnownRenditions;

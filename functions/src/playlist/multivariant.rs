@@ -18,7 +18,7 @@ use super::output::{CachePolicy, Reply};
 use super::recorded::recorded;
 use super::renditions::AT_EITHER_END;
 use super::wait::PATIENCE_TO_START;
-use super::{PlaylistFunction, not_live};
+use super::{PlaylistFunction, not_live, source_problem};
 use crate::reply::Problem;
 
 /// Newest entries that pictures are looked for in.
@@ -41,8 +41,9 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
     ) -> Result<Reply, Problem> {
         let replicated = self.replicated_state(stream, first_try).await?;
         let state = replicated.state(self.context.now());
+        let problem = replicated.source_problem(self.context.now());
         let Some(broadcast) = replicated.broadcast().filter(|_| state.is_some_and(State::is_open)) else {
-            return Err(not_live(state));
+            return Err(source_problem::in_answer(not_live(state), problem));
         };
         let count = MEASURED.min(window_segments(&replicated));
         let mut entries = self.table.newest(broadcast, count).await?;
@@ -54,13 +55,16 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             entries = self.wait(broadcast, PATIENCE_TO_START, first).await?.1;
         }
         let entries = resolve(entries);
-        let Some(last) = entries.last() else { return Err(not_live(Some(State::Starting))) };
+        let Some(last) = entries.last() else {
+            return Err(source_problem::in_answer(not_live(Some(State::Starting)), problem));
+        };
         // The region in the path is asked first: that which writes.
         let region = replicated.lease().map_or(&last.lease.region, |lease| &lease.lease.region);
         let kind = if in_parts(&entries) { EdgePath::LowLatency } else { EdgePath::Media };
         let path = |rendition| kind(region.clone(), broadcast.clone(), rendition);
-        let text = render(&entries, &offered(&entries), false, address, path)?;
-        Ok(Reply::playlist(text, CachePolicy::Second))
+        let playlist = playlist(&entries, &offered(&entries), false, address, path)?;
+        let playlist = source_problem::in_playlist(playlist, problem);
+        Ok(Reply::playlist(playlist.render(), CachePolicy::Second))
     }
 
     /// The multivariant playlist of a finished broadcast.
@@ -78,7 +82,8 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
         if renditions.is_empty() {
             return Err(super::unknown_broadcast(broadcast));
         }
-        Ok(Reply::playlist(render(&entries, &renditions, true, address, path)?, CachePolicy::Minute))
+        let playlist = playlist(&entries, &renditions, true, address, path)?;
+        Ok(Reply::playlist(playlist.render(), CachePolicy::Minute))
     }
 }
 
@@ -151,13 +156,13 @@ fn rates(entries: &[Entry], rendition: &Wanted) -> Rates {
     rates
 }
 
-fn render(
+fn playlist(
     entries: &[Entry],
     renditions: &[EntryRendition],
     finished: bool,
     address: &Uri,
     path: impl Fn(RenditionName) -> EdgePath,
-) -> Result<String, Problem> {
+) -> Result<MultivariantPlaylist, Problem> {
     let mut ladder = Ladder { video: Vec::new(), audio: None, independent_segments: true };
     for rendition in renditions {
         let rates = rates(entries, &Wanted::of(rendition));
@@ -191,7 +196,7 @@ fn render(
             }
         }
     }
-    Ok(MultivariantPlaylist::new(ladder.relative_to(address)).map_err(internal)?.render())
+    MultivariantPlaylist::new(ladder.relative_to(address)).map_err(internal)
 }
 
 fn one_frame() -> FrameRate {

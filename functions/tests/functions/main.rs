@@ -34,6 +34,7 @@ mod playlist_low_latency;
 mod playlist_media;
 mod playlist_monotone;
 mod playlist_recordings;
+mod playlist_source_problem;
 mod playlist_strangers;
 mod playlist_waits;
 mod revalidation;

@@ -19,6 +19,10 @@ pub const PEER_PATIENCE: Duration = Duration::from_secs(60);
 /// not whether it flows: an encoder at 0.9× falls behind for ever.
 pub const LIVE_WITHIN: Duration = Duration::from_secs(15);
 
+/// For so long after a broadcast has ended whoever waits for the stream is told that its source could not be used: its owner
+/// comes and looks. Later it is history.
+const GIVEN_UP_TOLD: Duration = Duration::from_secs(300);
+
 /// The state of a broadcast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -198,6 +202,19 @@ impl ReplicatedState {
     pub fn given_up(&self, session: &SessionId) -> Option<&GivenUp> {
         let health = &self.heartbeat()?.health;
         health.given_up.as_ref().filter(|_| health.session.as_ref() == Some(session))
+    }
+
+    /// What is wrong with what the encoder of the current session sends, for viewers. Anybody may read it who knows the
+    /// playback URL, so nothing else that goes wrong is in it.
+    pub fn source_problem(&self, now: Timestamp) -> Option<&str> {
+        let session = &self.session()?.id;
+        let health = &self.heartbeat()?.health;
+        let ended = self.ended_at(now);
+        let given_up = self.given_up(session).filter(|given_up| given_up.is_source);
+        let given_up = given_up.filter(|_| ended.is_none_or(|at| now.since(at) <= GIVEN_UP_TOLD));
+        let goes_on = || ended.is_none() && health.session.as_ref() == Some(session);
+        let told = || health.source_problem.as_ref().filter(|_| goes_on());
+        given_up.map(|given_up| &given_up.reason).or_else(told).map(String::as_str)
     }
 
     /// Whether somebody publishes, as far as anybody knows.

@@ -149,7 +149,17 @@ pub enum LadderError {
 /// what players start with; then the others, best first; last the sound alone, for phones on a poor network
 /// (Apple authoring specification 9.21 wants a variant of at most 192 kbit/s).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MultivariantPlaylist(Ladder);
+pub struct MultivariantPlaylist {
+    ladder: Ladder,
+    session_data: Vec<SessionData>,
+}
+
+/// Something that whoever reads the playlist may want to know (RFC 8216bis section 4.4.6.4), in English.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SessionData {
+    id: QuotedText,
+    value: QuotedText,
+}
 
 impl MultivariantPlaylist {
     /// Checks what players rely on, and puts the variants in order.
@@ -164,12 +174,20 @@ impl MultivariantPlaylist {
             check_bandwidth(&audio.name, audio.bandwidth, audio.average_bandwidth)?;
         }
         order(&mut ladder);
-        Ok(Self(ladder))
+        Ok(Self { ladder, session_data: Vec::new() })
+    }
+
+    /// The same, and it also says `value`, for those who know what `id` means. A playlist says one thing under each id.
+    #[must_use]
+    pub fn with_session_data(mut self, id: QuotedText, value: QuotedText) -> Self {
+        self.session_data.retain(|one| one.id != id);
+        self.session_data.push(SessionData { id, value });
+        self
     }
 
     /// The playlist's text.
     pub fn render(&self) -> String {
-        render::multivariant(&self.0)
+        render::multivariant(&self.ladder, &self.session_data)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{AudioGroup, Ladder, Variant};
+use super::{AudioGroup, Ladder, SessionData, Variant};
 use crate::VERSION;
 
 /// Upper bound of the lines that every playlist has once, in bytes.
@@ -11,14 +11,19 @@ const HEADER_BYTES: usize = 64;
 /// Upper bound of a rendition's lines without its own texts, in bytes (all numbers at their longest).
 const RENDITION_BYTES: usize = 256;
 
-pub(super) fn multivariant(ladder: &Ladder) -> String {
-    let mut out = String::with_capacity(upper_bound(ladder));
+/// Length of a line of session data without its texts, in bytes.
+const SESSION_DATA_BYTES: usize = 64;
+
+pub(super) fn multivariant(ladder: &Ladder, session_data: &[SessionData]) -> String {
+    let mut out = String::with_capacity(upper_bound(ladder, session_data));
     // Writing to a String cannot fail.
-    let _ = write_ladder(&mut out, ladder);
+    let _ = write_playlist(&mut out, ladder, session_data);
     out
 }
 
-fn upper_bound(ladder: &Ladder) -> usize {
+fn upper_bound(ladder: &Ladder, session_data: &[SessionData]) -> usize {
+    let said = |one: &SessionData| one.id.as_str().len() + one.value.as_str().len() + SESSION_DATA_BYTES;
+    let session_data: usize = session_data.iter().map(said).sum();
     let (group, audio_codecs, audio) = ladder.audio.as_ref().map_or((0, 0, 0), |audio| {
         let (group, codecs) = (audio.group_id.as_str().len(), audio.codecs.as_str().len());
         let texts = 2 * group + audio.name.as_str().len() + 2 * audio.uri.as_str().len() + codecs;
@@ -30,13 +35,16 @@ fn upper_bound(ladder: &Ladder) -> usize {
         .map(|v| v.name.as_str().len() + v.uri.as_str().len() + v.codecs.as_str().len())
         .map(|texts| texts + group + audio_codecs + RENDITION_BYTES)
         .sum();
-    HEADER_BYTES + audio + video
+    HEADER_BYTES + session_data + audio + video
 }
 
-fn write_ladder(out: &mut String, ladder: &Ladder) -> std::fmt::Result {
+fn write_playlist(out: &mut String, ladder: &Ladder, session_data: &[SessionData]) -> std::fmt::Result {
     writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
     if ladder.independent_segments {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    for SessionData { id, value } in session_data {
+        writeln!(out, "#EXT-X-SESSION-DATA:DATA-ID=\"{id}\",VALUE=\"{value}\",LANGUAGE=\"en\"")?;
     }
     let group = ladder.audio.as_ref().filter(|_| !ladder.video.is_empty());
     if let Some(audio) = group {
@@ -124,12 +132,15 @@ mod tests {
             bandwidth: u64::MAX,
             average_bandwidth: u64::MAX,
         };
+        let said = SessionData { id: long(256).parse().unwrap(), value: long(256).parse().unwrap() };
         for count in [0, 1, 10] {
             for audio in [None, Some(audio.clone())] {
                 let ladder =
                     Ladder { video: vec![variant.clone(); count], audio, independent_segments: true };
-                let text = multivariant(&ladder);
-                assert!(text.len() <= upper_bound(&ladder), "{} > {}", text.len(), upper_bound(&ladder));
+                let session_data = vec![said.clone(); count];
+                let (text, bound) =
+                    (multivariant(&ladder, &session_data), upper_bound(&ladder, &session_data));
+                assert!(text.len() <= bound, "{} > {bound}", text.len());
             }
         }
     }

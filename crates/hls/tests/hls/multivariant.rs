@@ -90,3 +90,15 @@ fn ladders_that_would_break_players_are_refused() {
     let mute = with(|l| l.audio.iter_mut().for_each(|a| (a.bandwidth, a.average_bandwidth) = (0, 0)));
     assert_eq!(mute, silent);
 }
+
+#[test]
+fn session_data_is_said_once_for_each_id_and_before_any_variant() {
+    let id = || "example.note".parse().unwrap();
+    let playlist = MultivariantPlaylist::new(ladder()).unwrap();
+    let plain = playlist.render();
+    let playlist = playlist.with_session_data(id(), "first, and = much; so".parse().unwrap());
+    let text = playlist.with_session_data(id(), "second".parse().unwrap()).render();
+    let line = "#EXT-X-SESSION-DATA:DATA-ID=\"example.note\",VALUE=\"second\",LANGUAGE=\"en\"\n";
+    assert_eq!(text.replace(line, ""), plain);
+    assert!(text.find(line).unwrap() < text.find("#EXT-X-MEDIA").unwrap());
+}

@@ -38,7 +38,8 @@ impl HealthReporter {
     /// What a heartbeat tells now.
     pub(crate) fn tell(&mut self, now: Now) -> Health {
         self.is_news = false;
-        Health { problem: self.notes.told(now.monotonic), ..self.health.clone() }
+        let source_problem = self.notes.of_the_source().map(str::to_owned);
+        Health { problem: self.notes.told(now.monotonic), source_problem, ..self.health.clone() }
     }
 
     /// Whether something is to be told at once.

@@ -66,6 +66,12 @@ impl Notes {
         self.0.retain(|about, _| about.is_of_buckets());
     }
 
+    /// What is wrong with what the encoder sends, and nothing else: what viewers notice first.
+    pub(super) fn of_the_source(&self) -> Option<&str> {
+        let said = [About::Media, About::Tracks, About::KeyFrames].iter().find_map(|about| self.0.get(about));
+        said.map(|(text, _)| text.as_str())
+    }
+
     /// All of it.
     pub(super) fn told(&mut self, now: Duration) -> Option<String> {
         self.0.retain(|about, (_, since)| !about.passes() || now.saturating_sub(*since) < REMEMBERED);

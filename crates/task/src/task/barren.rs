@@ -33,5 +33,5 @@ impl Barren {
 pub(super) fn given_up(failed: &RunFailed) -> GivenUp {
     let retry = !failed.is_lasting;
     let advice = if retry { "connect again" } else { "change the encoder's settings" };
-    GivenUp { reason: format!("{}; {advice}", failed.reason), retry }
+    GivenUp { reason: format!("{}; {advice}", failed.reason), retry, is_source: failed.is_source }
 }

@@ -141,3 +141,20 @@ fn media_that_comes_late_is_no_backlog() {
     hand.handle(gone());
     assert_eq!(hand.task.metrics().media_until, None, "without a source nothing is due");
 }
+
+#[test]
+fn viewers_are_told_of_the_source_and_of_nothing_else() {
+    let mut hand = Hand::reading();
+    for about in [About::OwnBucket, About::Mirror, About::Failure, About::Loss] {
+        hand.handle(Input::Noted(about, Some(format!("{about:?}"))));
+    }
+    assert!(problem(&hand).is_some());
+    assert_eq!(hand.health().source_problem, None);
+    for about in [About::KeyFrames, About::Tracks, About::Media] {
+        hand.handle(Input::Noted(about, Some(format!("{about:?}"))));
+        assert_eq!(hand.health().source_problem, Some(format!("{about:?}")), "what viewers notice first");
+    }
+    hand.handle(ended(1, Ending::Whole));
+    hand.handle(gone());
+    assert_eq!(hand.health().source_problem, None, "the source is over");
+}

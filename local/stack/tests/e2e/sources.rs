@@ -1,6 +1,7 @@
 //! Odd sources: each is transcoded correctly or refused with a clear word, and none harms another stream.
 
 use headwater_conformance::{Options, Profile, Tracks};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -106,6 +107,15 @@ async fn an_encoder_whose_source_cannot_be_used_is_told_and_so_is_the_history() 
         [&["-loglevel", "error", "-re", "-f", "lavfi", "-i", source][..], &encode, &[&url]].concat();
     let (ok, said) = Running::start("ffmpeg", &arguments).end().await;
     assert!(!ok && said.contains("outside of 16..=4096 a side"), "{said}");
+    let waits = format!("/live/{}/index.m3u8", stream.id);
+    eventually("whoever waits for the stream reads why it is not there", || async {
+        let (status, _, body) = platform.get(&waits).await;
+        let answer: Value = serde_json::from_slice(&body).ok()?;
+        assert_eq!(status, 404, "{answer}");
+        let told = answer["source_problem"].as_str()?;
+        (told.contains("4100x64") && told.contains("change the encoder's settings")).then_some(())
+    })
+    .await;
     let ended = eventually("the end is written down", || async {
         let shown = platform.show(0, &stream).await;
         shown["broadcast"]["reason"].is_string().then_some(shown)

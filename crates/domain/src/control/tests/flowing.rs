@@ -104,7 +104,7 @@ fn an_encoder_whose_source_is_given_up_is_told_and_so_is_the_history() {
         commits(harness.later(30), 0, 3);
         assert_eq!(order(&harness, 1), SessionOrder::Continue);
         let (lost, reason) = (Some(harness.now), "picture of 4100x64".to_owned());
-        let given_up = Some(GivenUp { reason: reason.clone(), retry });
+        let given_up = Some(GivenUp { reason: reason.clone(), retry, is_source: true });
         harness.heartbeat_with("process", |health| {
             (health.source_lost_since, health.given_up, health.segment) = (lost, given_up, None);
         });
@@ -126,7 +126,8 @@ fn what_is_found_after_the_encoder_has_left_is_the_reason_in_the_history() {
     harness.publish(1);
     harness.later(2).unpublish(1);
     let reason = "the source cannot be decoded: 9 packets failed; connect again";
-    let (lost, given_up) = (Some(harness.now), Some(GivenUp { reason: reason.to_owned(), retry: true }));
+    let (lost, given_up) =
+        (Some(harness.now), Some(GivenUp { reason: reason.to_owned(), retry: true, is_source: true }));
     harness
         .later(30)
         .heartbeat_with("process", |health| (health.source_lost_since, health.given_up) = (lost, given_up));
@@ -139,13 +140,47 @@ fn the_next_connection_begins_anew() {
     let mut harness = Harness::new();
     harness.publish(1);
     let lost = Some(harness.later(30).now);
-    let given_up = Some(GivenUp { reason: "cannot be decoded".into(), retry: true });
+    let given_up = Some(GivenUp { reason: "cannot be decoded".into(), retry: true, is_source: true });
     harness
         .heartbeat_with("process", |health| (health.source_lost_since, health.given_up) = (lost, given_up));
     harness.unpublish(1);
     harness.later(2).publish(2);
     assert_eq!(order(&harness, 2), SessionOrder::Continue);
     assert!(matches!(harness.heartbeat(), HeartbeatOutcome::Transcode(_)));
+}
+
+#[test]
+fn viewers_are_told_of_the_source_of_a_broadcast_that_goes_on() {
+    let mut harness = Harness::new();
+    let told = |harness: &Harness| harness.replicated.source_problem(harness.now).map(str::to_owned);
+    assert_eq!(told(&harness), None);
+    harness.publish(1);
+    harness.later(5).heartbeat_with("process", |health| health.source_problem = Some("no sound".into()));
+    assert_eq!(told(&harness).as_deref(), Some("no sound"));
+    harness.unpublish(1);
+    assert_eq!(told(harness.later(59)).as_deref(), Some("no sound"), "its window is open");
+    assert_eq!(told(harness.later(1)), None, "it is over");
+    harness.publish(2);
+    assert_eq!(told(&harness), None, "another encoder");
+}
+
+#[test]
+fn viewers_are_told_for_five_minutes_of_a_source_that_could_not_be_used() {
+    for is_source in [true, false] {
+        let mut harness = Harness::new();
+        harness.publish(1);
+        let given_up = Some(GivenUp { reason: "too large".into(), retry: false, is_source });
+        let lost = Some(harness.later(5).now);
+        harness.heartbeat_with("process", |health| {
+            (health.source_lost_since, health.given_up) = (lost, given_up);
+            health.source_problem = Some("no sound".into());
+        });
+        let told = |harness: &Harness| harness.replicated.source_problem(harness.now).map(str::to_owned);
+        assert_eq!(told(&harness).as_deref(), Some(if is_source { "too large" } else { "no sound" }));
+        // Its window of a minute, and five.
+        assert_eq!(told(harness.later(360)).is_some(), is_source);
+        assert_eq!(told(harness.later(1)), None);
+    }
 }
 
 #[test]
