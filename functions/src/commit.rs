@@ -122,8 +122,8 @@ pub(crate) async fn start_task(tasks: &impl StartTasks, task: &StartTask) -> Res
             Ok(())
         }
         Err(error) => {
-            tracing::error!(stream = %task.stream, lease = %task.lease, error = &error as &dyn std::error::Error, "a task could not be started");
-            Err(not_started(format!("{:?} while starting a task", error.kind), false))
+            tracing::error!(stream = %task.stream, lease = %task.lease, error = error.told(), "a task could not be started");
+            Err(not_started(format!("{} while starting a task", error.kind), false))
         }
     }
 }

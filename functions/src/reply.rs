@@ -96,7 +96,7 @@ impl From<UnknownPath> for Problem {
 
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
-        tracing::error!(action = error.action, kind = ?error.kind, error = &error as &dyn std::error::Error, "a port failed");
+        tracing::error!(action = error.action, kind = ?error.kind, error = error.told(), "a port failed");
         match error.kind {
             FaultKind::Throttled => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -105,7 +105,7 @@ impl From<PortError> for Problem {
                 "the store is throttling this deployment; try again in a moment",
             )
             .header(header::RETRY_AFTER, "1"),
-            FaultKind::Unavailable => Self::new(
+            FaultKind::Unavailable | FaultKind::TimedOut => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Temporarily unavailable",

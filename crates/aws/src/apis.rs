@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_apigatewayv2::Client;
 use aws_sdk_apigatewayv2::config::Region as ApiRegion;
-use aws_sdk_apigatewayv2::error::{ProvideErrorMetadata, SdkError};
 use headwater_domain::Region;
 use headwater_domain::ports::{FaultKind, ListedApi, PortError, PortResult, ReadApis};
 
-use crate::error::{described, port};
+use crate::error::port;
 
 /// APIs asked for at a time.
 const PAGE: &str = "100";
@@ -43,7 +42,7 @@ impl ReadApis for Apis {
         let (mut found, mut next) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
             let page = client.get_apis().max_results(PAGE).set_next_token(next).send().await;
-            let page = page.map_err(|error| in_words(ACTION, error))?;
+            let page = page.map_err(port(ACTION))?;
             found.extend(page.items().iter().map(|api| ListedApi {
                 id: api.api_id().unwrap_or_default().to_owned(),
                 endpoint: api.api_endpoint().unwrap_or_default().to_owned(),
@@ -60,30 +59,11 @@ impl ReadApis for Apis {
 
     async fn stage_tags(&self, region: &Region, api: &str) -> PortResult<BTreeMap<String, String>> {
         let request = self.client(region).get_stage().api_id(api).stage_name(STAGE);
-        let stage = request.send().await.map_err(|error| in_words("read the stage $default", error))?;
+        let stage = request.send().await.map_err(port("read the stage $default"))?;
         Ok(sorted(stage.tags()))
     }
 }
 
 fn sorted(tags: Option<&std::collections::HashMap<String, String>>) -> BTreeMap<String, String> {
     tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-/// An error whose source can be shown to the operator of the deployment.
-fn in_words<E>(
-    action: &'static str,
-    error: SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
-) -> PortError
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    let words = described(&error);
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    let forbidden = code.is_some_and(|code| code.starts_with("AccessDenied"));
-    let fault = port(action)(error);
-    PortError {
-        source: words.into(),
-        kind: if forbidden { FaultKind::Forbidden } else { fault.kind },
-        ..fault
-    }
 }

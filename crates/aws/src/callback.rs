@@ -9,6 +9,7 @@ use headwater_domain::ports::{FaultKind, PortError, PortResult};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 
+use crate::error::causes;
 use crate::https::{self, HttpsClient};
 use crate::settings::SettingError;
 
@@ -41,8 +42,8 @@ impl Callback {
         let mut tries = 1;
         loop {
             let sent = tokio::time::timeout(ANSWER_WITHIN, self.put_once(&uri, body.clone())).await;
-            match sent.unwrap_or_else(|elapsed| Err(fault(FaultKind::Unavailable, elapsed))) {
-                Err(error) if error.kind != FaultKind::Refused && tries < MAX_TRIES => {
+            match sent.unwrap_or_else(|elapsed| Err(fault(FaultKind::TimedOut, elapsed))) {
+                Err(error) if !error.kind.is_refusal() && tries < MAX_TRIES => {
                     tracing::warn!(tries, error = %error.source, "an answer to CloudFormation was not taken");
                     tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(tries - 1)).await;
                     tries += 1;
@@ -58,8 +59,11 @@ impl Callback {
             .header(header::CONTENT_TYPE, HeaderValue::from_static(""))
             .body(Full::new(body))
             .map_err(|error| fault(FaultKind::Refused, error))?;
-        let answer =
-            self.http.request(request).await.map_err(|error| fault(FaultKind::Unavailable, error))?;
+        let answer = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| fault(FaultKind::Unavailable, causes(&error)))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {

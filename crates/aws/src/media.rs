@@ -185,7 +185,10 @@ impl ReadParts for Buckets {
         };
         // The SDK's time-outs end with the answer's head.
         let read = tokio::time::timeout(VIEWERS.operation(), read).await;
-        read.unwrap_or_else(|elapsed| Err(unavailable(ACTION, elapsed)))
+        read.unwrap_or_else(|_elapsed| {
+            let source = "the part's bytes did not come".into();
+            Err(PortError { kind: FaultKind::TimedOut, action: ACTION, source })
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use headwater_domain::ports::{PortError, PortResult, SiteFile, WriteSite};
+use headwater_domain::ports::{PortResult, SiteFile, WriteSite};
 
-use crate::error::{described, port};
+use crate::error::port;
 use crate::{media, settings};
 
 /// S3, as far as the player page needs it.
@@ -28,28 +28,19 @@ impl WriteSite for Site {
         let request = self.client.put_object().bucket(bucket).key(key);
         let request = request.content_type(file.content_type).cache_control(file.cache_control);
         let sent = request.body(ByteStream::from(file.body)).send().await;
-        sent.map_err(|error| {
-            let words = described(&error);
-            PortError { source: words.into(), ..port("store a file of the player page")(error) }
-        })?;
+        sent.map_err(port("store a file of the player page"))?;
         Ok(())
     }
 
     async fn delete_file(&self, bucket: &str, key: &str) -> PortResult<()> {
         let sent = self.client.delete_object().bucket(bucket).key(key).send().await;
-        sent.map_err(|error| {
-            let words = described(&error);
-            PortError { source: words.into(), ..port("delete a file of the player page")(error) }
-        })?;
+        sent.map_err(port("delete a file of the player page"))?;
         Ok(())
     }
 
     async fn some_files(&self, bucket: &str, prefix: &str) -> PortResult<Vec<String>> {
         let sent = self.client.list_objects_v2().bucket(bucket).prefix(prefix).send().await;
-        let page = sent.map_err(|error| {
-            let words = described(&error);
-            PortError { source: words.into(), ..port("list the player page's files")(error) }
-        })?;
+        let page = sent.map_err(port("list the player page's files"))?;
         Ok(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect())
     }
 }

@@ -3,6 +3,7 @@
 //! Every port has a fake in [`crate::testing`] and one conformance suite that the fake and the real adapter both pass.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -28,8 +29,10 @@ use crate::timeline::Entry;
 pub enum FaultKind {
     /// Too many requests; later it will work.
     Throttled,
-    /// Out of reach, timed out or failing; may work elsewhere or later.
+    /// Out of reach or failing; may work elsewhere or later.
     Unavailable,
+    /// It took the request, or the connection, and did not answer in time; may work elsewhere or later.
+    TimedOut,
     /// What is stored cannot be understood.
     Corrupt,
     /// We asked for something we must not; a mistake of ours or of the deployment.
@@ -38,9 +41,34 @@ pub enum FaultKind {
     Forbidden,
 }
 
+impl FaultKind {
+    /// Whether the same request may do better later, or elsewhere.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unavailable | Self::TimedOut)
+    }
+
+    /// Whether it was answered, and the answer is no: nobody is slow, and nobody is out of reach.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::Forbidden)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Throttled => "too many requests",
+            Self::Unavailable => "out of reach or failing",
+            Self::TimedOut => "no answer in time",
+            Self::Corrupt => "an answer that cannot be understood",
+            Self::Refused => "refused",
+            Self::Forbidden => "permission denied",
+        })
+    }
+}
+
 /// A port failed.
 #[derive(Debug, Error)]
-#[error("{action}: {kind:?}")]
+#[error("{action}: {kind}")]
 pub struct PortError {
     /// What to make of it.
     pub kind: FaultKind,
@@ -49,6 +77,13 @@ pub struct PortError {
     /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl PortError {
+    /// What happened, for operators: its kind, and the cause's own words. These may name roles and accounts.
+    pub fn told(&self) -> String {
+        format!("{} ({})", self.kind, self.source)
+    }
 }
 
 /// Result of a port.

@@ -101,7 +101,7 @@ impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFu
             match self.table.active(region).await {
                 Ok(streams) => seen.extend(streams),
                 Err(error) => {
-                    tracing::error!(%region, error = &error as &dyn std::error::Error, "cannot list active streams");
+                    tracing::error!(%region, error = error.told(), "cannot list active streams");
                     failed += 1;
                 }
             }
@@ -117,7 +117,7 @@ impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFu
             return Looked::Left;
         }
         self.look_at(stream).await.unwrap_or_else(|error| {
-            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot reconcile a stream");
+            tracing::error!(%stream, error = error.told(), "cannot reconcile a stream");
             Looked::Failed
         })
     }
@@ -157,7 +157,7 @@ impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFu
             Err(error) => Err(error),
         }
         .unwrap_or_else(|error| {
-            tracing::error!(%stream, error = &error as &dyn std::error::Error, "cannot reconcile a stream");
+            tracing::error!(%stream, error = error.told(), "cannot reconcile a stream");
             Looked::Failed
         })
     }

@@ -259,8 +259,10 @@ async fn trouble_of_the_store_is_said_without_its_details() {
     for (kind, status, slug) in [
         (FaultKind::Throttled, 429, "throttled"),
         (FaultKind::Unavailable, 503, "unavailable"),
+        (FaultKind::TimedOut, 503, "unavailable"),
         (FaultKind::Corrupt, 500, "internal"),
         (FaultKind::Refused, 500, "internal"),
+        (FaultKind::Forbidden, 500, "internal"),
     ] {
         let harness = Harness::seeded().await;
         let table =

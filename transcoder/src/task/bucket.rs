@@ -146,7 +146,7 @@ impl<M: PutMedia + 'static> BucketUploads<M> {
             }
             Ok(Err(error)) => {
                 // What is refused is refused for what it is; the bucket may be well.
-                if error.kind != FaultKind::Refused {
+                if !error.kind.is_refusal() {
                     self.circuit().doubted(Instant::now());
                 }
                 Err(error)
@@ -164,8 +164,8 @@ impl<M: PutMedia + 'static> BucketUploads<M> {
         loop {
             let body = object.body.clone();
             match self.media.put_media(self.bucket, &object.path, object.content_type, body).await {
-                Err(error) if tried < TRIES && error.kind != FaultKind::Refused => {
-                    tracing::debug!(path = object.path, error = %error.source, "an upload is tried again");
+                Err(error) if tried < TRIES && !error.kind.is_refusal() => {
+                    tracing::debug!(path = object.path, error = error.told(), "an upload is tried again");
                 }
                 result => return result,
             }
@@ -198,5 +198,5 @@ fn kib(object: &Object) -> u32 {
 
 fn unanswered(what: &str, within: Duration) -> PortError {
     let source = format!("{what} within {} ms", within.as_millis()).into();
-    PortError { kind: FaultKind::Unavailable, action: ACTION, source }
+    PortError { kind: FaultKind::TimedOut, action: ACTION, source }
 }

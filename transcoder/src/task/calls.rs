@@ -93,7 +93,7 @@ pub(super) async fn heartbeat<H: Hooks>(hooks: Arc<H>, heartbeat: TranscoderHear
     match hooks.transcoder_heartbeat(&heartbeat).await {
         Ok(order) => Input::Ordered(order),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a heartbeat was not answered");
+            tracing::warn!(error = error.told(), "a heartbeat was not taken");
             Input::Unanswered
         }
     }
@@ -105,7 +105,7 @@ async fn store<M: PutMedia + 'static>(uploader: Uploader<M>, upload: Upload) -> 
     let stored = join_all(objects.into_iter().map(|object| uploader.store(object))).await;
     let lost = stored.into_iter().find_map(Result::err);
     if let Some(error) = &lost {
-        let (number, error) = (number.0, error as &dyn std::error::Error);
+        let (number, error) = (number.0, error.told());
         tracing::error!(number, part, error, "media is lost");
     }
     Input::Stored { upload: id, is_lost: lost.is_some() }
@@ -129,8 +129,7 @@ pub(super) async fn commit<T: WriteTimeline>(timeline: Arc<T>, entry: Entry) -> 
             );
         }
         Err(error) => {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(number = entry.number.0, error, "an entry is not committed yet");
+            tracing::warn!(number = entry.number.0, error = error.told(), "an entry is not committed yet");
         }
     }
     Input::Committed(answer.map_err(|error| error.kind))

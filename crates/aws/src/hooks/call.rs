@@ -11,6 +11,7 @@ use headwater_domain::{ClockReader, Region};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 
+use crate::error::causes;
 use crate::https::{self, HttpsClient};
 use crate::settings::{self, SettingError};
 
@@ -57,7 +58,7 @@ impl Caller {
             .body(Full::new(body.clone()))
             .map_err(|error| refused(error.into()))?;
         self.sign(api, &mut request, &body).await.map_err(refused)?;
-        let unavailable = |error: AnyError| fault(FaultKind::Unavailable, path, error);
+        let unavailable = |error: AnyError| fault(FaultKind::Unavailable, path, causes(&*error));
         let answer = self.http.request(request).await.map_err(|error| unavailable(error.into()))?;
         let status = answer.status();
         let body =
@@ -67,6 +68,9 @@ impl Caller {
         }
         let kind = match status {
             StatusCode::TOO_MANY_REQUESTS => FaultKind::Throttled,
+            // What API Gateway says of a function that does not answer (HTTP API quotas, 30 s).
+            StatusCode::GATEWAY_TIMEOUT => FaultKind::TimedOut,
+            StatusCode::FORBIDDEN => FaultKind::Forbidden,
             status if status.is_server_error() => FaultKind::Unavailable,
             _ => FaultKind::Refused,
         };

@@ -102,7 +102,7 @@ impl HookClient {
                 Ok(answer)
             }
             Asked::Failed(error) => Err(error),
-            Asked::Silence => Err(fault(FaultKind::Unavailable, path, "no answer in time")),
+            Asked::Silence => Err(fault(FaultKind::TimedOut, path, "neither region has answered")),
         }
     }
 

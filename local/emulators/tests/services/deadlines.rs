@@ -56,7 +56,7 @@ async fn an_upload_that_is_never_answered_ends() {
         let buckets = buckets(s3.addr());
         assert_eq!(put(&buckets, "before").await, Ok(()));
         s3.faults().apply(fault).await;
-        assert_eq!(put(&buckets, "meanwhile").await, Err(FaultKind::Unavailable), "{fault}");
+        assert_eq!(put(&buckets, "meanwhile").await, Err(FaultKind::TimedOut), "{fault}");
         s3.faults().clear().unwrap();
         assert_eq!(put(&buckets, "after").await, Ok(()), "{fault}");
     })
@@ -79,7 +79,7 @@ async fn a_part_whose_bytes_do_not_come_is_given_up() {
     for fault in UNANSWERED.into_iter().chain([SLOW_BODY]) {
         s3.faults().apply(fault).await;
         let read = tokio::time::timeout(PATIENCE, buckets.part(&part)).await.expect("every read ends");
-        assert_eq!(read.unwrap_err().kind, FaultKind::Unavailable, "{fault}");
+        assert_eq!(read.unwrap_err().kind, FaultKind::TimedOut, "{fault}");
         s3.faults().clear().unwrap();
         assert_eq!(buckets.part(&part).await.unwrap(), Some(body.clone()), "{fault}");
     }

@@ -52,6 +52,6 @@ async fn a_file_is_stored_with_its_headers_replaced_and_deleted() {
     let stranger = Credentials::new("AKIALOCAL", "another-secret", None, None, "tests");
     let site = Site::new(&fixed_config("us-east-1", &format!("http://{}", s3.addr()), stranger));
     let refused = site.put_file(BUCKET, "web/index.html", file("x")).await.unwrap_err();
-    assert_eq!(refused.kind, FaultKind::Refused);
+    assert_eq!(refused.kind, FaultKind::Forbidden);
     assert!(refused.source.to_string().starts_with("SignatureDoesNotMatch: "), "{}", refused.source);
 }

@@ -80,7 +80,7 @@ async fn a_bucket_that_does_not_answer_is_not_waited_for() {
         platform.goes_on(&path, 7).await;
         if fault == Fault::Frozen {
             let told = platform.show(0, &stream).await["broadcast"]["problem"].to_string();
-            assert!(told.contains("media bucket of this region"), "{told}");
+            assert!(told.contains("media bucket of this region does not answer in time"), "{told}");
         }
         platform.stack.clear(RegionId::A, Component::S3).await.unwrap();
     }

@@ -33,7 +33,7 @@ pub async fn ask<H: Hooks>(
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
                 if let Some(withheld) = log_throttle.take(ThrottledLine::Unanswered) {
-                    tracing::warn!(session = %request.session, kind = ?error.kind, source = %error.source, withheld, "publish hook failed");
+                    tracing::warn!(session = %request.session, error = error.told(), withheld, "publish hook failed");
                 }
             }
             Err(_) => {

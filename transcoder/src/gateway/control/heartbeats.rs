@@ -7,7 +7,7 @@ use futures::future::join_all;
 use headwater_domain::hooks::{
     Gateway, GatewayHeartbeat, MAX_SESSIONS_PER_HEARTBEAT, SessionOrder, Withdrawn,
 };
-use headwater_domain::ports::Hooks;
+use headwater_domain::ports::{FaultKind, Hooks};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -74,14 +74,14 @@ pub async fn heartbeat_until<H: Hooks>(
             heartbeat(&name, &*hooks, batch, withdrawn, &asked.withdrawals, &superseded)
         });
         let Some(answered) = stop.run_until_cancelled(join_all(batches)).await else { return };
-        if failing == answered.contains(&false) {
+        let failure = answered.into_iter().find_map(Result::err);
+        if failing == failure.is_some() {
             continue;
         }
         failing = !failing;
-        if failing {
-            tracing::warn!("heartbeats are not answered; sessions go on");
-        } else {
-            tracing::info!("heartbeats are answered again");
+        match failure {
+            Some(error) => tracing::warn!(error, "heartbeats fail; sessions go on"),
+            None => tracing::info!("heartbeats are answered again"),
         }
     }
 }
@@ -93,7 +93,7 @@ async fn heartbeat<H: Hooks>(
     withdrawn: Vec<Withdrawn>,
     withdrawals: &Withdrawals,
     superseded: &watch::Sender<bool>,
-) -> bool {
+) -> Result<(), String> {
     let names = sessions.iter().map(|session| session.names.clone()).collect();
     let Name { gateway, revision } = name;
     let (gateway, revision) = (gateway.clone(), revision.clone());
@@ -111,13 +111,10 @@ async fn heartbeat<H: Hooks>(
                     session.direct(SessionDirective::Stop(StopReason::Ordered { reason, retry }));
                 }
             }
-            true
+            Ok(())
         }
-        Ok(Err(error)) => {
-            tracing::debug!(kind = ?error.kind, source = %error.source, "heartbeat failed");
-            false
-        }
-        Err(_) => false,
+        Ok(Err(error)) => Err(error.told()),
+        Err(_elapsed) => Err(format!("{} ({} s)", FaultKind::TimedOut, HEARTBEAT_TIMEOUT.as_secs())),
     }
 }
 

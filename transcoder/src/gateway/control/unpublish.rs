@@ -20,7 +20,7 @@ pub async fn send<H: Hooks>(hooks: Arc<H>, request: UnpublishRequest) {
         match timeout(ATTEMPT_TIMEOUT, hooks.unpublish(&request)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
-                tracing::debug!(session = %request.session.session, source = %error.source, "unpublish hook failed")
+                tracing::debug!(session = %request.session.session, error = error.told(), "unpublish hook failed")
             }
             Err(_) => {
                 tracing::debug!(session = %request.session.session, "unpublish hook did not answer in time")

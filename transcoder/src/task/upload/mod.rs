@@ -120,8 +120,12 @@ impl<M: PutMedia + 'static> Uploader<M> {
             match self.store_anew(object).await {
                 Ok(()) => init.renewed(),
                 Err(error) => {
-                    let cause = &error.source;
-                    tracing::warn!(path = object.path, %cause, "an initialization section could not be written anew; it is tried again");
+                    let error = error.told();
+                    tracing::warn!(
+                        path = object.path,
+                        error,
+                        "an initialization section could not be written anew; it is tried again"
+                    );
                 }
             }
         }
@@ -182,7 +186,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
     /// A part has no copy, and no time: the segment that it is of is soon there.
     async fn store_part(&self, object: &Object) -> PortResult<()> {
         let late = |source: &str| PortError {
-            kind: FaultKind::Unavailable,
+            kind: FaultKind::TimedOut,
             action: "store a part",
             source: source.into(),
         };
@@ -222,9 +226,12 @@ impl<M: PutMedia + 'static> Uploader<M> {
             Ok(()) if !self.own.circuit().is_open() => self.observed.note(About::OwnBucket, None),
             Ok(()) => {}
             Err(error) => {
-                let cause = &error.source;
-                tracing::warn!(path, kind = ?error.kind, %cause, "an upload to this region's bucket failed");
-                self.observed.note(About::OwnBucket, Some(format!("{FAILS}: {error}")));
+                tracing::warn!(path, error = error.told(), "an upload to this region's bucket failed");
+                let problem = match error.kind {
+                    FaultKind::TimedOut => SLOW.to_owned(),
+                    _ => format!("{FAILS}: {}", error.told()),
+                };
+                self.observed.note(About::OwnBucket, Some(problem));
             }
         }
     }
@@ -234,9 +241,12 @@ impl<M: PutMedia + 'static> Uploader<M> {
         let (observed, path) = (self.observed.clone(), object.path.clone());
         let ended = move |copied: &PortResult<()>| {
             if let Err(error) = copied {
-                let cause = &error.source;
-                tracing::warn!(path, kind = ?error.kind, %cause, "an object was not mirrored");
-                observed.note(About::Mirror, Some(format!("mirror bucket fails: {error}")));
+                tracing::warn!(path, error = error.told(), "an object was not mirrored");
+                let problem = match error.kind {
+                    FaultKind::TimedOut => "mirror bucket does not answer in time".to_owned(),
+                    _ => format!("mirror bucket fails: {}", error.told()),
+                };
+                observed.note(About::Mirror, Some(problem));
             }
         };
         let copy = self.mirror.start(object, self.mirror.trust(), ended);

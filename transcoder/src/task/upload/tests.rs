@@ -16,6 +16,7 @@ enum Answers {
     After(Duration),
     Never,
     WithFailure,
+    WithError(FaultKind, &'static str),
 }
 
 const AT_ONCE: Answers = Answers::After(Duration::ZERO);
@@ -42,13 +43,15 @@ impl PutMedia for Buckets {
         match answers {
             Answers::After(time) => sleep(time).await,
             Answers::Never => std::future::pending().await,
-            Answers::WithFailure => {
-                let source = "out of order".into();
-                return Err(PortError { kind: FaultKind::Unavailable, action: "be tested", source });
-            }
+            Answers::WithFailure => return Err(fault(FaultKind::Unavailable, "out of order")),
+            Answers::WithError(kind, source) => return Err(fault(kind, source)),
         }
         self.memory.put_media(to, path, kind, body).await
     }
+}
+
+fn fault(kind: FaultKind, source: &str) -> PortError {
+    PortError { kind, action: "be tested", source: source.into() }
 }
 
 struct Harness {
@@ -154,6 +157,32 @@ async fn a_slow_bucket_without_a_mirror_is_waited_for() {
     let from = slowly.iter().position(|(_, stored)| *stored).expect("it answers");
     assert!(from <= 3, "{slowly:?}");
     assert!(slowly[from..].iter().all(|time| *time == (slow, true)), "{slowly:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_a_bucket_says_what_happened() {
+    const TIMES_OUT: Answers = Answers::WithError(FaultKind::TimedOut, "operation attempt timeout");
+    const DENIES: Answers = Answers::WithError(FaultKind::Forbidden, "AccessDenied: Access Denied");
+    let own = |answers, told| (answers, AT_ONCE, About::OwnBucket, told);
+    let mirror = |answers, told| (AT_ONCE, answers, About::Mirror, told);
+    for (own, mirror, about, told) in [
+        own(Answers::Never, SLOW),
+        own(TIMES_OUT, SLOW),
+        own(
+            Answers::WithFailure,
+            "media bucket of this region fails: out of reach or failing (out of order)",
+        ),
+        own(DENIES, "media bucket of this region fails: permission denied (AccessDenied: Access Denied)"),
+        mirror(Answers::Never, "mirror bucket does not answer in time"),
+        mirror(TIMES_OUT, "mirror bucket does not answer in time"),
+        mirror(DENIES, "mirror bucket fails: permission denied (AccessDenied: Access Denied)"),
+    ] {
+        let mut harness = harness(own, Some(mirror));
+        harness.segments(8).await;
+        assert_eq!(harness.told(about).as_deref(), Some(told));
+        let other = if about == About::Mirror { About::OwnBucket } else { About::Mirror };
+        assert_eq!(harness.told(other), None, "the other one is well");
+    }
 }
 
 #[tokio::test(start_paused = true)]
