@@ -78,33 +78,40 @@ async fn a_track_that_comes_late_begins_a_run_with_both_headers() {
     publisher.send(Video, 0, avc_header(30)).await;
     publisher.send(Audio, 0, sound()).await; // before its header: nobody could decode it
     publisher.send(Video, 0, picture(true, 100)).await;
-    publisher.send(Video, 40, picture(false, 100)).await;
-    publisher.send(Audio, 50, aac_header()).await;
-    publisher.send(Audio, 50, sound()).await;
-    publisher.send(Video, 80, picture(false, 100)).await;
+    for time in (40..=320).step_by(40) {
+        publisher.send(Video, time, picture(false, 100)).await; // for so long nobody waits
+    }
+    publisher.send(Audio, 330, aac_header()).await;
+    publisher.send(Audio, 330, sound()).await;
+    publisher.send(Video, 360, picture(false, 100)).await;
     publisher.finish().await;
     let session = rig.hooks.unpublish(0).await.session.session;
     let runs = all_runs(&rig, &session).await;
-    assert_eq!(shape(&runs), [(1, 1, 2, 0), (2, 3, 2, 0)]);
+    assert_eq!(shape(&runs), [(1, 1, 9, 0), (2, 10, 2, 0)]);
     assert_eq!((runs[0].bytes[4], runs[1].bytes[4]), (1, 5), "flags: video, then both");
     rig.leave().await;
 }
 
 #[tokio::test]
-async fn a_header_right_behind_the_first_picture_is_in_time() {
-    let rig = rig().await;
-    let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
-    publisher.send(Video, 0, avc_header(30)).await;
-    publisher.send(Video, 0, picture(true, 100)).await;
-    publisher.send(Audio, 0, aac_header()).await;
-    publisher.send(Audio, 0, sound()).await;
-    publisher.send(Video, 40, picture(false, 100)).await;
-    publisher.finish().await;
-    let session = rig.hooks.unpublish(0).await.session.session;
-    let runs = all_runs(&rig, &session).await;
-    assert_eq!(shape(&runs), [(1, 1, 3, 0)]);
-    assert_eq!(runs[0].bytes[4], 5, "flags: both");
-    rig.leave().await;
+async fn a_header_behind_the_first_pictures_is_in_time() {
+    for late in [0, 40, 280] {
+        let rig = rig().await;
+        let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+        publisher.send(Video, 0, avc_header(30)).await;
+        publisher.send(Video, 0, picture(true, 100)).await;
+        if late > 0 {
+            publisher.send(Video, late, picture(false, 100)).await;
+        }
+        publisher.send(Audio, late, aac_header()).await;
+        publisher.send(Audio, late, sound()).await;
+        publisher.send(Video, late + 40, picture(false, 100)).await;
+        publisher.finish().await;
+        let session = rig.hooks.unpublish(0).await.session.session;
+        let runs = all_runs(&rig, &session).await;
+        assert_eq!(shape(&runs), [(1, 1, if late > 0 { 4 } else { 3 }, 0)], "{late}");
+        assert_eq!(runs[0].bytes[4], 5, "flags: both");
+        rig.leave().await;
+    }
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ impl Commits {
     /// What came of the commit under way, if there is one.
     pub(crate) fn committed(&mut self, now: Now, answer: Result<Commit, FaultKind>) -> Option<Outcome> {
         let committing = self.committing.as_mut().filter(|one| one.again_at.is_none())?;
-        if answer.is_err_and(FaultKind::passes) && committing.tries < TRIES {
+        if matches!(answer, Err(kind) if kind.passes()) && committing.tries < TRIES {
             committing.again_at = Some(now.monotonic + committing.pause);
             committing.pause = (committing.pause * 2).min(MAX_PAUSE);
             return Some(Outcome::Again);

@@ -10,6 +10,7 @@ use headwater_rtmp::{MediaKind, MediaMessage, Metadata};
 use thiserror::Error;
 
 use super::codecs::Codecs;
+use super::opening::{Arrived, Opening};
 use super::skew::Skew;
 use super::usefulness::Usefulness;
 use crate::gateway::session::Session;
@@ -51,6 +52,7 @@ pub struct MediaValidator {
     codecs: Codecs,
     normalizer: Normalizer,
     clock: Clock<Frame>,
+    opening: Opening,
     skew: Skew,
     runs: RunSplitter,
     usefulness: Usefulness,
@@ -59,6 +61,7 @@ pub struct MediaValidator {
     /// Emptied with each message.
     normal: Vec<Normal>,
     timed: VecDeque<Timed<Frame>>,
+    arrived: VecDeque<Arrived>,
 }
 
 impl MediaValidator {
@@ -70,17 +73,20 @@ impl MediaValidator {
             codecs,
             normalizer: Normalizer::default(),
             clock: Clock::default(),
+            opening: Opening::default(),
             skew: Skew::default(),
             runs: RunSplitter::default(),
             usefulness: Usefulness::default(),
             is_logged: false,
             normal: Vec::new(),
             timed: VecDeque::new(),
+            arrived: VecDeque::new(),
         }
     }
 
     /// Takes onMetaData.
-    pub fn metadata(&self, metadata: &Metadata) {
+    pub fn metadata(&mut self, metadata: &Metadata) {
+        self.opening.metadata(metadata);
         if metadata.payload.len() <= MAX_METADATA_BYTES {
             // A copy: the payload may be a part of something much larger.
             self.session.spool.set_metadata(bytes::Bytes::copy_from_slice(&metadata.payload));
@@ -107,7 +113,9 @@ impl MediaValidator {
         let now = (self.reads_clock)();
         self.store(now)?;
         self.clock.flush(&mut self.timed);
-        self.append(now)
+        self.append(now)?;
+        self.opening.end(&mut self.arrived);
+        self.place()
     }
 
     fn normalize(
@@ -133,8 +141,11 @@ impl MediaValidator {
             Normal::Header(kind, body) => {
                 self.clock.header(kind, &mut self.timed);
                 self.append(now)?;
+                self.opening.header(kind, &mut self.arrived);
+                self.place()?;
                 self.runs.header(kind, &body);
-                Ok(())
+                self.opening.after_header(kind, &mut self.arrived);
+                self.place()
             }
             Normal::Frame(frame) => {
                 self.clock.push(frame.kind, frame.timestamp, now.0, frame, &mut self.timed);
@@ -146,7 +157,14 @@ impl MediaValidator {
     }
 
     fn append(&mut self, now: Timestamp) -> Result<(), ValidationError> {
-        while let Some(Timed { kind, time, item }) = self.timed.pop_front() {
+        while let Some(frame) = self.timed.pop_front() {
+            self.opening.push(frame, now, &mut self.arrived);
+        }
+        self.place()
+    }
+
+    fn place(&mut self) -> Result<(), ValidationError> {
+        while let Some((Timed { kind, time, item }, now)) = self.arrived.pop_front() {
             let was_moved = self.skew.moved();
             let time = self.skew.place(kind, time, now);
             let placed = self.runs.media(kind, time, now)?;

@@ -5,6 +5,7 @@ pub mod connection;
 pub mod handshake;
 pub mod listener;
 pub mod media_validator;
+mod opening;
 pub mod rate;
 pub mod relay;
 pub mod rtmp_connection;

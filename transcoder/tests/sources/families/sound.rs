@@ -3,7 +3,7 @@
 use super::super::aac::{self, HighEfficiency};
 use super::super::case::{Case, case, hold};
 use super::super::clip::{Clip, clip};
-use super::super::message::{AUDIO, Message, each, merged, only, timed};
+use super::super::message::{AUDIO, DATA, Message, each, merged, only, timed};
 
 /// The same in each channel, so that mixing them down changes nothing.
 const FIVE: &str = "-af pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0 -ar 48000";
@@ -48,6 +48,16 @@ fn adts(with_header: bool) -> Vec<Message> {
         (AUDIO, false) => vec![aac::frame(one.time, &aac::adts(&one.body[2..], 48_000, 2))],
         _ => vec![one],
     })
+}
+
+/// No sound, nor a header of it, before `from` (ms).
+fn late_header(from: u32) -> Vec<Message> {
+    let all = clip().flv();
+    let header = all.iter().find(|one| one.kind == AUDIO && one.is_header()).unwrap().clone();
+    let rest = only(all, |one| one.kind != AUDIO || (one.is_sound() && one.time >= from));
+    let at = rest.iter().position(|one| one.is_sound()).unwrap();
+    let (before, after) = rest.split_at(at);
+    [before, &[Message { time: from, ..header }], after].concat()
 }
 
 pub fn rates() -> Vec<Case> {
@@ -141,8 +151,23 @@ pub fn odd() -> Vec<Case> {
         }),
         case("ADTS frames without a sequence header", "ant-media/Ant-Media-Server#3790", 75, 3.0, || {
             adts(false)
+        }),
+        case(
+            "sound's sequence header a quarter of a second late",
+            "RTMP 7.1: no order is told",
+            75,
+            2.8,
+            || late_header(280),
+        ),
+        case("the same, and nothing tells that there will be sound", "no onMetaData", 75, 2.8, || {
+            only(late_header(280), |one| one.kind != DATA)
+        }),
+        case("sound's sequence header half a second late", "beyond what is waited for", 75, 2.5, || {
+            late_header(500)
         })
-        .known_limit("a header of sound behind the second picture costs those up to the next key frame"),
+        .known_limit(
+            "a header of sound more than 300 ms behind the first picture costs those up to the next key frame",
+        ),
         case(
             "raw frames without a sequence header",
             "bluenviron/mediamtx#3802: DJI Osmo Action 4",
