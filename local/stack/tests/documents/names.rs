@@ -189,6 +189,64 @@ fn what_debugging_names_is_in_the_code() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The names that the template gives in a section: those at the second level.
+fn declared(template: &str, section: &str) -> Vec<String> {
+    let from = template.find(&format!("\n{section}:\n")).unwrap() + 2;
+    let lines = template[from..].lines().skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    names.filter(|name| name.chars().all(|one| one.is_ascii_alphanumeric())).map(str::to_owned).collect()
+}
+
+/// `RetainedBucket`, but neither `RETAINED` nor `Retained`.
+fn is_camel(word: &str) -> bool {
+    let uppers = word.chars().filter(char::is_ascii_uppercase).count();
+    word.starts_with(|one: char| one.is_ascii_uppercase())
+        && word.chars().all(|one| one.is_ascii_alphanumeric())
+        && uppers >= 2
+        && word.chars().any(|one| one.is_ascii_lowercase())
+}
+
+/// What a line says of a stack: the outputs that it names as such, and the parameters that it gives values to.
+fn told_of_stack(line: &str) -> (Vec<&str>, Vec<&str>) {
+    let words: Vec<&str> =
+        line.split(|one: char| one.is_whitespace() || "`'\"(),;:[]".contains(one)).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let named = words.windows(2).filter(|two| ["output", "Output"].contains(&two[0]) && is_camel(two[1]));
+    let given = words.iter().filter_map(|word| Some(word.split_once('=')?.0)).filter(|name| is_camel(name));
+    (named.map(|two| two[1]).collect(), given.collect())
+}
+
+#[test]
+fn outputs_and_parameters_that_documents_name_are_in_the_template() {
+    let template = text("template.yaml").unwrap();
+    let (outputs, parameters) = (declared(&template, "Outputs"), declared(&template, "Parameters"));
+    assert!(outputs.contains(&"ApiUrl".to_owned()) && parameters.contains(&"PeerJoined".to_owned()));
+    let (mut seen, mut wrong) = (0, Vec::new());
+    let written = documents().into_iter().filter(|path| !is_history(path));
+    for document in written.chain(["samconfig.toml".to_owned()]) {
+        // Commands are in fenced code, too.
+        for (number, line) in (1..).zip(text(&document).unwrap().lines()) {
+            let (named, given) = told_of_stack(line);
+            seen += named.len() + given.len();
+            let lost = named.iter().filter(|name| !outputs.iter().any(|one| one == **name));
+            wrong.extend(lost.map(|name| format!("{document}:{number}: no stack has an output {name}")));
+            let lost = given.iter().filter(|name| !parameters.iter().any(|one| one == **name));
+            wrong.extend(lost.map(|name| format!("{document}:{number}: no stack has a parameter {name}")));
+        }
+    }
+    assert!(seen > 20, "{seen} names were looked at");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn outputs_and_parameters_are_found_in_commands_and_prose() {
+    let line =
+        "BUCKET=…  # the output `RetainedBucket`; PARAMETERS=\"GatewayMinTasks=2 TableProtection=true\"";
+    assert_eq!(told_of_stack(line), (vec!["RetainedBucket"], vec!["GatewayMinTasks", "TableProtection"]));
+    assert_eq!(told_of_stack("the output is X=1, $API: output ApiUrl"), (vec!["ApiUrl"], vec![]));
+}
+
 #[test]
 fn references_are_judged() {
     let sources: BTreeMap<String, String> = [
