@@ -33,9 +33,9 @@ pub enum FetchError {
     /// No connection, or it broke.
     #[error("cannot fetch {url}")]
     Connection {
-        /// From where.
+        /// The address that was asked for.
         url: Url,
-        /// Why.
+        /// How the connection failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -45,7 +45,7 @@ pub enum FetchError {
     /// An address that is none, or a body that does not fit its encoding.
     #[error("{url}: {what}")]
     Malformed {
-        /// From where.
+        /// The address that was asked for.
         url: Url,
         /// What is wrong.
         what: String,

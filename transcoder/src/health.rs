@@ -28,7 +28,7 @@ pub enum HealthError {
     /// Nobody listens.
     #[error("no connection to the gateway at {address}: {source}")]
     Connect {
-        /// Who was asked.
+        /// Where the gateway should be.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
@@ -36,23 +36,23 @@ pub enum HealthError {
     /// Somebody listens and says nothing.
     #[error("the gateway at {address} did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
     Silent {
-        /// Who was asked.
+        /// Where the gateway should be.
         address: SocketAddr,
     },
     /// The connection broke.
     #[error("the gateway at {address} broke off: {source}")]
     Broken {
-        /// Who was asked.
+        /// Where the gateway should be.
         address: SocketAddr,
-        /// How.
+        /// What the HTTP client says of it.
         source: hyper::Error,
     },
     /// Another program has the port, or the gateway says that it is not well.
     #[error("the program at {address} answered {status}, not as a healthy gateway does")]
     Unwell {
-        /// Who was asked.
+        /// Where the gateway should be.
         address: SocketAddr,
-        /// What it said.
+        /// The answer's status.
         status: StatusCode,
     },
 }

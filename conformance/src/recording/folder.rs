@@ -23,7 +23,7 @@ pub enum RecordingError {
     File {
         /// The path.
         path: PathBuf,
-        /// Why.
+        /// What the system says of it.
         #[source]
         source: io::Error,
     },

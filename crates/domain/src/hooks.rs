@@ -321,7 +321,7 @@ pub enum TranscoderOrder {
     Wait,
     /// The broadcast is over: finish and leave.
     Stop {
-        /// Why.
+        /// For the task's log.
         reason: String,
     },
     /// Another lease has taken over: drop everything at once.

@@ -43,9 +43,9 @@ pub enum ComponentError {
 /// Something that is wrong now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Active {
-    /// Where.
+    /// The part that it is done to.
     pub target: FaultTarget,
-    /// What.
+    /// What is done to it.
     pub fault: Fault,
 }
 

@@ -27,9 +27,9 @@ pub enum GatewayError {
     /// It ended at once.
     #[error("the gateway ended ({exit}); see {}", log.display())]
     Ended {
-        /// How.
+        /// Its exit code, or the signal.
         exit: Exit,
-        /// What it said.
+        /// The file with its output.
         log: PathBuf,
     },
     /// It runs and takes no connections.

@@ -14,7 +14,7 @@ pub enum GatewayError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// What the system says of it.
         #[source]
         source: io::Error,
     },
@@ -23,7 +23,7 @@ pub enum GatewayError {
     SpoolFolder {
         /// The path.
         path: PathBuf,
-        /// Why.
+        /// What the system says of it.
         #[source]
         source: io::Error,
     },
@@ -32,7 +32,7 @@ pub enum GatewayError {
     Certificate {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// What of it cannot be used.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -41,7 +41,7 @@ pub enum GatewayError {
     Broken {
         /// The task.
         task: &'static str,
-        /// How.
+        /// Its panic.
         #[source]
         source: tokio::task::JoinError,
     },

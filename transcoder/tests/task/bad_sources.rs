@@ -8,7 +8,17 @@ use headwater_domain::heartbeat::Activity;
 use crate::enhanced::{HEVC, recorded};
 use crate::hooks::Say;
 use crate::server::Run;
-use crate::support::{FRAMES, rig, session, source};
+use crate::support::{FRAMES, Rig, Running, rig, session, source};
+
+/// The encoder comes back with a good source; what was told of the one before is over.
+async fn the_next_one_plays(rig: &Rig, running: Running) {
+    rig.source.put(&session(2), vec![Run::of(source())], true);
+    rig.hooks.say(Say::Transcode(session(2)));
+    rig.read_out(running, &session(2)).await.unwrap();
+    rig.shows(&rig.line().await, &[FRAMES]);
+    let last = rig.hooks.heartbeats().last().unwrap().health.clone();
+    assert_eq!((last.problem, last.given_up, last.source_problem), (None, None, None), "it is over");
+}
 
 #[tokio::test]
 async fn garbage_is_told_and_not_asked_for_again_and_again() {
@@ -17,7 +27,6 @@ async fn garbage_is_told_and_not_asked_for_again_and_again() {
     let mut run = Run::of(source());
     run.garbage = Some(noise.collect::<Bytes>());
     rig.source.put(&session(1), vec![run], false);
-    rig.source.put(&session(2), vec![Run::of(source())], true);
     let running = rig.start(1);
     let heartbeat = rig.hooks.until(|heartbeat| heartbeat.health.problem.is_some()).await;
     assert_eq!(heartbeat.health.activity, Activity::Waiting);
@@ -27,11 +36,7 @@ async fn garbage_is_told_and_not_asked_for_again_and_again() {
     rig.hooks.more(8).await;
     assert!(rig.source.reads().len() <= 3, "{:?}", rig.source.reads());
 
-    rig.hooks.say(Say::Transcode(session(2)));
-    rig.read_out(running, &session(2)).await.unwrap();
-    rig.shows(&rig.line().await, &[FRAMES]);
-    let last = rig.hooks.heartbeats().last().unwrap().health.clone();
-    assert_eq!((last.problem, last.given_up), (None, None), "it is over");
+    the_next_one_plays(&rig, running).await;
 }
 
 #[tokio::test]
@@ -43,14 +48,12 @@ async fn a_codec_without_decoder_is_told() {
         *tag = tag.with_body(&body);
     }
     rig.source.put(&session(1), vec![run], false);
-    rig.source.put(&session(2), vec![Run::of(source())], true);
     let running = rig.start(1);
     let heartbeat = rig.hooks.until(|heartbeat| heartbeat.health.problem.is_some()).await;
     let given_up = heartbeat.health.given_up.expect("its encoder is to be told");
     assert!(given_up.reason.contains("no decoder for video") && !given_up.retry, "{given_up:?}");
     assert_eq!(heartbeat.health.problem, Some(given_up.reason));
-    rig.hooks.say(Say::Transcode(session(2)));
-    rig.read_out(running, &session(2)).await.unwrap();
+    the_next_one_plays(&rig, running).await;
 }
 
 /// A stretch between two IDRs: nothing in it can be decoded.
@@ -74,12 +77,7 @@ async fn a_short_source_of_which_nothing_is_decoded_is_told_of() {
     let reason = heartbeat.health.given_up.unwrap().reason;
     assert!(reason.contains("cannot be decoded") && reason.contains("connect again"), "{reason}");
     assert_eq!(heartbeat.health.problem, Some(reason));
-    rig.source.put(&session(2), vec![Run::of(source())], true);
-    rig.hooks.say(Say::Transcode(session(2)));
-    rig.read_out(running, &session(2)).await.unwrap();
-    rig.shows(&rig.line().await, &[FRAMES]);
-    let last = rig.hooks.heartbeats().last().unwrap().health.clone();
-    assert_eq!((last.problem, last.given_up), (None, None), "it is over");
+    the_next_one_plays(&rig, running).await;
 }
 
 #[tokio::test]
@@ -126,6 +124,7 @@ async fn what_the_gateway_cannot_use_is_told_as_long_as_it_says_so() {
         |told: Option<&str>| told.is_some_and(|told| told.contains("audio cannot be used: it hums"));
     let heartbeat = rig.hooks.until(|heartbeat| is_told(heartbeat.health.problem.as_deref())).await;
     assert_eq!(heartbeat.health.activity, Activity::Transcoding, "the rest goes on");
+    assert!(is_told(heartbeat.health.source_problem.as_deref()), "viewers are told, too");
     rig.source.change(&session(1), |session| session.problem = None);
     rig.source.release(&session(1));
     rig.read_out(running, &session(1)).await.unwrap();

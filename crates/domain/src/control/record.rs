@@ -230,7 +230,7 @@ pub struct Gone {
     pub session: SessionId,
     /// Since when.
     pub at: Timestamp,
-    /// Why.
+    /// What the gateway said of it.
     pub reason: String,
 }
 
@@ -241,7 +241,7 @@ pub struct LeaseOver {
     pub lease: Lease,
     /// Since when.
     pub at: Timestamp,
-    /// Why.
+    /// What ECS or the sweep knows of its end.
     pub reason: String,
     /// Whether its task was not started because too many others were being.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -264,7 +264,7 @@ pub struct End {
     pub broadcast: BroadcastId,
     /// When it ended.
     pub at: Timestamp,
-    /// Why.
+    /// What history and API say of it.
     pub reason: String,
     /// Whether that is a failure of ours.
     #[serde(default)]

@@ -96,7 +96,7 @@ pub enum WindowError {
     /// A segment that is longer than the target duration plus half a second.
     #[error("segment {index} of {duration} s is too long for a target duration of {target} s")]
     TooLong {
-        /// Which segment.
+        /// Its place in the window, from 0.
         index: usize,
         /// Its length.
         duration: MediaDuration,
@@ -106,19 +106,19 @@ pub enum WindowError {
     /// Not a gap, and no initialization section.
     #[error("segment {index} has no initialization section")]
     MapMissing {
-        /// Which segment.
+        /// Its place in the window, from 0.
         index: usize,
     },
     /// First of a live or event window, or after a discontinuity, and without a wall-clock time.
     #[error("segment {index} needs a wall-clock time")]
     DateTimeMissing {
-        /// Which segment.
+        /// Its place in the window, from 0.
         index: usize,
     },
     /// A byte range that is empty or ends beyond 2^64.
     #[error("segment {index} has an impossible byte range")]
     ByteRange {
-        /// Which segment.
+        /// Its place in the window, from 0.
         index: usize,
     },
     /// A part, or an open segment's only ones, that break what the playlist promises. `part` counts from 0.
@@ -146,7 +146,7 @@ pub enum WindowError {
     /// More breaks before a segment than are worth their lines, or some before one that is behind none.
     #[error("segment {index} has {further} further breaks")]
     FurtherBreaks {
-        /// Which segment.
+        /// Its place in the window, from 0.
         index: usize,
         /// How many.
         further: u64,

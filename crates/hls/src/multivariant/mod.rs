@@ -98,7 +98,7 @@ pub enum LadderError {
     /// Zero, or an average above its peak.
     #[error("rendition {name} has an impossible bandwidth: average {average}, peak {peak} bit/s")]
     Bandwidth {
-        /// Which.
+        /// The rendition's name.
         name: QuotedText,
         /// Its average.
         average: u64,
@@ -108,13 +108,13 @@ pub enum LadderError {
     /// Width or height is 0.
     #[error("rendition {name} has no area")]
     Resolution {
-        /// Which.
+        /// The rendition's name.
         name: QuotedText,
     },
     /// Two renditions of one name or address.
     #[error("rendition {name} is listed twice")]
     Twice {
-        /// Which.
+        /// The rendition's name.
         name: QuotedText,
     },
 }

@@ -143,14 +143,14 @@ pub enum Feed {
 pub enum Report {
     /// Told to stop: what the gateway has is finished.
     ToldToStop {
-        /// Why.
+        /// What the control plane says of it.
         reason: String,
     },
     /// Another lease has taken over.
     Fenced,
     /// The source answers.
     SourceFound {
-        /// Whose.
+        /// The session that is read.
         session: SessionId,
         /// Messages that the gateway no longer has.
         lost: u64,
@@ -162,32 +162,32 @@ pub enum Report {
     },
     /// The source cannot be read now.
     SourceLost {
-        /// Whose.
+        /// The session that is read.
         session: SessionId,
     },
     /// The source is left, for another one waits.
     LeftBehind {
-        /// Whose.
+        /// The session that is read.
         session: SessionId,
     },
     /// Its gateway is gone; what was read of it is finished.
     Finishing {
-        /// Whose.
+        /// The session that is read.
         session: SessionId,
     },
     /// The source's packets are not copied but encoded.
     NotCopied {
-        /// Why.
+        /// What of the source does not allow it.
         why: &'static str,
     },
     /// What was read of a run whose gateway is gone came to nothing.
     NotFinished {
-        /// Why.
+        /// What the engine says of it.
         why: String,
     },
     /// The source is of no use, though it may still come.
     GaveUp {
-        /// Whose.
+        /// The session that is read.
         session: SessionId,
         /// What its encoder is told.
         why: GivenUp,

@@ -1,5 +1,8 @@
 //! Going on behind what the other region has written, told without an engine.
 
+#[path = "../../tests/task/sample_rendition.rs"]
+mod sample_rendition;
+
 use headwater_domain::hooks::ResumeAfter;
 use headwater_domain::objects::Retention;
 use headwater_domain::testing::samples;
@@ -11,6 +14,8 @@ use crate::engine::{
     AudioSpan, GridFrame, Made, MediaTime as Ticks, Part, RenditionKind, RenditionSegment, Segment, VideoSpan,
 };
 use crate::source::RunHead;
+
+use self::sample_rendition::pictures;
 
 const HEAD: RunHead = RunHead { run: 1, started_ms: 1_000, first_cursor: 1, lost: 0 };
 /// Two seconds of audio frames, about.
@@ -141,29 +146,17 @@ fn an_open_segment_is_closed_where_it_stands() {
     assert_eq!(run.segment(), (41, true, 8));
 }
 
-fn picture() -> RenditionSegment {
-    RenditionSegment {
-        name: "720p".into(),
-        kind: RenditionKind::Video { width: 1_280, height: 720, frame_rate: 30.0 },
-        codecs: "avc1.64001f".into(),
-        init: "init".into(),
-        data: "media".into(),
-        declared_bitrate: 3_000_000,
-        copied: false,
-    }
-}
-
 /// What a lease that takes over writes, behind one that has kept its media like this; and what that one has named.
 fn successor(before: Retention, now: Retention) -> (WriterHarness, String) {
     let mut first = WriterHarness::new();
     first.writer.keep(before);
-    first.renditions = vec![picture()];
+    first.renditions = vec![pictures()];
     let entry = first.written().entry;
     let mut writer = TimelineWriter::new(samples::broadcast(), samples::lease(4));
     writer.begin(Some(ResumePoint::after(&entry)));
     writer.keep(now);
     let number = writer.start(&session(), HEAD).next_segment;
-    (WriterHarness { writer, number, renditions: vec![picture()] }, entry.renditions[0].init.clone())
+    (WriterHarness { writer, number, renditions: vec![pictures()] }, entry.renditions[0].init.clone())
 }
 
 /// The initialization section that is named, and whether it is to be stored.

@@ -1,5 +1,8 @@
 //! What is handed in: orders, answers of gateways, ends of runs.
 
+#[path = "sample_rendition.rs"]
+mod sample_rendition;
+
 use headwater_domain::SessionId;
 use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
 use headwater_domain::objects::Retention;
@@ -8,6 +11,7 @@ use headwater_task::Input;
 use headwater_task::engine::{Ending, RenditionKind, RenditionSegment, RunEnded, RunFailed};
 use headwater_task::source::{Opened, Unreadable};
 
+pub(crate) use self::sample_rendition::pictures;
 use crate::hand::BEGAN;
 
 pub(crate) fn session(number: u128) -> SessionId {
@@ -44,18 +48,6 @@ pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
 
 pub(crate) fn stop() -> TranscoderOrder {
     TranscoderOrder::Stop { reason: "the broadcast is over".into() }
-}
-
-pub(crate) fn pictures() -> RenditionSegment {
-    RenditionSegment {
-        name: "720p".into(),
-        kind: RenditionKind::Video { width: 1_280, height: 720, frame_rate: 30.0 },
-        codecs: "avc1.64001f".into(),
-        init: "init".into(),
-        data: "media".into(),
-        declared_bitrate: 3_000_000,
-        copied: false,
-    }
 }
 
 /// The end of a run behind the cursor `cursor`.

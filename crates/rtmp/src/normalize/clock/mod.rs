@@ -30,7 +30,7 @@ pub struct Timed<T> {
     pub kind: MediaKind,
     /// Milliseconds, without wraps.
     pub time: i64,
-    /// It.
+    /// The message.
     pub item: T,
 }
 
