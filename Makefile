@@ -174,7 +174,7 @@ bench: ## Measure against peers in one run; writes docs/BENCHMARKS.md (PART=id m
 fuzz: ## Fuzz all that reads what strangers send, for SECONDS (60) in all; by coverage with nightly and cargo-fuzz
 	@scripts/fuzz.sh $(or $(SECONDS),60)
 
-mutants: ## Measure the tests of CRATE (hls, rtmp, domain) by changing its code, or a part of it (SHARD=0/12); docs/mutants.md
+mutants: ## Measure the tests of CRATE (hls, rtmp, domain, task) by changing its code, or a part of it (SHARD=0/12); docs/mutants.md
 	@HEADWATER_ARTIFACTS=$(ARTIFACTS) scripts/mutants.sh $(or $(CRATE),hls) $(SHARD)
 
 # Advisories need RustSec's database from the network, so they are no part of `make test`.

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Changes one thing after the other in a crate of the core and looks whether its tests notice: scripts/mutants.sh CRATE [SHARD]
-#   CRATE  domain, hls or rtmp
+#   CRATE  domain, hls, rtmp or task
 #   SHARD  k/n: every n-th mutant, from the k-th on; without, all of them (hours)
 # Ends with 1 if fewer than FLOOR (85) of a hundred are noticed. .cargo/mutants.toml says what is left out and why.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-crate=${1:?which crate: domain, hls or rtmp}
+crate=${1:?which crate: domain, hls, rtmp or task}
 shard=${2:-}
 version=27.1.0
 cache=${HEADWATER_CACHE:-$HOME/.cache/headwater}

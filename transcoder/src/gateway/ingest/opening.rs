@@ -138,7 +138,9 @@ mod tests {
     fn a_session_whose_headers_are_in_order_waits_for_nothing() {
         for order in [[Video, Audio], [Audio, Video]] {
             let mut opening = Opening::default();
-            order.map(|kind| header(&mut opening, kind));
+            for kind in order {
+                header(&mut opening, kind);
+            }
             assert_eq!(pictures(&mut opening, 0, 0), [0]);
             assert_eq!(pictures(&mut opening, 40, 40), [40]);
         }
