@@ -5,7 +5,7 @@
 //! | a stream | `STREAM#<stream>` / `DOC#<region>` | Query, PutItem | stored version lower | api, hooks, playlist |
 //! | all streams, newest first | `STREAMS` / `<created>#<stream>` | Query, PutItem, DeleteItem | – | api |
 //! | a stream's keys | `KEYS#<stream>` / `KEY#<key>`, `KEY#<key>#REVOKED#<region>` | Query, PutItem | not there yet | api, hooks |
-//! | what is live | `CONTROL#<stream>` / `RECORD#<region>`, `HEARTBEAT#<region>` | Query, PutItem | version; lease and fencing token | hooks, lifecycle, api, playlist |
+//! | what is live | `CONTROL#<stream>` / `RECORD#<region>`, `HEARTBEAT#<region>`, `HEARTBEAT#<region>#STANDBY` | Query, PutItem | version; lease and fencing token | hooks, lifecycle, api, playlist |
 //! | streams to reconcile | `ACTIVE#<region>` / `<stream>` | Query, PutItem, DeleteItem | – | hooks, lifecycle, playlist |
 //! | history | `BROADCASTS#<stream>` / `<broadcast>#<region>#START`, `…#END` | Query, PutItem | not there yet | hooks, lifecycle, api |
 //! | a timeline | `TIMELINE#<broadcast>` / `<number>#<lease, sortable>` | Query, PutItem | not there, or less far | playlist, hooks; transcoder writes |
@@ -16,6 +16,7 @@
 //! Invariant: an item whose key names a region is written by that region's control plane only; timeline entries are
 //! written by their lease's task only.
 
+use headwater_domain::heartbeat::Heartbeat;
 use headwater_domain::{BroadcastId, KeyId, Lease, Region, SegmentNumber, StreamId, Timestamp};
 
 /// Partition key attribute.
@@ -48,6 +49,8 @@ pub enum Key<'a> {
     ControlRecord(&'a StreamId, &'a Region),
     /// A region's latest heartbeat.
     Heartbeat(&'a StreamId, &'a Region),
+    /// A region's latest heartbeat of a standby: both write at the same time, and neither may replace the other.
+    StandbyHeartbeat(&'a StreamId, &'a Region),
     /// A stream that a region holds for active.
     Active(&'a Region, &'a StreamId),
     /// The beginning of a broadcast.
@@ -60,7 +63,16 @@ pub enum Key<'a> {
     Request(&'a str, &'a Region),
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// Where a heartbeat is kept.
+    pub fn of_heartbeat(heartbeat: &'a Heartbeat) -> Self {
+        let (stream, region) = (&heartbeat.stream, &heartbeat.region);
+        match heartbeat.is_of_a_standby() {
+            true => Self::StandbyHeartbeat(stream, region),
+            false => Self::Heartbeat(stream, region),
+        }
+    }
+
     /// Partition and sort key.
     pub fn encode(&self) -> (String, String) {
         match self {
@@ -72,6 +84,9 @@ impl Key<'_> {
             }
             Self::ControlRecord(stream, region) => (control_partition(stream), format!("{RECORD}{region}")),
             Self::Heartbeat(stream, region) => (control_partition(stream), format!("{HEARTBEAT}{region}")),
+            Self::StandbyHeartbeat(stream, region) => {
+                (control_partition(stream), format!("{HEARTBEAT}{region}#STANDBY"))
+            }
             Self::Active(region, stream) => (active_partition(region), stream.to_string()),
             Self::BroadcastStart(broadcast, region) => {
                 (broadcasts_partition(&broadcast.stream()), format!("{broadcast}#{region}#START"))
@@ -91,7 +106,7 @@ impl Key<'_> {
 pub const LISTING: &str = "STREAMS";
 /// Sort key prefix of control records.
 pub const RECORD: &str = "RECORD#";
-/// Sort key prefix of heartbeats.
+/// Sort key prefix of heartbeats, those of standbys too.
 pub const HEARTBEAT: &str = "HEARTBEAT#";
 
 /// Partition of one stream's documents.
@@ -197,6 +212,8 @@ mod tests {
             Key::ControlRecord(&stream, &a),
             Key::ControlRecord(&stream, &b),
             Key::Heartbeat(&stream, &a),
+            Key::StandbyHeartbeat(&stream, &a),
+            Key::StandbyHeartbeat(&stream, &b),
             Key::Active(&a, &stream),
             Key::BroadcastStart(&broadcast, &a),
             Key::BroadcastEnd(&broadcast, &a),

@@ -81,7 +81,7 @@ pub struct StandbyHealth {
 
 /// A holder has ended its last segment, so that its standby can go on behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct Quiesced {
     /// The standby it was told to hand over to.
     pub standby: Lease,
     /// Its last segment: closed and committed, like all before. It writes nothing until it is told.
@@ -137,7 +137,7 @@ pub struct Health {
     pub standby: Option<StandbyHealth>,
     /// That it has ended its last segment and waits for what becomes of its standby.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    pub held: Option<Quiesced>,
     /// When its process will be ended (SIGTERM), if it will. Until then it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving_by: Option<Timestamp>,
@@ -212,6 +212,9 @@ pub struct Heartbeat {
     /// it, the newest of each region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Earlier>,
+    /// Of a standby: since when it was heard of here without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_since: Option<Timestamp>,
 }
 
 /// How far one region's leases of a broadcast had come.
@@ -226,6 +229,11 @@ pub struct Earlier {
 }
 
 impl Heartbeat {
+    /// Whether its task writes nothing. Such a heartbeat is kept beside that of the lease that holds, in an item of its own.
+    pub fn is_of_a_standby(&self) -> bool {
+        self.health.standby.is_some()
+    }
+
     /// How far leases have come that this region has heard of.
     pub fn lease_progress(&self) -> impl Iterator<Item = Earlier> {
         self.own().into_iter().chain(self.before.iter().cloned())
@@ -299,6 +307,7 @@ mod tests {
             at: Timestamp(1),
             health: Health::starting(),
             before: Vec::new(),
+            heard_since: None,
         };
         let kept = |heartbeat: &Heartbeat| {
             let kept = heartbeat.kept_for(&heartbeat.broadcast, &samples::lease(2));
@@ -329,6 +338,7 @@ mod tests {
             at: Timestamp(1),
             health: Health::starting(),
             before: Vec::new(),
+            heard_since: None,
         };
         let take = |heartbeat: &mut Heartbeat, next: Lease, segment: Option<u64>| {
             heartbeat.before = heartbeat.kept_for(&heartbeat.broadcast, &next);

@@ -267,7 +267,7 @@ pub struct ResumeAfter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HandoverOrder {
-    /// End the open segment at its next boundary, commit all, say so ([`crate::heartbeat::Held`]), and write nothing then.
+    /// End the open segment at its next boundary, commit all, say so ([`crate::heartbeat::Quiesced`]), and write nothing then.
     HandOver {
         /// The standby that is to go on.
         to: Lease,

@@ -208,7 +208,8 @@ pub trait WriteControl: Send + Sync {
 
 /// Writes this region's heartbeats.
 pub trait WriteHeartbeats: Send + Sync {
-    /// Stores the heartbeat unless one of a higher lease (or of another process with this lease) is there.
+    /// Stores the heartbeat unless one of a higher lease (or of another process with this lease) is there; those of standbys
+    /// and of others are kept apart.
     fn put_heartbeat(&self, heartbeat: &Heartbeat) -> impl Future<Output = PortResult<Write>> + Send;
 }
 

@@ -1,6 +1,7 @@
 //! The hooks: what gateway and transcoder ask and tell. `POST /hooks/{publish,unpublish,heartbeat}`, IAM-signed.
 
 mod claim;
+mod hand_over;
 mod heartbeat;
 mod publish;
 mod publish_guard;

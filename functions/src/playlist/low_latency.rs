@@ -67,7 +67,10 @@ impl<T: ReadControl + ReadTimeline + ReadStreams, P> PlaylistFunction<T, P> {
             (false, false) => CachePolicy::Second,
         };
         let window = match in_parts(&entries) && !ended {
-            true => low_latency_window(&entries, request, &rendition)?,
+            true => {
+                let hands_over = |last: &Entry| replicated.hands_over(&last.lease, self.context.now());
+                low_latency_window(&entries, request, &rendition, hands_over)?
+            }
             false => window(&entries, &rendition, PlaylistType::Live, ended)?,
         };
         let playlist = checked(window.ok_or_else(|| self.nothing_of(&replicated))?, &request.address)?;
@@ -102,6 +105,7 @@ fn low_latency_window(
     entries: &[Entry],
     request: &PlaylistRequest,
     rendition: &Wanted,
+    hands_over: impl Fn(&Entry) -> bool,
 ) -> Result<Option<Window>, Problem> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
     let closed = if last.open { &entries[..entries.len() - 1] } else { entries };
@@ -111,10 +115,12 @@ fn low_latency_window(
         fill_gap(&mut segments, before, last, rendition.name())?;
     }
     add_parts(&mut segments, closed, first.number.0, rendition)?;
+    // Over a handover nobody knows whose the next part will be: its path names the lease.
+    let hint = hint(last, rendition).filter(|_| last.open || !hands_over(last));
     let low_latency = LowLatency {
         part_target: part_target(),
         open: open_segment(closed, last, breaks[entries.len() - 1], rendition)?,
-        hint: hint(last, rendition).map(|key| object_uri(&key)).transpose()?,
+        hint: hint.map(|key| object_uri(&key)).transpose()?,
         reports: reports(entries, request)?,
     };
     let window = window_from(first, segments, PlaylistType::Live, false);

@@ -6,6 +6,7 @@ use headwater_domain::hooks::{GatewayOrders, Secret, SessionOrder, Source, Trans
 use headwater_domain::peer::{News, Peer, PeerNow};
 use headwater_domain::stream::ColdStart;
 use headwater_domain::testing::samples;
+use headwater_domain::tokens::SourceRight;
 use headwater_domain::{Lease, LeaseNumber, Nonce, SegmentNumber, SessionId};
 use serde_json::json;
 
@@ -140,16 +141,17 @@ async fn a_transcoder_learns_its_source_and_a_token_that_opens_it() {
     assert_eq!(*settings, samples::stream().settings.transcode());
     assert_eq!((resume, started_at.0, resume_after, handover), (None, crate::support::T0, None, None));
     let token: &Secret = &source.token;
-    assert!(signing().opens_source(token.expose(), &session.session, now()));
+    let writer = SourceRight { lease: harness.lease().await, writes: true };
+    assert_eq!(signing().opens_source(token.expose(), &session.session, now()), Some(writer));
     let other = headwater_domain::SessionId::from_random(2);
-    assert!(!signing().opens_source(token.expose(), &other, now()));
+    assert_eq!(signing().opens_source(token.expose(), &other, now()), None);
     later(601);
-    assert!(!signing().opens_source(token.expose(), &session.session, now()), "a leaked token dies");
+    assert_eq!(signing().opens_source(token.expose(), &session.session, now()), None, "a leaked token dies");
     let TranscoderOrder::Transcode { source, .. } = harness.heartbeat_live(&session).await else {
         panic!("no source")
     };
     assert!(
-        signing().opens_source(source.token.expose(), &session.session, now()),
+        signing().opens_source(source.token.expose(), &session.session, now()).is_some(),
         "each heartbeat has a fresh one"
     );
 }
@@ -159,7 +161,7 @@ fn named(order: TranscoderOrder) -> Vec<SessionId> {
     let TranscoderOrder::Transcode { source, earlier, .. } = order else { panic!("{order:?}") };
     let sources = earlier.into_iter().chain([source]);
     let opened = |source: Source| {
-        assert!(signing().opens_source(source.token.expose(), &source.session, now()));
+        assert!(signing().opens_source(source.token.expose(), &source.session, now()).is_some());
         assert_eq!(source.url, format!("http://10.9.1.5:8936/sources/{}", source.session));
         source.session
     };

@@ -18,6 +18,7 @@ mod deployment_site;
 mod events;
 mod hooks_claims;
 mod hooks_cold;
+mod hooks_handover;
 mod hooks_hostile;
 mod hooks_late;
 mod hooks_orders;

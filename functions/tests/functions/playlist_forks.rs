@@ -90,6 +90,7 @@ proptest! {
             at: crate::support::now(),
             health,
             before: Vec::new(),
+            heard_since: None,
         };
         let mut last = [0, 0];
         let mut look = |what: &Entry| {
@@ -136,6 +137,7 @@ async fn resume_after_is_repeated_until_the_task_is_past_it() {
         at: crate::support::now(),
         health: flowing(&session),
         before: Vec::new(),
+        heard_since: None,
     };
     heartbeat.health.breaks.clear();
     heartbeat.health.committed(SegmentNumber(50), 15);

@@ -1,14 +1,15 @@
 //! Low-latency playlists: what they say, and that ordinary players can play them.
 
-use headwater_domain::Lease;
-use headwater_domain::hooks::SessionRef;
+use headwater_domain::heartbeat::{Health, Quiesced, StandbyHealth};
+use headwater_domain::hooks::{SessionRef, TranscoderOrder};
 use headwater_domain::paths::EdgePath;
 use headwater_domain::testing::parts::{closed_entry, half_seconds, open_entry};
 use headwater_domain::testing::samples;
 use headwater_domain::timeline::EntryPart;
+use headwater_domain::{Lease, SegmentNumber};
 use serde_json::json;
 
-use crate::support::{Answer, Event, Harness, later};
+use crate::support::{Answer, Event, Harness, flowing, later, now};
 
 const CONTROL: &str = "CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.602000,HOLD-BACK=6.0";
 
@@ -237,4 +238,35 @@ async fn a_stream_that_is_not_recorded_is_only_live() {
     harness.view(&Event::sample("playlist-recording")).await.problem(404, "not-recorded");
     let listed = harness.ask(&Event::sample("api-list-broadcasts").query("")).await.expect(200);
     assert_eq!(listed["broadcasts"][1]["recording_url"], json!(null));
+}
+
+#[tokio::test]
+async fn over_a_handover_no_part_is_hinted_at_whose_path_nobody_knows() {
+    let (harness, session, lease) = live().await;
+    harness.put_closed(&lease, 0..8).await;
+    assert_eq!(tags(&text(&harness, "720p").await, "PRELOAD-HINT").len(), 1);
+    let leaving = Health { leaving_by: Some(now()), ..flowing(&session) };
+    harness.heartbeat(&session, &lease, "process", leaving.clone()).await;
+    let standby = harness.cluster.started()[1].lease.clone();
+    let ready = Health { standby: Some(StandbyHealth { ready: true }), ..Health::starting() };
+    harness.heartbeat(&session, &standby, "standby", ready.clone()).await;
+    assert_eq!(
+        tags(&text(&harness, "720p").await, "PRELOAD-HINT").len(),
+        0,
+        "the next one may be its standby's"
+    );
+    harness.put(open_entry(&lease, 8, 2)).await;
+    let hints = tags(&text(&harness, "720p").await, "PRELOAD-HINT");
+    assert!(hints.iter().all(|hint| hint.contains("/8.2.m4s")) && hints.len() == 1, "{hints:?}");
+    harness.put_closed(&lease, 8..9).await;
+
+    let segment = SegmentNumber(8);
+    let held = Some(Quiesced { standby: standby.clone(), segment });
+    let held = Health { segment: Some(segment), held, ..flowing(&session) };
+    let order = harness.heartbeat(&session, &lease, "process", held).await;
+    assert_eq!((order, harness.lease().await), (TranscoderOrder::HandedOver, standby.clone()));
+    assert_eq!(tags(&text(&harness, "720p").await, "PRELOAD-HINT").len(), 0, "its path has another lease");
+    harness.put(open_entry(&standby, 9, 1)).await;
+    let hints = tags(&text(&harness, "720p").await, "PRELOAD-HINT");
+    assert!(hints[0].contains(&format!("/{standby}/720p/9.1.m4s")), "{hints:?}");
 }

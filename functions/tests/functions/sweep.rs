@@ -161,6 +161,7 @@ fn heartbeats(broadcast: &BroadcastId, lease: &Lease) -> Heartbeat {
         at: clock() + Duration::from_secs(3_600),
         health: Health { activity: Activity::Transcoding, ..Health::starting() },
         before: Vec::new(),
+        heard_since: None,
     }
 }
 

@@ -268,10 +268,7 @@ impl WriteHeartbeats for Table {
             };
             free.then(|| Item::Heartbeat(Box::new(heartbeat.clone())))
         };
-        let written = self
-            .write("write a heartbeat", Key::Heartbeat(&heartbeat.stream, &heartbeat.region), put)
-            .await
-            .map(outcome);
+        let written = self.write("write a heartbeat", Key::of_heartbeat(heartbeat), put).await.map(outcome);
         if matches!(written, Ok(Write::Stored)) {
             crate::check::state::heard(&heartbeat.broadcast);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::{Buf as _, Bytes, BytesMut};
-use headwater_domain::tokens::SigningKey;
+use headwater_domain::tokens::{SigningKey, SourceRight};
 use headwater_domain::{SessionId, Timestamp};
 use headwater_rtmp::flv::{FILE_HEADER_LEN, TAG_HEADER_LEN, TagHead};
 use http::{Request, StatusCode};
@@ -91,7 +91,9 @@ pub(crate) async fn follow(
 impl Link {
     fn request(&self, method: &str, rest: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
         // Far in the future: it is not the token that is tried here.
-        let token = self.key.source_token(&self.session, Timestamp(4_000_000_000_000));
+        let lease = "1.us-east-1.00000001".parse()?;
+        let right = SourceRight { lease, writes: true };
+        let token = self.key.source_token(&self.session, &right, Timestamp(4_000_000_000_000));
         Ok(Request::builder()
             .method(method)
             .uri(format!("http://{}/sources/{}{rest}", self.address, self.session))

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use headwater_domain::SessionId;
 use headwater_domain::hooks::SessionRef;
+use headwater_domain::tokens::SourceRight;
+use headwater_domain::{Lease, SessionId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -72,7 +73,13 @@ pub struct Session {
     readers: AtomicUsize,
     read_out: AtomicBool,
     problem: Mutex<Option<String>>,
+    /// The highest lease that has come to read it in order to write.
+    writer: watch::Sender<Option<Lease>>,
 }
+
+/// A higher lease has come to read the session: whoever reads it under a lower one has been replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fenced;
 
 impl Session {
     /// A session that begins now.
@@ -86,6 +93,7 @@ impl Session {
             readers: AtomicUsize::new(0),
             read_out: AtomicBool::new(false),
             problem: Mutex::new(None),
+            writer: watch::Sender::new(None),
         }
     }
 
@@ -172,6 +180,35 @@ impl Session {
                 return;
             }
         }
+    }
+
+    /// Lets a task of `right` in, unless one of a higher lease has come to write: without media nobody writes, whoever
+    /// believes that it may. A standby, whose lease is above its holder's, replaces nobody as long as it rehearses.
+    pub fn admit(&self, right: &SourceRight) -> Result<(), Fenced> {
+        let mut admitted = Ok(());
+        self.writer.send_if_modified(|writer| match writer {
+            Some(writer) if right.lease < *writer => {
+                admitted = Err(Fenced);
+                false
+            }
+            Some(writer) if right.lease == *writer => false,
+            _ if !right.writes => false,
+            _ => {
+                tracing::info!(session = %self.id(), lease = %right.lease, before = ?writer, "a lease reads the session; lower ones are refused from now on");
+                *writer = Some(right.lease.clone());
+                true
+            }
+        });
+        admitted
+    }
+
+    /// Waits until a higher lease than `lease` has come to write.
+    pub async fn fenced(&self, lease: &Lease) -> Fenced {
+        let mut writer = self.writer.subscribe();
+        let is_higher = |writer: &Option<Lease>| writer.as_ref().is_some_and(|writer| writer > lease);
+        // Its sender lives as long as the session, which is borrowed.
+        let _ = writer.wait_for(is_higher).await;
+        Fenced
     }
 
     /// Takes one of the places for readers; give it back with [`Session::reader_left`].

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use futures::future::join_all;
 use headwater_domain::hooks::Secret;
+use headwater_domain::testing::samples;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{KeyId, SessionId, StreamId, Timestamp};
 use headwater_rtmp::MediaKind::{self, Audio, Video};
@@ -70,7 +71,8 @@ fn session(asked: &Asked, publisher: u32) -> SessionId {
 }
 
 async fn read(source: SocketAddr, session: &SessionId) -> Flv {
-    let token = SigningKey::new(Secret::new("signing")).source_token(session, Timestamp(4_000_000_000_000));
+    let (key, until) = (SigningKey::new(Secret::new("signing")), Timestamp(4_000_000_000_000));
+    let token = key.source_token(session, &samples::writer(1), until);
     let request = Request::get(format!("http://{source}/sources/{session}?after=0"))
         .header("authorization", format!("Bearer {}", token.expose()))
         .body(Empty::<Bytes>::new())

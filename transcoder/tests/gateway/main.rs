@@ -6,6 +6,7 @@ mod disk;
 mod drains;
 mod ends;
 mod enhanced;
+mod fence;
 mod foreign;
 mod health;
 mod hooks;

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use headwater_domain::hooks::Secret;
+use headwater_domain::testing::samples;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{SessionId, Timestamp};
 use http::{HeaderMap, Request};
@@ -137,7 +138,7 @@ async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_metrics() {
     // It does not leave before the media has been read.
     let session: SessionId = request["session"].as_str().unwrap().parse().unwrap();
     let key = SigningKey::new(Secret::new("signing"));
-    let token = key.source_token(&session, Timestamp(4_000_000_000_000));
+    let token = key.source_token(&session, &samples::writer(1), Timestamp(4_000_000_000_000));
     let media = Request::get(format!("http://{source}/sources/{session}"))
         .header("authorization", format!("Bearer {}", token.expose()))
         .body(Empty::<Bytes>::new())

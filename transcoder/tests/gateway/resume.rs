@@ -83,7 +83,7 @@ async fn no_message_is_lost_between_two_readers() {
 }
 
 /// As much of `bytes` as is whole tags.
-fn whole_tags(bytes: &[u8]) -> bytes::Bytes {
+pub(crate) fn whole_tags(bytes: &[u8]) -> bytes::Bytes {
     let mut end = 13;
     while let Some(head) = bytes.get(end..end + 4) {
         let next = end + 15 + u32::from_be_bytes([0, head[1], head[2], head[3]]) as usize;

@@ -1,6 +1,8 @@
 //! The source link's refusals, and the health.
 
+use headwater_domain::Timestamp;
 use headwater_domain::problem::ProblemDocument;
+use headwater_domain::testing::samples;
 use http::StatusCode;
 use http_body_util::BodyExt;
 
@@ -14,7 +16,8 @@ async fn only_the_sessions_own_token_opens_it() {
     let session = rig.hooks.session(0).await;
     let other = headwater_domain::SessionId::from_random(1);
     let url = rig.source_url(&session, 0);
-    let old = rig.key.source_token(&session, headwater_domain::Timestamp(1_000)).expose().to_owned();
+    let old = rig.key.source_token(&session, &samples::writer(1), Timestamp(1_000));
+    let old = old.expose().to_owned();
     for token in ["", "x", "1.00", &old, &rig.token(&other)] {
         let answer = rig.request("GET", &url, token, String::new()).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{token}");

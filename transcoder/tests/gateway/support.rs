@@ -10,7 +10,8 @@ use bytes::Bytes;
 use headwater_aws::clock::wall_clock;
 use headwater_domain::hooks::Secret;
 use headwater_domain::key::StreamKey;
-use headwater_domain::tokens::SigningKey;
+use headwater_domain::testing::samples;
+use headwater_domain::tokens::{SigningKey, SourceRight};
 use headwater_domain::{KeyId, SessionId, Timestamp};
 use headwater_rtmp::flv::{TAG_HEADER_LEN, TagHead};
 use headwater_transcoder::gateway::{Codecs, Gateway, GatewayConfig, Limits, RtmpsConfig};
@@ -103,7 +104,12 @@ impl Rig {
     }
 
     pub(crate) fn token(&self, session: &SessionId) -> String {
-        self.key.source_token(session, Timestamp(4_000_000_000_000)).expose().to_owned()
+        self.token_of(session, &samples::writer(1))
+    }
+
+    /// A token of another lease than most tests have, or of a standby.
+    pub(crate) fn token_of(&self, session: &SessionId, right: &SourceRight) -> String {
+        self.key.source_token(session, right, Timestamp(4_000_000_000_000)).expose().to_owned()
     }
 
     pub(crate) async fn request(

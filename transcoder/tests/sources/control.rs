@@ -112,7 +112,7 @@ impl Hooks for Control {
                 false => TranscoderOrder::Wait,
             });
         };
-        let token = Secret::new(self.key.source_token(&session, FOREVER).expose());
+        let token = Secret::new(self.key.source_token(&session, &samples::writer(1), FOREVER).expose());
         let source = Source { url: format!("{base}/sources/{session}"), session, token };
         Ok(TranscoderOrder::Transcode {
             source,

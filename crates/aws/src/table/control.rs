@@ -70,7 +70,7 @@ impl WriteHeartbeats for Table {
     async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> PortResult<Write> {
         let order = AttributeValue::S(heartbeat_order(&heartbeat.broadcast, &heartbeat.lease));
         let request = self
-            .put(&Key::Heartbeat(&heartbeat.stream, &heartbeat.region), heartbeat)
+            .put(&Key::of_heartbeat(heartbeat), heartbeat)
             .item(VERSION, order.clone())
             .item(FENCING_TOKEN, AttributeValue::S(heartbeat.fencing_token.clone()))
             .condition_expression(

@@ -85,7 +85,7 @@ impl ReplicatedState {
             .max_by(|a, b| a.lease.cmp(&b.lease))
     }
 
-    /// Leases of `broadcast` that are known of: those that hold, and those that were heard of last.
+    /// Leases of `broadcast` that are known of: those that hold, standbys, and those that were heard of last.
     pub fn leases_of<'a>(&'a self, broadcast: &'a BroadcastId) -> impl Iterator<Item = &'a Lease> {
         let granted = self.records.iter().filter_map(|record| record.lease.as_ref());
         let granted = granted.filter(move |record| record.broadcast == *broadcast);
@@ -95,7 +95,7 @@ impl ReplicatedState {
             .iter()
             .filter(move |heartbeat| heartbeat.broadcast == *broadcast)
             .map(|heartbeat| &heartbeat.lease);
-        granted.chain(heard)
+        granted.chain(heard).chain(self.standbys_of(broadcast))
     }
 
     /// How far leases of `broadcast` have come, by region, as far as heartbeats tell.
@@ -222,6 +222,14 @@ impl ReplicatedState {
         self.session().is_some() && self.ended_at(now).is_none() && self.lost_since(now).is_none()
     }
 
+    /// When media of the lease that holds has last flowed; as long as it has made none, that of the lease it was promoted
+    /// in place of: a handover is no interruption.
+    pub(super) fn flowed_at(&self) -> Option<Timestamp> {
+        let own = self.heartbeat().and_then(|heartbeat| heartbeat.health.flowed_at());
+        let before = || self.lease()?.promotion.as_ref()?.flowed_at;
+        own.or_else(before)
+    }
+
     /// Whether media of the current broadcast was ever committed.
     fn has_flowed(&self) -> bool {
         let Some(broadcast) = self.broadcast() else { return false };
@@ -238,7 +246,7 @@ impl ReplicatedState {
             heartbeat.health.session.as_ref() == Some(&session.id)
                 && heartbeat.health.source_lost_since.is_some()
         };
-        !self.heartbeats.iter().any(has_read_out)
+        !self.heartbeats.iter().filter(|heartbeat| !heartbeat.is_of_a_standby()).any(has_read_out)
     }
 
     /// The stream's reconnect window.
@@ -259,7 +267,9 @@ impl ReplicatedState {
     /// Whether a task of `broadcast` was heard of lately that has not said goodbye.
     pub fn is_written(&self, broadcast: &BroadcastId, now: Timestamp) -> bool {
         let writes = |heartbeat: &Heartbeat| {
-            heartbeat.health.activity != Activity::Leaving && now.since(heartbeat.at) <= DEAD_AFTER
+            heartbeat.health.activity != Activity::Leaving
+                && now.since(heartbeat.at) <= DEAD_AFTER
+                && !heartbeat.is_of_a_standby()
         };
         self.heartbeats.iter().any(|heartbeat| heartbeat.broadcast == *broadcast && writes(heartbeat))
     }
@@ -284,7 +294,7 @@ impl ReplicatedState {
         }
         let flowing = self.heartbeat().is_some_and(|heartbeat| {
             now.since(heartbeat.at) <= DEAD_AFTER
-                && heartbeat.health.flowed_at().is_some_and(|at| heartbeat.at.since(at) <= LIVE_WITHIN)
+                && self.flowed_at().is_some_and(|at| heartbeat.at.since(at) <= LIVE_WITHIN)
         });
         Some(match flowing && self.lease_lives(now) {
             true => State::Live,

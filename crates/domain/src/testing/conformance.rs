@@ -3,7 +3,7 @@
 //! Each suite makes its own ids from `seed`, so that suites can share one table and run at once.
 
 use crate::control::{ControlRecord, End, SessionRecord};
-use crate::heartbeat::{Health, Heartbeat};
+use crate::heartbeat::{Health, Heartbeat, StandbyHealth};
 use crate::hooks::{Gateway, Secret};
 use crate::ids::{BroadcastId, KeyId, SessionId, StreamId};
 use crate::key::{KeyRecord, Pepper, StreamKey};
@@ -138,6 +138,7 @@ pub async fn live<S: ReadControl + WriteControl + WriteHeartbeats>(store: &S, se
         at: Timestamp(at),
         health: Health::starting(),
         before: Vec::new(),
+        heard_since: None,
     };
     assert_eq!(store.put_heartbeat(&heartbeat(2, "one", 1)).await.expect("writes"), Write::Stored);
     assert_eq!(store.put_heartbeat(&heartbeat(2, "one", 2)).await.expect("writes"), Write::Stored);
@@ -155,6 +156,24 @@ pub async fn live<S: ReadControl + WriteControl + WriteHeartbeats>(store: &S, se
     let replicated = store.replicated_state(&stream).await.expect("reads");
     assert_eq!(replicated.records, vec![record(&stream, 2, 2)]);
     assert_eq!(replicated.heartbeats, vec![heartbeat(10, "two", 5)]);
+    let of_standby = |lease, fencing_token, at| {
+        let health = Health { standby: Some(StandbyHealth { ready: false }), ..Health::starting() };
+        Heartbeat { health, ..heartbeat(lease, fencing_token, at) }
+    };
+    assert_eq!(store.put_heartbeat(&of_standby(11, "three", 6)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_heartbeat(&heartbeat(10, "two", 7)).await.expect("writes"), Write::Stored);
+    assert_eq!(
+        store.put_heartbeat(&of_standby(11, "four", 8)).await.expect("writes"),
+        Write::Lost,
+        "one process per standby"
+    );
+    assert_eq!(store.put_heartbeat(&of_standby(10, "three", 9)).await.expect("writes"), Write::Lost);
+    let mut heartbeats = store.replicated_state(&stream).await.expect("reads").heartbeats;
+    heartbeats.sort_by_key(|heartbeat| heartbeat.at);
+    assert_eq!(heartbeats, [of_standby(11, "three", 6), heartbeat(10, "two", 7)], "beside each other");
+    // Once it is promoted.
+    assert_eq!(store.put_heartbeat(&heartbeat(11, "three", 10)).await.expect("writes"), Write::Stored);
+    assert_eq!(store.put_heartbeat(&heartbeat(10, "two", 11)).await.expect("writes"), Write::Lost);
     let region = samples::region_b();
     store.mark_active(&stream, &region).await.expect("marks");
     store.mark_active(&stream, &region).await.expect("marking twice is no error");

@@ -26,7 +26,7 @@ struct Items {
     keys: BTreeMap<(StreamId, KeyId), KeyRecord>,
     revoked: BTreeMap<(StreamId, KeyId, Region), Timestamp>,
     records: BTreeMap<(StreamId, Region), ControlRecord>,
-    heartbeats: BTreeMap<(StreamId, Region), Heartbeat>,
+    heartbeats: BTreeMap<(StreamId, Region, bool), Heartbeat>,
     active: BTreeMap<(Region, StreamId), ()>,
     starts: BTreeMap<BroadcastId, Timestamp>,
     ends: BTreeMap<BroadcastId, End>,
@@ -190,7 +190,7 @@ impl WriteControl for MemoryTable {
 impl WriteHeartbeats for MemoryTable {
     async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> PortResult<Write> {
         let mut items = self.items();
-        let key = (heartbeat.stream.clone(), heartbeat.region.clone());
+        let key = (heartbeat.stream.clone(), heartbeat.region.clone(), heartbeat.is_of_a_standby());
         let rank = |heartbeat: &Heartbeat| (heartbeat.broadcast.clone(), heartbeat.lease.clone());
         let free = items.heartbeats.get(&key).is_none_or(|there| {
             rank(there) < rank(heartbeat)

@@ -6,6 +6,7 @@ use crate::paths::{ApiPath, EdgePath, ObjectFile, ObjectPath, PartPath, init_pat
 use crate::stream::{StreamDocument, StreamSettings};
 use crate::time::{MediaTime, Span, Timestamp};
 use crate::timeline::{EPOCH, Entry, EntryRendition, SourcePosition, TrackKind};
+use crate::tokens::SourceRight;
 
 /// Region A.
 pub fn region_a() -> Region {
@@ -44,6 +45,11 @@ pub fn broadcast() -> BroadcastId {
 /// A lease with this number, in region A.
 pub fn lease(number: u32) -> Lease {
     Lease { number: LeaseNumber(number), region: region_a(), nonce: Nonce::from_random(number.into()) }
+}
+
+/// What the task of the lease with this number, which holds, may do with a source.
+pub fn writer(number: u32) -> SourceRight {
+    SourceRight { lease: lease(number), writes: true }
 }
 
 /// A two-second entry with 720p and audio.

@@ -99,6 +99,7 @@ impl Seeded {
             at: now(),
             health,
             before: Vec::new(),
+            heard_since: None,
         };
         assert_eq!(self.table.put_heartbeat(&heartbeat).await.unwrap(), Write::Stored);
     }

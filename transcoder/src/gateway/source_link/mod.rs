@@ -2,6 +2,9 @@
 //!
 //! `GET /sources/{session}?after=N&live=true`, `PUT /sources/{session}/committed`, `GET /health`. Bearer tokens are checked
 //! offline. It knows nothing of RTMP.
+//!
+//! It is the fence between the tasks of a stream: a token names its lease, and once a higher one has come to write, lower
+//! ones get 409 `fenced`, and their bodies break off.
 
 mod body;
 mod health;
@@ -18,11 +21,12 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, put};
 use axum::{Json, Router};
-use headwater_domain::tokens::SigningKey;
+use headwater_domain::tokens::{SigningKey, SourceRight};
 use headwater_domain::{ClockReader, SessionId};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::body::Reading;
@@ -31,7 +35,7 @@ use self::health::OK;
 use self::problem::SourceLinkProblem;
 use super::net::connection_limiter::ConnectionLimiter;
 use super::registry::Registry;
-use super::session::{Session, SessionDirective, StopReason};
+use super::session::{Fenced, Session, SessionDirective, StopReason};
 use super::spool::Located;
 use super::spool::index::Start;
 
@@ -64,18 +68,22 @@ impl SourceLink {
             .with_state(self)
     }
 
-    /// The session that a request names, if it may.
-    fn session(&self, id: &str, headers: &HeaderMap) -> Result<Arc<Session>, SourceLinkProblem> {
+    /// The session that a request names, and what it may do with it, if it may.
+    fn session(
+        &self,
+        id: &str,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Session>, SourceRight), SourceLinkProblem> {
         let id: SessionId = id.parse().map_err(|_| SourceLinkProblem::UNKNOWN)?;
         let token = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or(SourceLinkProblem::TOKEN)?;
-        if !self.key.opens_source(token, &id, (self.clock)()) {
-            return Err(SourceLinkProblem::TOKEN);
-        }
-        self.registry.get(&id).ok_or(SourceLinkProblem::UNKNOWN)
+        let right = self.key.opens_source(token, &id, (self.clock)()).ok_or(SourceLinkProblem::TOKEN)?;
+        let session = self.registry.get(&id).ok_or(SourceLinkProblem::UNKNOWN)?;
+        session.admit(&right)?;
+        Ok((session, right))
     }
 }
 
@@ -113,23 +121,31 @@ async fn read(
     headers: HeaderMap,
     from: Result<Query<From>, QueryRejection>,
 ) -> Result<Response, SourceLinkProblem> {
-    let session = link.session(&id, &headers)?;
+    let (session, right) = link.session(&id, &headers)?;
     let Query(From { after, live }) = from.map_err(|_| SourceLinkProblem::CURSOR)?;
-    let reading = Reading::begin(session).ok_or(SourceLinkProblem::READERS)?;
+    let reading = Reading::begin(session, right).ok_or(SourceLinkProblem::READERS)?;
     let mut changed = reading.session().spool.watch();
+    let wait = async |changed: &mut watch::Receiver<_>| {
+        tokio::select! {
+            Fenced = reading.fenced() => Err(SourceLinkProblem::FENCED),
+            changed = changed.changed() => changed.map_err(|_| SourceLinkProblem::GONE),
+        }
+    };
     loop {
         changed.borrow_and_update();
         let spool = &reading.session().spool;
         let after = if live { after.max(spool.live_edge()) } else { after };
         match spool.locate(after).map_err(SourceLinkProblem::disk)? {
             Located::Here(start, offset) => return respond(reading, &start, offset),
+            // A rehearsal does without: it is no reason to send the encoder away.
+            Located::Undecodable(_) if !reading.writes() => wait(&mut changed).await?,
             Located::Undecodable(since) => {
                 tracing::warn!(session = %reading.session().id(), ?since, "the session has no point at which decoding can begin");
                 reading.session().direct(SessionDirective::Stop(StopReason::NoKeyFrame(since)));
-                changed.changed().await.map_err(|_| SourceLinkProblem::GONE)?;
+                wait(&mut changed).await?;
             }
             Located::Over => return Err(SourceLinkProblem::GONE),
-            Located::Wait => changed.changed().await.map_err(|_| SourceLinkProblem::GONE)?,
+            Located::Wait => wait(&mut changed).await?,
         }
     }
 }
@@ -165,7 +181,10 @@ async fn commit(
     headers: HeaderMap,
     committed: Result<Json<Committed>, JsonRejection>,
 ) -> Result<Response, SourceLinkProblem> {
-    let session = link.session(&id, &headers)?;
+    let (session, right) = link.session(&id, &headers)?;
+    if !right.writes {
+        return Err(SourceLinkProblem::REHEARSAL);
+    }
     let Json(Committed { cursor }) = committed.map_err(|_| SourceLinkProblem::CURSOR)?;
     session.spool.commit(cursor);
     let mut response = Response::builder().status(StatusCode::NO_CONTENT);

@@ -7,6 +7,8 @@ use headwater_domain::problem::{self, ProblemDocument};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
+use crate::gateway::session::Fenced;
+
 /// Why a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourceLinkProblem {
@@ -29,6 +31,13 @@ impl SourceLinkProblem {
         "too-many-readers",
         "the session is read too many times already",
     );
+    pub(super) const FENCED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "fenced",
+        "a transcoder with a higher lease reads this session in place of this one",
+    );
+    pub(super) const REHEARSAL: Self =
+        Self::new(StatusCode::FORBIDDEN, "not-the-writer", "the token is a standby's, which commits nothing");
     pub(super) const SLOW: Self =
         Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "the request's body did not come in time");
     pub(super) const INTERNAL: Self =
@@ -43,6 +52,12 @@ impl SourceLinkProblem {
     pub(super) fn disk(error: io::Error) -> Self {
         tracing::error!(%error, "cannot read a spool");
         Self::INTERNAL
+    }
+}
+
+impl From<Fenced> for SourceLinkProblem {
+    fn from(Fenced: Fenced) -> Self {
+        Self::FENCED
     }
 }
 

@@ -11,6 +11,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
 use headwater_domain::hooks::Secret;
+use headwater_domain::testing::samples;
 use headwater_domain::tokens::SigningKey;
 use headwater_domain::{BroadcastId, SessionId, Timestamp};
 use http::{HeaderMap, Request, Response};
@@ -216,7 +217,7 @@ impl GatewayHarness {
 
     pub(crate) fn token(&self, session: &SessionId, until: u64) -> String {
         let key = SigningKey::new(Secret::new("signing"));
-        key.source_token(session, Timestamp(until)).expose().to_owned()
+        key.source_token(session, &samples::writer(1), Timestamp(until)).expose().to_owned()
     }
 
     /// A request to the source link.

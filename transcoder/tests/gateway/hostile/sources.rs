@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use headwater_domain::SessionId;
+use headwater_domain::testing::samples;
+use headwater_domain::{SessionId, Timestamp};
 use http_body_util::BodyExt;
 
 use super::bystander::Bystander;
@@ -26,7 +27,8 @@ async fn a_token_opens_its_own_session_while_there_is_something_of_it() {
     let status = async |of: &SessionId, token: &str| {
         rig.request("GET", &rig.source_url(of, 0), token, String::new()).await.status().as_u16()
     };
-    let expired = rig.key.source_token(&session, headwater_domain::Timestamp(1_000)).expose().to_owned();
+    let expired = rig.key.source_token(&session, &samples::writer(1), Timestamp(1_000));
+    let expired = expired.expose().to_owned();
     let later = expired.replacen("1.", "4000000000.", 1);
     for bad in [expired.as_str(), &later, &rig.token(&next), &token[..token.len() - 1], &token.to_uppercase()]
     {

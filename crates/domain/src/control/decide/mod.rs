@@ -3,12 +3,15 @@
 //! Every function takes what was read and returns the region's next [`ControlRecord`] if it changes. The caller writes it
 //! conditionally and, having lost a race, reads and decides again.
 
+mod hand_over;
 mod heartbeat;
 mod publish;
 mod reconcile;
 mod revalidate;
 mod session;
+mod standby;
 
+pub use hand_over::{HandOverStep, MOVED_BY_OWNER, Move, TimelineEnd, hand_over, order_move, what_changes};
 pub use heartbeat::{HeartbeatOutcome, heartbeat, record_heartbeat, resume_after, unread};
 pub use publish::{Publish, Publisher, publish};
 pub use reconcile::{MAX_FAILURES, Trigger, reconcile};

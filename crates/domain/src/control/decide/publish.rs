@@ -1,5 +1,6 @@
 //! May this encoder publish, and what follows?
 
+use super::standby::{promoted, successor};
 use super::{Entropy, Next, StartTask, grant};
 use crate::control::{ControlRecord, ReplicatedState, SessionRecord, State};
 use crate::hooks::{DenyKind, Gateway, PublishAnswer};
@@ -64,7 +65,11 @@ pub fn publish(
             order: session.order,
             opened: false,
             next: None,
-            restart: unstarted.map(|record| start(stream, &record.broadcast, &record.lease)),
+            restart: unstarted.map(|record| StartTask {
+                // The same parameters again: it was started as a standby.
+                standby: record.promotion.is_some(),
+                ..start(stream, &record.broadcast, &record.lease)
+            }),
         };
     }
     let state = replicated.state(now);
@@ -103,7 +108,12 @@ pub fn publish(
     let serving = open.is_some()
         && replicated.lease_lives(now)
         && replicated.lease().is_some_and(|record| record.lease.region == publisher.gateway.region);
-    let task = (!serving).then(|| {
+    let standby = open.and_then(|_| successor(replicated, own, now));
+    let standby = standby.filter(|standby| !serving && standby.lease.region == publisher.gateway.region);
+    if let Some(standby) = standby {
+        record = promoted(replicated, &record, standby, 0, now);
+    }
+    let task = (!serving && standby.is_none()).then(|| {
         let granted = grant(replicated, &broadcast, &publisher.gateway.region, now, entropy.nonce, 0);
         let task = start(stream, &broadcast, &granted.lease);
         record.lease = Some(granted);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::standby::{promoted, successor, withdrawn};
 use super::{Entropy, Next, StartTask, grant};
 use crate::control::{ControlRecord, End, LeaseOver, PEER_PATIENCE, ReplicatedState, Suspicion};
 use crate::heartbeat::Activity;
@@ -50,6 +51,9 @@ pub fn reconcile(
     let session = replicated.session()?;
     if replicated.end().is_some() {
         return None;
+    }
+    if let Some(next) = about_standby(replicated, own, trigger, now) {
+        return Some(next);
     }
     let mut record = ControlRecord { version: own.version + 1, ..own.clone() };
     let ours = own.session.as_ref().is_some_and(|own| own.id == session.id);
@@ -121,6 +125,9 @@ pub fn reconcile(
         // What was short a moment ago is short still: the next sweep tries again.
         return Some(Next { record, start: None });
     }
+    if let Some(standby) = successor(replicated, own, now) {
+        return Some(Next { record: promoted(replicated, &record, standby, failures, now), start: None });
+    }
     let granted = grant(replicated, &session.broadcast, &own.region, now, entropy.nonce, failures);
     let start = StartTask {
         stream: record.stream.clone(),
@@ -130,4 +137,23 @@ pub fn reconcile(
     };
     record.lease = Some(granted);
     Some(Next { record, start: Some(start) })
+}
+
+/// What of `trigger` concerns this region's standby alone: it says nothing of the lease that holds.
+fn about_standby(
+    replicated: &ReplicatedState,
+    own: &ControlRecord,
+    trigger: &Trigger,
+    now: Timestamp,
+) -> Option<Next> {
+    let standby = own.standby.as_ref()?;
+    let reason = match trigger {
+        Trigger::TaskStopped { lease, reason } | Trigger::StartFailed { lease, reason, .. } => {
+            (*lease == standby.lease).then(|| reason.clone())?
+        }
+        // Of one whose holder is dead, too, it is decided together.
+        Trigger::Sweep if replicated.lease_lives(now) => replicated.standby_failure(standby, now)?,
+        Trigger::Sweep => return None,
+    };
+    Some(Next { record: withdrawn(own, standby, &reason, now), start: None })
 }

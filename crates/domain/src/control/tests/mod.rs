@@ -1,6 +1,8 @@
 //! The life of a broadcast, told as stories.
 
 mod flowing;
+mod handover;
+mod handover_walk;
 mod healing;
 mod limits;
 mod remembered;

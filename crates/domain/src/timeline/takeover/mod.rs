@@ -4,6 +4,7 @@
 //! way still, so a lease goes on behind all that can have been written by now; what turns out to be missing becomes
 //! EXT-X-GAP.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -127,10 +128,12 @@ impl Takeover<'_> {
         let line = resolve(self.written.clone());
         let late = source_lateness(&line);
         let mut point = match line.split_last() {
-            None if self.may_be_unseen(None) => self.behind(&ResumePoint::unseen(self.began), 1, late, now),
+            None if self.may_be_unseen(None) => {
+                self.behind(&ResumePoint::unseen(self.began), None, late, now)
+            }
             None => return None,
             Some((last, _)) if self.may_be_unseen(Some(last)) => {
-                self.behind(&ResumePoint::after(last), last.lease.number.0, late, now)
+                self.behind(&ResumePoint::after(last), Some(&last.lease), late, now)
             }
             Some((last, before)) => self.exactly_behind(last, before)?,
         };
@@ -164,17 +167,37 @@ impl Takeover<'_> {
         !goes_on || self.known.iter().any(hidden)
     }
 
-    /// Behind all that can have been made of the media since `point` of lease number `lease`, of a source that is `late`, each segment behind a break, so that the count of
-    /// breaks does not go back either where those segments are seen.
-    fn behind(&self, point: &ResumePoint, lease: u32, late: Duration, now: Timestamp) -> ResumePoint {
+    /// Behind all that can have been made of the media since `point`, which is the end of the lease `after`, of a source
+    /// that is `late`, each segment behind a break, so that the count of breaks does not go back either where those segments
+    /// are seen.
+    fn behind(
+        &self,
+        point: &ResumePoint,
+        after: Option<&Lease>,
+        late: Duration,
+        now: Timestamp,
+    ) -> ResumePoint {
         let unseen = now.since(point.until + late).as_millis().div_ceil(self.shortest.as_millis().max(1));
         // A lease between has left as much out, and has then made what its gateway had kept until it was up.
-        let leases = u64::from(self.lease.number.0.saturating_sub(lease)).max(1);
+        let numbers = u64::from(self.lease.number.0.saturating_sub(after.map_or(1, |after| after.number.0)));
+        let leases = numbers.saturating_sub(after.map_or(0, |after| self.in_a_row(after))).max(1);
         let hole = (u64::try_from(unseen).unwrap_or(u64::MAX >> 40) + MARGIN).saturating_mul(leases);
         let next = point.next.0 + hole;
         // How far back a lease between saw, and so how many breaks it has counted, is not known: not more than numbers.
         let discontinuities = if leases > 1 { next } else { point.discontinuities + hole };
         ResumePoint { next: SegmentNumber(next), discontinuities, open: Vec::new(), ..point.clone() }
+    }
+
+    /// Leases between `after` and this one that are known to be of the region of `after`: each has gone on exactly where
+    /// the one before it ended, so what it has made is told by the time, and standbys that were withdrawn have made nothing.
+    /// Only the replica of another region than theirs knows all others that there are.
+    fn in_a_row(&self, after: &Lease) -> u64 {
+        let between = |lease: &&&Lease| after.number < lease.number && lease.number < self.lease.number;
+        let (of_it, others): (Vec<&Lease>, Vec<&Lease>) =
+            self.known.iter().filter(between).copied().partition(|lease| lease.region == after.region);
+        let is_alone = |lease: &&Lease| others.iter().all(|other| other.number != lease.number);
+        let numbers: BTreeSet<_> = of_it.into_iter().filter(is_alone).map(|lease| lease.number).collect();
+        if after.region == *self.seen_in { 0 } else { numbers.len() as u64 }
     }
 
     /// Right behind the last segment; if parts of the next one are out already, it is made anew and goes on behind them.

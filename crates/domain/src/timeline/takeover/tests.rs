@@ -82,6 +82,26 @@ fn a_lease_between_of_which_nothing_is_seen_may_have_written() {
 }
 
 #[test]
+fn leases_in_a_row_of_the_region_that_is_lost_leave_no_further_room() {
+    let (a, b) = (samples::region_a(), samples::region_b());
+    let of_a = |number| lease(number, a.clone());
+    // A standby that was withdrawn, and one that was promoted and is not seen yet.
+    assert_eq!(next(&lease(4, b.clone()), &b, &[of_a(1), of_a(2), of_a(3)]), 8 + HOLE);
+    assert_eq!(
+        next(&lease(4, b.clone()), &b, &[of_a(1), of_a(3)]),
+        8 + 2 * HOLE,
+        "whose the second was is not known"
+    );
+    let both = [of_a(1), of_a(2), lease(2, b.clone()), of_a(3)];
+    assert_eq!(next(&lease(4, b.clone()), &b, &both), 8 + 2 * HOLE, "one of here was between");
+    assert_eq!(
+        next(&lease(4, b.clone()), &a, &[of_a(1), of_a(2), of_a(3)]),
+        8 + 3 * HOLE,
+        "the peer's replica does not know all"
+    );
+}
+
+#[test]
 fn a_broadcast_of_which_nothing_is_seen_was_begun_all_the_same() {
     let (a, b) = (samples::region_a(), samples::region_b());
     let (own, ten) = (lease(2, b.clone()), Duration::from_secs(10));
