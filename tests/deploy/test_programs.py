@@ -261,6 +261,15 @@ def test_a_gateway_that_is_replaced_has_left_before_anybody_ends_it(stack):
     assert f"{killed_after} s" in operations and "15 minutes" not in operations
 
 
+def test_a_task_that_is_retired_knows_how_long_it_has(stack):
+    """It goes on until a standby can take over, and leaves before it is killed (crates/task/src/task/leaving.rs)."""
+    (container,) = stack["TranscoderTask"]["ContainerDefinitions"]
+    told = {v["Name"]: v["Value"] for v in container["Environment"]}["STOP_TIMEOUT_SECONDS"]
+    assert int(told) == int(container["StopTimeout"])
+    leaving = ("crates", "task", "src", "task", "leaving.rs")
+    assert 0 < seconds("TOLD_BEFORE", *leaving) < seconds("LEAVES_BEFORE", *leaving) < int(told)
+
+
 def test_a_deploy_leaves_scaling_alone_and_drains(stack):
     service = stack["GatewayService"]
     assert "DesiredCount" not in service

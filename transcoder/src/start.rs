@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use headwater_aws::clock::wall_clock;
@@ -9,7 +10,7 @@ use headwater_aws::hooks::HookClient;
 use headwater_aws::media::Buckets;
 use headwater_aws::peer::KnownPeer;
 use headwater_aws::table::Table;
-use headwater_aws::tasks::{ENV_BROADCAST, ENV_CLAIM, ENV_LEASE};
+use headwater_aws::tasks::{ENV_BROADCAST, ENV_CLAIM, ENV_LEASE, ENV_STANDBY};
 use headwater_aws::{deadlines, metrics, settings};
 use headwater_domain::hooks::Secret;
 use headwater_domain::tokens::SigningKey;
@@ -47,6 +48,12 @@ fn asked_to_leave() -> std::io::Result<CancellationToken> {
     Ok(leave)
 }
 
+/// How long after SIGTERM ECS kills the process, if it has been told; if not, it leaves at once.
+fn stop_timeout() -> anyhow::Result<Duration> {
+    let seconds = settings::parsed_optional("STOP_TIMEOUT_SECONDS")?.unwrap_or(0);
+    Ok(Duration::from_secs(seconds))
+}
+
 /// `transcoder run`.
 pub(crate) async fn run() -> anyhow::Result<()> {
     media::check()?;
@@ -66,6 +73,8 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         metrics: metrics::from_env()?,
         clock: wall_clock,
         leave,
+        leave_within: stop_timeout()?,
+        is_standby: settings::parsed_optional(ENV_STANDBY)?.unwrap_or(false),
     };
     tracing::info!(broadcast = %task.broadcast, lease = %task.lease, "task starts");
     let exit = task.run().await?;

@@ -1,4 +1,5 @@
-//! When a task sends heartbeats: every two seconds, more often while it has nothing to do, at once if there is news.
+//! When a task sends heartbeats: every two seconds, more often while it has nothing to do or another waits for it, at once
+//! if there is news.
 //! One is under way at a time.
 
 use std::time::Duration;
@@ -7,6 +8,8 @@ use headwater_domain::heartbeat::{Activity, HEARTBEAT_EVERY};
 
 /// While there is no media to work on, orders are asked for so often: a returning publisher should not wait.
 const WAITING_HEARTBEAT: Duration = Duration::from_millis(500);
+/// While another task waits for what is told: viewers have no new media meanwhile.
+const HURRIED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// Without any answer for so long the task gives up: nobody can stop it any more, and it costs money.
 const ABANDONED_AFTER: Duration = Duration::from_secs(300);
 
@@ -41,9 +44,13 @@ impl Heartbeats {
         self.is_under_way
     }
 
-    pub(crate) fn sent(&mut self, activity: Activity) {
+    pub(crate) fn sent(&mut self, activity: Activity, is_hurried: bool) {
         self.is_under_way = true;
-        self.every = if activity == Activity::Transcoding { HEARTBEAT_EVERY } else { WAITING_HEARTBEAT };
+        self.every = match activity {
+            _ if is_hurried => HURRIED_HEARTBEAT,
+            Activity::Transcoding => HEARTBEAT_EVERY,
+            Activity::Waiting | Activity::Leaving => WAITING_HEARTBEAT,
+        };
     }
 
     /// The one under way was answered.

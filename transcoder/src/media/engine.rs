@@ -50,6 +50,7 @@ pub fn run(
     };
     let (out, pieces) = sync_channel(MAX_PIECES);
     let (counters_ref, stages_ref) = (&counters, &stages);
+    let mut is_cut = false;
     let ended = thread::scope(|scope| {
         let driver = Builder::new()
             .name("media-driver".to_owned())
@@ -75,9 +76,16 @@ pub fn run(
                     position.follow(segment);
                     add(&counters_ref.segments, 1);
                 }
+                let is_boundary = segment.is_some();
                 let mut made = as_part.into_iter().chain(segment.map(Made::Segment));
                 if made.any(|made| sink(made).is_break()) {
                     cancel.abort();
+                    break 'pieces;
+                }
+                if is_boundary && cancel.ends_segment() {
+                    // What has been made beyond it is nobody's.
+                    cancel.abort();
+                    is_cut = true;
                     break 'pieces;
                 }
             }
@@ -88,7 +96,8 @@ pub fn run(
     });
     let (stats, stages) = (counters.snapshot(), stages.take());
     if cancel.is_aborted() {
-        return Ok(RunEnd { position, reason: EndReason::Aborted, stats, stages });
+        let reason = if is_cut { EndReason::Finished } else { EndReason::Aborted };
+        return Ok(RunEnd { position, reason, stats, stages });
     }
     let Driven { reason, offset, is_moved, go_on_at } = ended?;
     // What is made anew from the run's beginning is placed anew.

@@ -9,6 +9,20 @@ pub(super) fn log(report: Report) {
             tracing::info!(reason, "the control plane ordered the task to stop");
         }
         Report::Fenced => tracing::warn!("fenced: another lease has taken over"),
+        Report::Ready => tracing::info!("the standby has made a segment in real time; it can take over"),
+        Report::CannotRehearse { why } => tracing::error!(why, "the standby cannot transcode the source"),
+        Report::Promoted => tracing::info!("the standby is promoted; it goes on"),
+        Report::HandingOver { to } => {
+            tracing::info!(%to, "the task hands over to a standby at the end of its segment");
+        }
+        Report::Quiesced { segment } => {
+            tracing::info!(
+                segment = segment.0,
+                "the task has handed over; it writes nothing until it is told"
+            );
+        }
+        Report::GoesOn => tracing::info!("the standby is withdrawn; the task goes on"),
+        Report::HandedOver => tracing::info!("the standby goes on; the task leaves"),
         Report::SourceFound { session, lost } => {
             tracing::debug!(%session, "the source answers");
             if lost > 0 {

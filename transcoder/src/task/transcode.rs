@@ -20,8 +20,8 @@ const MAX_MADE: usize = 1;
 
 /// Where a run's bytes come from.
 pub(super) enum Media {
-    /// The gateway; what was read is kept here, and what is wrong with it noted there.
-    Link(Incoming, SharedReplay, Observations),
+    /// The gateway; what was read is kept here, unless nobody will ask for it, and what is wrong with it noted there.
+    Link(Incoming, Option<SharedReplay>, Observations),
     Replay(Replay),
 }
 
@@ -81,6 +81,10 @@ impl RunUnderWay {
                 }
             }
         }
+    }
+
+    pub(super) fn end_segment(&mut self) {
+        self.cancel.end_segment();
     }
 
     pub(super) fn finish(&mut self) {

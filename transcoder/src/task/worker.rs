@@ -1,15 +1,15 @@
 //! The process of a task: does what [`headwater_task::Task`] decides, and tells it what happens. Decides nothing itself.
 
-use headwater_domain::hooks::Secret;
-use headwater_domain::metrics::{Metric, Metrics};
+use std::time::Duration;
+
+use headwater_domain::ClockReader;
+use headwater_domain::metrics::Metric;
 use headwater_domain::ports::{Hooks, PutMedia, WriteTimeline};
-use headwater_domain::{BroadcastId, ClockReader, Lease};
 use headwater_task::source::{self, Unreadable};
 use headwater_task::{
     self as core, About, Exit, Feed, Input, Now, Output, Replay, Report, TaskMetrics, TimelineLost,
 };
 use hyper::body::Incoming;
-use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,44 +19,13 @@ use super::calls::{self, Answer, Calls};
 use super::heartbeats::Claim;
 use super::log::log;
 use super::observations::Observations;
+use super::process::{Task, TaskError};
 use super::replay::SharedReplay;
 use super::source::{Opened, SourceClient, SourceError};
 use super::transcode::{Media, RunUnderWay};
 use super::upload::Uploader;
 use crate::media::Problems;
 use crate::metrics::write_until;
-
-/// Why a task failed.
-#[derive(Debug, Error)]
-pub enum TaskError {
-    /// The timeline cannot be written.
-    #[error("the timeline cannot be written")]
-    Timeline,
-    /// A part of the task has died.
-    #[error("a part of the task has died")]
-    Died(#[from] tokio::task::JoinError),
-}
-
-/// One task: a lease and what it stands on.
-#[derive(Debug)]
-pub struct Task<H, T, M> {
-    /// The broadcast it extends.
-    pub broadcast: BroadcastId,
-    /// The right by which it does.
-    pub lease: Lease,
-    /// This process's secret.
-    pub fencing_token: Secret,
-    /// Proves that the lease was granted.
-    pub claim: Secret,
-    /// Hooks, timeline, buckets.
-    pub ports: Ports<H, T, M>,
-    /// Takes its metrics.
-    pub metrics: Option<Metrics>,
-    /// The wall clock.
-    pub clock: ClockReader,
-    /// Asked to leave (SIGTERM).
-    pub leave: CancellationToken,
-}
 
 impl<H, T, M> Task<H, T, M>
 where
@@ -96,6 +65,7 @@ struct Shell<H, T, M> {
     claim: Claim,
     /// Until it was asked for.
     leave: Option<CancellationToken>,
+    leave_within: Duration,
     ports: Ports<H, T, M>,
     client: SourceClient,
     uploader: Uploader<M>,
@@ -121,14 +91,27 @@ where
     M: PutMedia + 'static,
 {
     fn new(task: Task<H, T, M>, metrics: watch::Sender<TaskMetrics>) -> Self {
-        let Task { broadcast, lease, claim, fencing_token, ports, leave, clock, .. } = task;
+        let Task {
+            broadcast,
+            lease,
+            claim,
+            fencing_token,
+            ports,
+            clock,
+            leave,
+            leave_within,
+            is_standby,
+            ..
+        } = task;
+        let decides = if is_standby { core::Task::standby } else { core::Task::new };
         let (began, observed) = (Instant::now(), Observations::default());
         Self {
-            decides: core::Task::new(now(began, clock), broadcast.clone(), lease.clone()),
+            decides: decides(now(began, clock), broadcast.clone(), lease.clone()),
             began,
             clock,
             claim: Claim { broadcast, lease, claim, fencing_token },
             leave: Some(leave),
+            leave_within,
             client: SourceClient::new(),
             uploader: Uploader::new(ports.media.clone(), observed.clone()),
             ports,
@@ -168,7 +151,7 @@ where
         let deadline = self.decides.deadline().map(|at| self.began + at);
         let has_room = self.decides.has_room();
         tokio::select! {
-            () = asked(&mut self.leave) => Ok(Input::Leave),
+            () = asked(&mut self.leave) => Ok(Input::Leave { within: self.leave_within }),
             answer = self.calls.next() => Ok(match answer? {
                 Answer::Input(input) => input,
                 Answer::Opened(opened) => Input::Opened(self.opened(opened)),
@@ -231,6 +214,7 @@ where
             Output::Confirm { source, cursor } => {
                 self.calls.confirm.start(calls::confirm(self.client.clone(), source, cursor));
             }
+            Output::EndSegment => self.run.iter_mut().for_each(RunUnderWay::end_segment),
             Output::Finish => self.run.iter_mut().for_each(RunUnderWay::finish),
             Output::Abort => {
                 self.calls.commit.drop();
@@ -249,7 +233,8 @@ where
     }
 
     fn report(&mut self, report: Report) {
-        if let Report::SourceEnded { .. } | Report::SourceLost { .. } | Report::GaveUp { .. } = report {
+        use Report::{GaveUp, Promoted, SourceEnded, SourceLost};
+        if let SourceEnded { .. } | SourceLost { .. } | GaveUp { .. } | Promoted = report {
             // The engine says no more of it.
             self.problems.clear();
         }
@@ -257,15 +242,15 @@ where
     }
 
     fn start(&mut self, run: core::Run) {
-        let replay = match run.feed {
-            Feed::Link => SharedReplay::new(run.head.first_cursor, run.after),
-            Feed::Replay => self.replay.clone().expect("what was recalled is kept"),
-        };
-        self.replay = Some(replay.clone());
+        match run.feed {
+            Feed::Link => self.replay = Some(SharedReplay::new(run.head.first_cursor, run.after)),
+            Feed::Rehearsal => self.replay = None,
+            Feed::Replay => {}
+        }
         let media = match run.feed {
-            Feed::Link => {
+            Feed::Link | Feed::Rehearsal => {
                 let body = self.body.take().expect("the gateway has answered with a run");
-                Media::Link(body, replay, self.observed.clone())
+                Media::Link(body, self.replay.clone(), self.observed.clone())
             }
             Feed::Replay => Media::Replay(self.rest.take().expect("it was recalled")),
         };

@@ -6,8 +6,8 @@ use crate::support::check::{self, Packet};
 use crate::support::flv::{self, FIRST_CURSOR, Flv};
 use crate::support::{Out, broken, collect, input, small, start, transcode};
 use headwater_transcoder::media::{
-    Cancel, EndReason, EngineSettings, Made, Placement, RunEnd, RunInput, Rung, Segment, StartPoint, feed,
-    run,
+    Cancel, EndReason, EngineSettings, Made, MediaTime, Placement, RunEnd, RunInput, Rung, Segment,
+    StartPoint, feed, run,
 };
 
 fn resume(source: &Flv, end: &RunEnd) -> Out {
@@ -93,6 +93,45 @@ fn taken_up_from_every_segment(x264: &str) {
         let rest = collect(input(bytes, first), &small(), point).unwrap();
         let both: Vec<Segment> = whole.segments[..=i].iter().cloned().chain(rest.segments).collect();
         assert_eq!(times(&check::consistent(&both)), expected, "after segment {i}");
+    }
+}
+
+/// Ends the run behind the segment that is open when the sink has had `count` pieces.
+fn handed_over(source: &Flv, settings: &EngineSettings, count: usize) -> (Vec<Segment>, RunEnd) {
+    let (cancel, mut segments, mut pieces) = (Cancel::new(), Vec::new(), 0);
+    let sink = |made| {
+        pieces += 1;
+        if pieces == count {
+            cancel.end_segment();
+        }
+        if let Made::Segment(segment) = made {
+            segments.push(segment);
+        }
+        ControlFlow::Continue(())
+    };
+    let end = run(input(source.bytes(), FIRST_CURSOR), settings, start(), sink, &cancel).unwrap();
+    (segments, end)
+}
+
+#[test]
+fn handed_over_in_mid_segment_a_successor_makes_what_one_run_would_have() {
+    let source = flv::clip("320x180", "30", 8.0, "-g 60 -bf 2");
+    for part_duration in [None, Some(MediaTime::from_millis(500))] {
+        let settings = EngineSettings { part_duration, ..small() };
+        let whole = collect(input(source.bytes(), FIRST_CURSOR), &settings, start()).unwrap();
+        // In parts the run is asked behind the first part of the second segment: that one is finished.
+        let parts = whole.parts.iter().filter(|part| part.number == whole.segments[0].number).count();
+        let (asked, made) = if part_duration.is_some() { (parts + 2, 2) } else { (1, 1) };
+        let (mut segments, end) = handed_over(&source, &settings, asked);
+        assert!(matches!(end.reason, EndReason::Finished), "{end:?}");
+        assert_eq!(segments.len(), made);
+        let (bytes, first) = source.serve(end.position.cursor);
+        let rest = collect(input(bytes, first), &settings, end.position.resume()).unwrap();
+        segments.extend(rest.segments);
+        let expected = times(&check::consistent(&whole.segments));
+        assert_eq!(times(&check::consistent(&segments)), expected);
+        let spans = |s: &[Segment]| s.iter().map(|s| (s.number, s.video, s.audio)).collect::<Vec<_>>();
+        assert_eq!(spans(&segments), spans(&whole.segments));
     }
 }
 

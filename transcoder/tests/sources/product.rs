@@ -78,6 +78,8 @@ pub async fn run(case: &Case, messages: Vec<Message>) -> Outcome {
         metrics: None,
         clock: wall_clock,
         leave: CancellationToken::new(),
+        leave_within: Duration::ZERO,
+        is_standby: false,
     };
     let key = StreamKey::from_random(samples::stream_id(), KeyId::from_random(5), 7).reveal();
     let (let_in, began) = oneshot::channel();

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use headwater_domain::hooks::{
-    GatewayHeartbeat, GatewayOrders, PublishAnswer, PublishRequest, ResumeAfter, Secret, Source,
-    TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
+    GatewayHeartbeat, GatewayOrders, HandoverOrder, PublishAnswer, PublishRequest, ResumeAfter, Secret,
+    Source, TranscoderHeartbeat, TranscoderOrder, UnpublishRequest,
 };
 use headwater_domain::ports::{FaultKind, Hooks, PortError, PortResult, ReadTimeline};
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::testing::fakes::MemoryTable;
+use headwater_domain::testing::samples;
 use headwater_domain::timeline::Takeover;
 use headwater_domain::{SessionId, Timestamp};
 use tokio::sync::watch;
@@ -24,6 +25,8 @@ pub(crate) enum Say {
     Transcode(SessionId),
     /// Read these, one after the other.
     Backlog(Vec<SessionId>),
+    /// To lease 1: hand over; to lease 2: rehearse, or this.
+    HandOver(SessionId, bool),
     Wait,
     Stop,
     Fenced,
@@ -116,6 +119,33 @@ impl FakeHooks {
         self.transcode(heartbeat, earlier, last).await
     }
 
+    /// As the real hooks do once lease 2 is the standby of lease 1, and once it is promoted.
+    async fn hand_over(
+        &self,
+        heartbeat: &TranscoderHeartbeat,
+        session: SessionId,
+        is_promoted: bool,
+    ) -> TranscoderOrder {
+        let is_holder = heartbeat.lease == samples::lease(1);
+        match (is_holder, is_promoted) {
+            (true, true) => TranscoderOrder::HandedOver,
+            (true, false) if heartbeat.health.held.is_some() => TranscoderOrder::Hold,
+            (false, true) => self.transcode(heartbeat, Vec::new(), session).await,
+            (true, false) => {
+                let mut order = self.transcode(heartbeat, Vec::new(), session).await;
+                if let TranscoderOrder::Transcode { handover, .. } = &mut order {
+                    *handover = Some(HandoverOrder::HandOver { to: samples::lease(2) });
+                }
+                order
+            }
+            (false, false) => TranscoderOrder::Rehearse {
+                source: self.source(session),
+                settings: Box::new(self.settings.lock().unwrap().clone()),
+                started_at: Timestamp(1),
+            },
+        }
+    }
+
     async fn transcode(
         &self,
         heartbeat: &TranscoderHeartbeat,
@@ -178,6 +208,7 @@ impl Hooks for FakeHooks {
         Ok(match say {
             Say::Transcode(session) => self.transcode(heartbeat, Vec::new(), session).await,
             Say::Backlog(sessions) => self.backlog(heartbeat, sessions).await,
+            Say::HandOver(session, is_promoted) => self.hand_over(heartbeat, session, is_promoted).await,
             Say::Wait => TranscoderOrder::Wait,
             Say::Stop => TranscoderOrder::Stop { reason: "the test says so".into() },
             Say::Fenced => TranscoderOrder::Fenced,

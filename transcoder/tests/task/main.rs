@@ -12,6 +12,7 @@ mod enhanced;
 mod flv;
 
 mod bad_sources;
+mod handover;
 mod hooks;
 mod leases;
 mod low_latency;

@@ -91,6 +91,10 @@ impl Rig {
     }
 
     pub(crate) fn start(&self, lease: u32) -> Running {
+        self.start_as(lease, false)
+    }
+
+    pub(crate) fn start_as(&self, lease: u32, is_standby: bool) -> Running {
         let (lease, leave) = (samples::lease(lease), CancellationToken::new());
         let task = Task {
             broadcast: self.broadcast(),
@@ -105,6 +109,8 @@ impl Rig {
             metrics: None,
             clock: wall_clock,
             leave: leave.clone(),
+            leave_within: Duration::ZERO,
+            is_standby,
         };
         Running { lease, leave, task: tokio::spawn(task.run()) }
     }

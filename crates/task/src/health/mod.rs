@@ -5,9 +5,9 @@ mod notes;
 
 use std::time::Duration;
 
-use headwater_domain::SessionId;
-use headwater_domain::heartbeat::{Activity, GivenUp, Health};
+use headwater_domain::heartbeat::{Activity, GivenUp, Health, Quiesced};
 use headwater_domain::timeline::Entry;
+use headwater_domain::{SegmentNumber, SessionId, Timestamp};
 
 pub use self::metrics::TaskMetrics;
 pub use self::notes::About;
@@ -71,6 +71,39 @@ impl HealthReporter {
     /// There is no publisher.
     pub(crate) fn waits(&mut self) {
         self.health.activity = Activity::Waiting;
+    }
+
+    /// The last segment that was committed.
+    pub(crate) fn segment(&self) -> Option<SegmentNumber> {
+        self.health.segment
+    }
+
+    /// All up to there is committed and nothing follows until it is told; or it goes on.
+    pub(crate) fn held(&mut self, held: Option<Quiesced>) {
+        self.is_news |= self.health.held != held;
+        self.health.held = held;
+    }
+
+    /// Its process will be ended then. A standby is started for it, so it is told at once.
+    pub(crate) fn leaves_by(&mut self, by: Timestamp) {
+        self.is_news |= self.health.leaving_by.replace(by).is_none();
+    }
+
+    /// A standby reads this session.
+    pub(crate) fn rehearses(&mut self, now: Now, session: &SessionId) {
+        (self.health.session, self.health.activity) = (Some(session.clone()), Activity::Transcoding);
+        self.notes.set(now.monotonic, About::Source, None);
+    }
+
+    /// The standby can take over.
+    pub(crate) fn is_ready(&mut self) {
+        self.is_news = true;
+    }
+
+    /// It is no standby any more, and has not read or written anything.
+    pub(crate) fn promoted(&mut self) {
+        self.health = Health { mirror_lag: self.health.mirror_lag, ..Health::starting() };
+        self.notes.forget_source();
     }
 
     /// The task says goodbye.

@@ -72,7 +72,9 @@ impl Task {
 
     /// The gateway has answered, or it is known that it does not.
     pub(super) fn opened(&mut self, now: Now, opened: Result<Opened, Unreadable>) {
-        let Phase::Asking(Asking { source, settings, .. }) = &self.phase else { return };
+        let Phase::Asking(Asking { source, settings, .. }) = &self.phase else {
+            return self.opened_rehearsal(now, opened);
+        };
         let (source, settings) = (source.clone(), settings.clone());
         let session = source.session.clone();
         match opened {

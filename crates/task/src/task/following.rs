@@ -7,17 +7,14 @@ use super::barren::given_up;
 use super::broken::{Broken, Origin, Recalling, Then};
 use super::io::{Exit, Output, Report, TimelineLost};
 use super::running::{Running, Stopped};
-use super::{MAX_MISSES, MAX_MISSES_REPLACED, Phase, RETRY, Task, Worked};
+use super::{MAX_FAILURES, MAX_MISSES, MAX_MISSES_REPLACED, Phase, RETRY, Task, Worked};
 use crate::engine::{Ending, RunEnded, RunFailed};
 use crate::health::About;
 use crate::time::Now;
 
-/// Runs in a row that failed, or ended where they began, before the source counts as unusable.
-const MAX_FAILURES: u32 = 5;
-
 impl Task {
     pub(super) fn run_ended(&mut self, now: Now, ended: Result<RunEnded, RunFailed>) {
-        let Phase::Running(running) = &mut self.phase else { return };
+        let Phase::Running(running) = &mut self.phase else { return self.rehearsal_ended(now, ended) };
         running.ended.get_or_insert(ended);
         self.conclude(now);
     }
@@ -158,8 +155,9 @@ impl Task {
                 self.decide(now);
             }
             Worked::Later if self.drain_until.is_some() && self.misses >= MAX_MISSES => self.exit(Exit::Over),
-            // It was asked for in the meantime.
+            // It was asked for in the meantime; and who has nothing to read has nothing to stay for.
             Worked::Done | Worked::Later if self.leaves => self.exit(Exit::Left),
+            Worked::Done if self.leaves_at.is_some() => self.exit(Exit::Left),
             Worked::Done => self.phase = Phase::Idle,
             Worked::Later => self.phase = Phase::Pausing(now.monotonic + RETRY),
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use headwater_domain::heartbeat::Health;
 use headwater_domain::hooks::TranscoderOrder;
 
+use super::rehearsal::Standby;
 use super::{Output, Phase, Task};
 use crate::time::Now;
 
@@ -31,8 +33,10 @@ impl Task {
     }
 
     pub(super) fn send_heartbeat(&mut self, now: Now) {
-        let health = self.health.tell(now);
-        self.heartbeats.sent(health.activity);
+        let standby = self.standby.as_ref();
+        let is_hurried = matches!(self.phase, Phase::Quiesced) || standby.is_some_and(Standby::is_ready);
+        let health = Health { standby: standby.map(Standby::health), ..self.health.tell(now) };
+        self.heartbeats.sent(health.activity, is_hurried);
         self.outputs.push_back(Output::Heartbeat(health));
     }
 
@@ -58,8 +62,12 @@ impl Task {
     fn order(&mut self, now: Now, order: TranscoderOrder) {
         if self.heard.as_ref() != Some(&order) {
             self.heard = Some(order.clone());
-            self.hear(now, order);
-            self.obey(now);
+            let order = self.hear_standby(now, order).and_then(|order| self.hear_handover(now, order));
+            if let Some(order) = order {
+                self.hear(now, order);
+                self.obey(now);
+                self.hand_over(now);
+            }
         }
     }
 }

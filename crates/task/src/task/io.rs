@@ -1,11 +1,13 @@
 //! What happens to a task, and what it wants to be done.
 
-use headwater_domain::SessionId;
+use std::time::Duration;
+
 use headwater_domain::heartbeat::{GivenUp, Health};
 use headwater_domain::hooks::{Source, TranscoderOrder};
 use headwater_domain::ports::{Commit, FaultKind};
 use headwater_domain::stream::TranscodeSettings;
 use headwater_domain::timeline::Entry;
+use headwater_domain::{Lease, SegmentNumber, SessionId};
 
 use crate::commits::{Upload, UploadId};
 use crate::engine::{Made, Passthrough, RunEnded, RunFailed, StartPoint};
@@ -25,7 +27,10 @@ pub enum Input {
     /// So many objects wait for their mirror copies.
     Mirroring(u64),
     /// The process is asked to leave (SIGTERM).
-    Leave,
+    Leave {
+        /// It is killed after so long.
+        within: Duration,
+    },
     /// The answer to [`Output::Open`].
     Opened(Result<Opened, Unreadable>),
     /// The answer to [`Output::Recall`]: the cursor of the first message that is to be read again, if any is.
@@ -98,6 +103,8 @@ pub enum Output {
     },
     /// The engine is to hand out the open segment as a short one, and end.
     Finish,
+    /// The engine is to end behind the open segment, at its boundary.
+    EndSegment,
     /// Drop everything at once: another lease has taken over.
     Abort,
     /// Something that people are to know.
@@ -136,6 +143,8 @@ pub enum Feed {
     Link,
     /// What was read before: see [`Output::Recall`]. Nobody else has it, so it is finished whatever is ordered.
     Replay,
+    /// The gateway's answer to the last [`Output::Open`], into nothing: it is read by others, too, and never recalled.
+    Rehearsal,
 }
 
 /// What people are to know, beside what heartbeats tell.
@@ -148,6 +157,29 @@ pub enum Report {
     },
     /// Another lease has taken over.
     Fenced,
+    /// It has made a good segment in real time.
+    Ready,
+    /// Nothing can be made of what it is to rehearse.
+    CannotRehearse {
+        /// Why.
+        why: String,
+    },
+    /// It was a standby, and goes on now.
+    Promoted,
+    /// It ends its open segment, so that a standby can go on.
+    HandingOver {
+        /// Which.
+        to: Lease,
+    },
+    /// Nothing follows this segment until it is told who goes on.
+    Quiesced {
+        /// Its last.
+        segment: SegmentNumber,
+    },
+    /// Its standby is withdrawn: it goes on.
+    GoesOn,
+    /// Its standby goes on.
+    HandedOver,
     /// The source answers.
     SourceFound {
         /// The session that is read.
@@ -197,7 +229,7 @@ pub enum Report {
 /// How a task left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It was told that the broadcast is over.
+    /// It was told that the broadcast is over, or that another goes on.
     Over,
     /// It was asked to leave (SIGTERM) and has finished what it had.
     Left,

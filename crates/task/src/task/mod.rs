@@ -18,10 +18,12 @@ mod asking;
 mod barren;
 mod broken;
 mod following;
+mod handover;
 mod heartbeat;
 mod io;
 mod leaving;
 mod orders;
+mod rehearsal;
 mod running;
 mod writing;
 
@@ -37,6 +39,7 @@ use self::broken::{Broken, Recalling, Then};
 pub use self::io::{Exit, Feed, Input, Output, Report, Run, TimelineLost};
 use self::leaving::Leaving;
 use self::orders::{Ordered, Terms, Wanted};
+use self::rehearsal::{Rehearsal, Standby};
 use self::running::Running;
 use crate::health::{HealthReporter, TaskMetrics};
 use crate::heartbeats::Heartbeats;
@@ -53,6 +56,8 @@ const RETRY: Duration = Duration::from_millis(500);
 const MAX_MISSES: u32 = 4;
 /// And one that another source waits for.
 const MAX_MISSES_REPLACED: u32 = 2;
+/// Runs in a row that failed, or ended where they began, before the source counts as unusable.
+const MAX_FAILURES: u32 = 5;
 
 /// One task: which source it reads, how long it waits for it, what it writes, and when it leaves.
 ///
@@ -73,8 +78,14 @@ pub struct Task {
     ordered: Option<Ordered>,
     /// When the lease began to work.
     began: Duration,
-    /// Asked to leave.
+    /// Until it is promoted.
+    standby: Option<Standby>,
+    /// Told to hand over to this lease.
+    hands_over_to: Option<Lease>,
+    /// Asked to leave,
     leaves: bool,
+    /// but not before then, unless it is handed over.
+    leaves_at: Option<Duration>,
     /// Told to stop: until then what the gateway still has is read.
     drain_until: Option<Duration>,
     /// A run that broke off and was not taken up again.
@@ -101,6 +112,10 @@ enum Phase {
     Recalling(Recalling),
     /// The engine works on a run.
     Running(Box<Running>),
+    /// A standby reads a source, or the engine works on it, into nothing.
+    Rehearsing(Box<Rehearsal>),
+    /// All is handed over: nothing is written until it is told.
+    Quiesced,
     /// Nothing more is written; the task says goodbye.
     Leaving(Leaving),
     /// The task is over.
@@ -119,9 +134,23 @@ enum Worked {
 }
 
 impl Task {
+    /// Of a process that has just started as a standby: it writes nothing until it is promoted.
+    pub fn standby(now: Now, broadcast: BroadcastId, lease: Lease) -> Self {
+        let mut task = Self::idle(now, broadcast, lease);
+        task.standby = Some(Standby::default());
+        task.send_heartbeat_if_due(now);
+        task
+    }
+
     /// Of a process that has just started.
     pub fn new(now: Now, broadcast: BroadcastId, lease: Lease) -> Self {
-        let mut task = Self {
+        let mut task = Self::idle(now, broadcast, lease);
+        task.send_heartbeat_if_due(now);
+        task
+    }
+
+    fn idle(now: Now, broadcast: BroadcastId, lease: Lease) -> Self {
+        Self {
             heartbeats: Heartbeats::new(now.monotonic),
             health: HealthReporter::new(),
             heard: None,
@@ -130,7 +159,10 @@ impl Task {
             terms: None,
             ordered: None,
             began: now.monotonic,
+            standby: None,
+            hands_over_to: None,
             leaves: false,
+            leaves_at: None,
             drain_until: None,
             broken: None,
             failures: 0,
@@ -138,9 +170,7 @@ impl Task {
             misses: 0,
             phase: Phase::Idle,
             outputs: VecDeque::new(),
-        };
-        task.send_heartbeat_if_due(now);
-        task
+        }
     }
 
     /// Something has happened. What answers nothing that is asked for now is ignored.
@@ -150,10 +180,7 @@ impl Task {
             Input::Unanswered => self.unanswered(now),
             Input::Noted(about, text) => self.health.note(now, about, text),
             Input::Mirroring(lag) => self.health.mirroring(lag),
-            Input::Leave => {
-                self.leaves = true;
-                self.leave(now);
-            }
+            Input::Leave { within } => self.asked_to_leave(now, within),
             Input::Opened(opened) => self.opened(now, opened),
             Input::Recalled(first) => self.recalled(now, first),
             Input::Made(made) => self.made(now, &made),
@@ -177,12 +204,15 @@ impl Task {
 
     /// When [`Input::Timeout`] is due, by [`Now::monotonic`]; it may have passed.
     pub fn deadline(&self) -> Option<Duration> {
-        self.heartbeat_due().into_iter().chain(self.phase_ends()).min()
+        self.heartbeat_due().into_iter().chain(self.phase_ends()).chain(self.leaves_at).min()
     }
 
     /// Whether more of what the engine makes can be taken now. If not, the engine waits.
     pub fn has_room(&self) -> bool {
-        matches!(&self.phase, Phase::Running(running) if running.has_room())
+        match &self.phase {
+            Phase::Running(running) => running.has_room(),
+            phase => matches!(phase, Phase::Rehearsing(_)),
+        }
     }
 
     /// What is measured of the task.
@@ -196,7 +226,7 @@ impl Task {
             Phase::Asking(asking) => asking.deadline().into_iter().chain(self.drain_until).min(),
             Phase::Running(running) => running.deadline(self.drain_until),
             Phase::Leaving(leaving) => leaving.deadline(),
-            Phase::Idle | Phase::Recalling(_) | Phase::Over => None,
+            Phase::Idle | Phase::Recalling(_) | Phase::Rehearsing(_) | Phase::Quiesced | Phase::Over => None,
         }
     }
 
@@ -205,23 +235,15 @@ impl Task {
             Phase::Idle => self.decide(now),
             Phase::Asking(_) => self.obey_asking(now),
             Phase::Running(_) => self.obey_running(now),
-            Phase::Pausing(_) | Phase::Recalling(_) | Phase::Leaving(_) | Phase::Over => {}
-        }
-    }
-
-    fn leave(&mut self, now: Now) {
-        match &mut self.phase {
-            Phase::Idle | Phase::Pausing(_) => self.decide(now),
-            Phase::Asking(_) => {
-                self.outputs.push_back(Output::Close);
-                self.exit(Exit::Left);
-            }
-            Phase::Running(running) => self.outputs.extend(running.leave()),
-            Phase::Recalling(_) | Phase::Leaving(_) | Phase::Over => {}
+            _ => {}
         }
     }
 
     fn timeout(&mut self, now: Now) {
+        if self.leaves_at.take_if(|at| *at <= now.monotonic).is_some() {
+            self.leaves = true;
+            self.leave(now);
+        }
         if self.phase_ends().is_none_or(|deadline| now.monotonic < deadline) {
             return;
         }
@@ -233,7 +255,7 @@ impl Task {
                 self.leave_overdue(now);
             }
             Phase::Leaving(_) => self.waited_to_leave(now),
-            Phase::Idle | Phase::Recalling(_) | Phase::Over => {}
+            Phase::Idle | Phase::Recalling(_) | Phase::Rehearsing(_) | Phase::Quiesced | Phase::Over => {}
         }
     }
 
@@ -242,6 +264,12 @@ impl Task {
         self.phase = Phase::Idle;
         if self.leaves {
             return self.exit(Exit::Left);
+        }
+        if self.standby.is_some() {
+            return self.rehearse();
+        }
+        if self.may_hold() {
+            return self.hold();
         }
         let wanted = self.wanted(now);
         if self.turns_away(&wanted) {

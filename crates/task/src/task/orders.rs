@@ -47,7 +47,6 @@ impl Task {
                 Ordered::Stop
             }
             TranscoderOrder::Fenced | TranscoderOrder::HandedOver => Ordered::Fenced,
-            // Not said to a task that was not started as a standby, nor told to hand over: it writes nothing then.
             TranscoderOrder::Wait | TranscoderOrder::Rehearse { .. } | TranscoderOrder::Hold => {
                 self.drain_until = None;
                 Ordered::Wait

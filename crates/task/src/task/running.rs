@@ -37,6 +37,8 @@ pub(super) struct Running {
     /// Up to where media was made, by the wall clock.
     pub(super) made_until: Option<Timestamp>,
     pub(super) left_behind: bool,
+    /// It ends at the next boundary, for it is handed over.
+    pub(super) ends_segment: bool,
     pub(super) exit: Option<Exit>,
     pub(super) ended: Option<Result<RunEnded, RunFailed>>,
     pub(super) commits: Commits,
@@ -141,12 +143,14 @@ impl Task {
             was_at_the_end: false,
             made_until: None,
             left_behind: false,
+            ends_segment: false,
             exit: None,
             ended: None,
             commits: Commits::default(),
             confirm: Confirm::default(),
             stopped: None,
         }));
+        self.hand_over(now);
     }
 
     pub(super) fn obey_running(&mut self, now: Now) {

@@ -14,7 +14,7 @@ use crate::time::Now;
 
 impl Task {
     pub(super) fn made(&mut self, now: Now, made: &Made) {
-        let Phase::Running(running) = &mut self.phase else { return };
+        let Phase::Running(running) = &mut self.phase else { return self.made_rehearsal(now, made) };
         if running.stopped.is_some() {
             return;
         }

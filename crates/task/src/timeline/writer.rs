@@ -98,6 +98,11 @@ impl TimelineWriter {
         self.point.is_none() && self.read.is_none()
     }
 
+    /// Whether parts of a segment are written that is not closed.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some() || self.point.as_ref().is_some_and(|point| !point.open.is_empty())
+    }
+
     /// The number of the next segment.
     pub fn position(&self) -> u64 {
         self.point.as_ref().map_or(0, |point| point.next.0)

@@ -6,7 +6,7 @@ use headwater_domain::ports::{Commit, FaultKind};
 use headwater_task::engine::Ending;
 use headwater_task::{Exit, Input, Output, TimelineLost};
 
-use crate::given::{ended, gone, read, session, source};
+use crate::given::{ended, gone, leave, read, session, source};
 use crate::hand::{Answers, Hand};
 use crate::outputs::{entries, exit, has, opened, stored};
 
@@ -145,7 +145,7 @@ fn what_could_not_be_stored_is_a_gap() {
 #[test]
 fn asked_to_leave_everything_is_committed_before_the_goodbye() {
     let mut hand = by_hand();
-    hand.handle(Input::Leave);
+    hand.handle(leave());
     let upload = hand.makes(60);
     assert_eq!(exit(&hand.handle(ended(60, Ending::Cancelled))), None);
     hand.handle(stored(&upload, false));

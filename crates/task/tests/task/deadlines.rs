@@ -7,7 +7,7 @@ use headwater_domain::timeline::ResumePoint;
 use headwater_task::engine::Ending;
 use headwater_task::{Exit, Input, Output, Report};
 
-use crate::given::{ended, out_of_reach, read, session, stop, unknown};
+use crate::given::{ended, leave, out_of_reach, read, session, stop, unknown};
 use crate::hand::Hand;
 use crate::outputs::{entries, exit, has, init, opened, started};
 
@@ -188,6 +188,6 @@ fn what_is_read_again_from_memory_is_not_left() {
     let outputs = hand.handle(unknown());
     assert!(has(&outputs, |output| matches!(output, Output::Recall)));
     assert!(started(&hand.handle(Input::Recalled(Some(61)))).is_some());
-    assert!(hand.waits(A_WHILE).is_empty() && hand.handle(Input::Leave).is_empty());
+    assert!(hand.waits(A_WHILE).is_empty() && hand.handle(leave()).is_empty());
     assert_eq!(exit(&hand.handle(ended(90, Ending::Whole))), Some(Exit::Left));
 }

@@ -5,7 +5,7 @@ use headwater_domain::ports::FaultKind;
 use headwater_task::engine::{Ending, Passthrough};
 use headwater_task::{Exit, Feed, Input, Output, Report, TimelineLost};
 
-use crate::given::{ended, failed, gone, read, session, stop, unknown};
+use crate::given::{ended, failed, gone, leave, read, session, stop, unknown};
 use crate::hand::{Answers, Hand};
 use crate::outputs::{entries, exit, has, opened, started};
 
@@ -119,9 +119,9 @@ fn a_run_that_ends_where_it_began_is_not_asked_for_for_ever() {
 
 #[test]
 fn asked_to_leave_the_open_segment_is_closed_short() {
-    assert_eq!(exit(&Hand::new().handle(Input::Leave)), Some(Exit::Left));
+    assert_eq!(exit(&Hand::new().handle(leave())), Some(Exit::Left));
     let mut hand = Hand::reading();
-    let outputs = hand.handle(Input::Leave);
+    let outputs = hand.handle(leave());
     assert!(has(&outputs, |output| matches!(output, Output::Finish)));
     assert_eq!(entries(&hand.makes(60)).len(), 1);
     assert_eq!(exit(&hand.handle(ended(60, Ending::Cancelled))), Some(Exit::Left));

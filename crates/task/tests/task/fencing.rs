@@ -5,7 +5,7 @@ use headwater_domain::ports::Commit;
 use headwater_task::engine::Ending;
 use headwater_task::{Exit, Input, Output};
 
-use crate::given::{ended, out_of_reach, read, unknown};
+use crate::given::{ended, leave, out_of_reach, read, unknown};
 use crate::hand::{Answers, Hand};
 use crate::outputs::{entries, exit, has, stored};
 
@@ -77,7 +77,7 @@ fn by_the_timeline_behind_the_end_of_a_run() {
 #[test]
 fn a_stop_that_came_first_changes_nothing() {
     let mut hand = Hand::reading();
-    hand.handle(Input::Leave);
+    hand.handle(leave());
     assert!(aborts(&hand.orders(Fenced)));
     assert_eq!(exit(&hand.handle(ended(60, Ending::Cancelled))), Some(Exit::Fenced));
 }

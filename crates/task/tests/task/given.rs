@@ -3,10 +3,13 @@
 #[path = "sample_rendition.rs"]
 mod sample_rendition;
 
+use std::time::Duration;
+
 use headwater_domain::SessionId;
-use headwater_domain::hooks::{Secret, Source, TranscoderOrder};
+use headwater_domain::hooks::{HandoverOrder, Secret, Source, TranscoderOrder};
 use headwater_domain::objects::Retention;
 use headwater_domain::stream::{Latency, Passthrough, TranscodeSettings};
+use headwater_domain::testing::samples;
 use headwater_task::Input;
 use headwater_task::engine::{Ending, RenditionKind, RenditionSegment, RunEnded, RunFailed};
 use headwater_task::source::{Opened, Unreadable};
@@ -22,10 +25,13 @@ pub(crate) fn source(number: u128) -> Source {
     Source { session: session(number), url: format!("http://gateway/{number}"), token: Secret::new("token") }
 }
 
-/// An order to read the last of these sessions, and those before it first.
-pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
-    let mut sources: Vec<_> = sessions.iter().map(|number| source(*number)).collect();
-    let settings = TranscodeSettings {
+/// The process is to be gone at once.
+pub(crate) fn leave() -> Input {
+    Input::Leave { within: Duration::ZERO }
+}
+
+fn settings() -> TranscodeSettings {
+    TranscodeSettings {
         ladder: None,
         latency: Latency::Standard,
         passthrough: Passthrough::Auto,
@@ -34,11 +40,41 @@ pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
         audio_kbps: 128,
         mirror: false,
         retention: Retention::default(),
-    };
+    }
+}
+
+/// An order to read session 1, with what is said of its standby.
+pub(crate) fn told(handover: HandoverOrder) -> TranscoderOrder {
+    let mut order = read(&[1]);
+    if let TranscoderOrder::Transcode { handover: said, .. } = &mut order {
+        *said = Some(handover);
+    }
+    order
+}
+
+/// An order to hand over to the lease `to`.
+pub(crate) fn hand_over(to: u32) -> TranscoderOrder {
+    told(HandoverOrder::HandOver { to: samples::lease(to) })
+}
+
+/// An order to go on if the standby was `withdrawn`, or one below.
+pub(crate) fn go_on(withdrawn: u32) -> TranscoderOrder {
+    told(HandoverOrder::GoOn { withdrawn: samples::lease(withdrawn) })
+}
+
+/// An order to a standby.
+pub(crate) fn rehearse(session: u128) -> TranscoderOrder {
+    let (source, settings) = (source(session), Box::new(settings()));
+    TranscoderOrder::Rehearse { source, settings, started_at: BEGAN }
+}
+
+/// An order to read the last of these sessions, and those before it first.
+pub(crate) fn read(sessions: &[u128]) -> TranscoderOrder {
+    let mut sources: Vec<_> = sessions.iter().map(|number| source(*number)).collect();
     TranscoderOrder::Transcode {
         source: sources.pop().unwrap(),
         earlier: sources,
-        settings: Box::new(settings),
+        settings: Box::new(settings()),
         resume: None,
         started_at: BEGAN,
         resume_after: None,

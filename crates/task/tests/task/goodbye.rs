@@ -7,7 +7,7 @@ use headwater_domain::hooks::TranscoderOrder::{Fenced, Wait};
 use headwater_domain::testing::samples;
 use headwater_task::{Exit, Input, Now, Output, Task};
 
-use crate::given::stop;
+use crate::given::{leave, stop};
 use crate::hand::{BEGAN, Hand};
 use crate::outputs::exit;
 
@@ -72,12 +72,12 @@ fn a_goodbye_that_is_not_answered_is_waited_for_five_seconds() {
 fn a_heartbeat_under_way_is_answered_first_or_could_be_taken_for_the_newer_one() {
     for answer in [Input::Ordered(Wait), Input::Unanswered] {
         let mut bare = Bare::new();
-        assert!(matches!(bare.handle(0, Input::Leave)[..], [Output::Drain]));
+        assert!(matches!(bare.handle(0, leave())[..], [Output::Drain]));
         assert!(bare.handle(1, Input::Drained).is_empty());
         assert!(says_goodbye(&bare.handle(2, answer)));
     }
     let mut bare = Bare::new();
-    bare.handle(0, Input::Leave);
+    bare.handle(0, leave());
     bare.handle(1, Input::Drained);
     assert!(says_goodbye(&bare.handle(6, Input::Timeout)), "for five seconds");
     assert_eq!(exit(&bare.handle(11, Input::Timeout)), Some(Exit::Left));

@@ -49,8 +49,17 @@ impl Hand {
     }
 
     pub(crate) fn of_lease(number: u32) -> Self {
-        let now = Now { monotonic: Duration::ZERO, wall: BEGAN };
-        let task = Task::new(now, samples::broadcast(), samples::lease(number));
+        Self::of(Task::new(Self::BEGINS, samples::broadcast(), samples::lease(number)))
+    }
+
+    /// A standby of this lease.
+    pub(crate) fn standby(number: u32) -> Self {
+        Self::of(Task::standby(Self::BEGINS, samples::broadcast(), samples::lease(number)))
+    }
+
+    const BEGINS: Now = Now { monotonic: Duration::ZERO, wall: BEGAN };
+
+    fn of(task: Task) -> Self {
         let mut hand = Self {
             task,
             answers: Answers::Well,

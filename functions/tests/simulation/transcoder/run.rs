@@ -16,6 +16,7 @@ use crate::{gateway, rng};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cancel {
     No,
+    EndSegment,
     Finish,
     Abort,
 }
@@ -38,6 +39,8 @@ pub(super) struct RunUnderWay {
     making: Option<Making>,
     cancel: Cancel,
     has_starved: bool,
+    /// It has ended behind a segment, as it was asked to.
+    is_cut: bool,
     has_ended: bool,
     /// The last that was seen of the session.
     seen: Option<gateway::Session>,
@@ -53,10 +56,15 @@ impl RunUnderWay {
             making: None,
             cancel: Cancel::No,
             has_starved: false,
+            is_cut: false,
             has_ended: false,
             seen: None,
             task,
         }
+    }
+
+    pub(super) fn end_segment(&mut self) {
+        self.cancel = self.cancel.max(Cancel::EndSegment);
     }
 
     pub(super) fn finish(&mut self) {
@@ -78,14 +86,16 @@ impl RunUnderWay {
         if self.has_ended {
             return None;
         }
-        if self.cancel == Cancel::Abort {
+        if self.cancel == Cancel::Abort || self.is_cut {
             return Some(self.ended(Ending::Cancelled));
         }
         match &self.making {
             Some(making) if making.done_at > executor::now() || !has_room => None,
             Some(Making { until, is_part, .. }) => {
-                let made = if *is_part { self.engine.part(*until) } else { self.engine.segment(*until) };
+                let is_part = *is_part;
+                let made = if is_part { self.engine.part(*until) } else { self.engine.segment(*until) };
                 self.making = None;
+                self.is_cut = !is_part && self.cancel == Cancel::EndSegment;
                 Some(Input::Made(made))
             }
             None => self.read_on(),

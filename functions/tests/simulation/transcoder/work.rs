@@ -159,6 +159,7 @@ impl Shell {
                 self.call(confirm, Answer::Other);
             }
             Output::Drain => self.call(async |_: &Task| Input::Drained, Answer::Other),
+            Output::EndSegment => self.run.iter_mut().for_each(RunUnderWay::end_segment),
             Output::Finish => self.run.iter_mut().for_each(RunUnderWay::finish),
             Output::Abort => self.run.iter_mut().for_each(RunUnderWay::abort),
             Output::Report(Report::LeftBehind { session }) => {

@@ -191,7 +191,7 @@ const NO_KEY_FRAME: &str = "no key frame has come for more than 30 s: viewers wh
 /// Pumps `body` into a reader, past `replay`; looks for key frames on the way. The pump ends with the body or with the reader.
 pub(super) fn reader(
     body: Incoming,
-    replay: SharedReplay,
+    replay: Option<SharedReplay>,
     stall: ReadStall,
     observed: Observations,
 ) -> BodyReader {
@@ -203,7 +203,7 @@ pub(super) fn reader(
 
 async fn pump(
     mut body: Incoming,
-    replay: SharedReplay,
+    replay: Option<SharedReplay>,
     observed: Observations,
     chunks: mpsc::Sender<Chunk>,
     silent_after: Duration,
@@ -216,7 +216,7 @@ async fn pump(
             Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
             Ok(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
-                    replay.push(&data);
+                    replay.iter().for_each(|replay| replay.push(&data));
                     if let Some(is_missing) = keys.push(&data) {
                         observed.note(About::KeyFrames, is_missing.then(|| NO_KEY_FRAME.to_owned()));
                     }

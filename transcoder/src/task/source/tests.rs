@@ -44,7 +44,7 @@ async fn a_gateway_that_falls_silent_breaks_off_behind_what_it_said() {
     };
     let (sender, mut chunks) = mpsc::channel(MAX_CHUNKS);
     let replay = SharedReplay::new(head.first_cursor, 0);
-    tokio::spawn(pump(body, replay, Observations::default(), sender, SOON));
+    tokio::spawn(pump(body, Some(replay), Observations::default(), sender, SOON));
     assert_eq!(chunks.recv().await.unwrap().unwrap().unwrap(), "FLV");
     let broken = chunks.recv().await.unwrap().unwrap().unwrap_err();
     assert_eq!(broken.kind(), io::ErrorKind::TimedOut);
