@@ -176,3 +176,29 @@ impl HealthReporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headwater_domain::Timestamp;
+    use headwater_domain::testing::samples;
+
+    use super::*;
+
+    #[test]
+    fn the_first_entry_and_each_break_are_told_at_once() {
+        let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_700_000_000_000) };
+        let mut health_reporter = HealthReporter::new();
+        let mut is_news = |number, discontinuities, open| {
+            let entry = Entry { discontinuities, open, ..samples::entry(1, number) };
+            health_reporter.committed(&entry, Effort::default(), false);
+            let is_news = health_reporter.is_news();
+            health_reporter.tell(now);
+            is_news
+        };
+        assert!(is_news(1, 0, false), "the first");
+        assert!(!is_news(2, 0, false), "it goes on");
+        assert!(!is_news(3, 1, true), "it is not closed");
+        assert!(is_news(3, 1, false), "a break");
+        assert!(!is_news(4, 1, false));
+    }
+}

@@ -143,3 +143,11 @@ fn an_answer_that_nobody_waits_for_is_ignored() {
         assert!(hand.handle(input).is_empty());
     }
 }
+
+#[test]
+fn what_was_read_of_a_run_is_kept_only_if_it_broke_off() {
+    for (ending, forgets) in [(Ending::Whole, true), (Ending::BrokeOff, false)] {
+        let outputs = Hand::reading().handle(ended(60, ending));
+        assert_eq!(has(&outputs, |output| matches!(output, Output::Forget)), forgets);
+    }
+}
