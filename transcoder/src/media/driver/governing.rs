@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::Driver;
+use crate::media::Effort;
 use crate::media::plan::governor::{Governor, Observation, Pace};
-use crate::media::source::Unit;
 
 /// Media between two looks.
 const EVERY_MILLIS: i64 = 2_000;
@@ -17,11 +16,19 @@ pub(super) struct Governing {
     last: Option<(i64, Duration, Duration)>,
     idle: Duration,
     waiting_since: Option<Duration>,
+    effort: Effort,
 }
 
 impl Governing {
     pub(super) fn new(pace: Option<Box<dyn Pace>>) -> Self {
-        Self { governor: Governor::new(), pace, last: None, idle: Duration::ZERO, waiting_since: None }
+        Self {
+            governor: Governor::new(),
+            pace,
+            last: None,
+            idle: Duration::ZERO,
+            waiting_since: None,
+            effort: Effort::default(),
+        }
     }
 
     /// So many renditions are encoded.
@@ -40,31 +47,34 @@ impl Governing {
             self.idle += pace.now().saturating_sub(since);
         }
     }
-}
 
-impl Driver<'_, '_> {
-    pub(super) fn govern(&mut self, unit: &Unit) {
-        let Some(pace) = &self.governing.pace else { return };
-        let (millis, now, idle) = (unit.dts_millis, pace.now(), self.governing.idle);
-        let Some((last, then, idle_then)) = self.governing.last else {
-            self.governing.last = Some((millis, now, idle));
-            return;
+    /// A packet has come: how much work the next segment is to get, if that was looked at.
+    pub(super) fn observe(&mut self, dts_millis: i64) -> Option<Effort> {
+        let pace = self.pace.as_ref()?;
+        let (now, idle) = (pace.now(), self.idle);
+        let Some((last, then, idle_then)) = self.last else {
+            self.last = Some((dts_millis, now, idle));
+            return None;
         };
-        let Ok(media) = u64::try_from(millis - last) else { return };
-        if millis - last < EVERY_MILLIS {
-            return;
+        let media = u64::try_from(dts_millis - last).ok()?;
+        if dts_millis - last < EVERY_MILLIS {
+            return None;
         }
         let seen = Observation {
-            late: pace.late(millis),
+            late: pace.late(dts_millis),
             media: Duration::from_millis(media),
             wall: now.saturating_sub(then),
             idle: idle.saturating_sub(idle_then),
         };
-        self.governing.last = Some((millis, now, idle));
-        let before = self.frames.effort;
-        self.frames.effort = self.governing.governor.observe(seen);
-        if self.frames.effort != before {
-            tracing::warn!(late_ms = seen.late.as_millis(), effort = ?self.frames.effort, "the engine adapted its effort to the machine's speed");
+        self.last = Some((dts_millis, now, idle));
+        let effort = self.governor.observe(seen);
+        if std::mem::replace(&mut self.effort, effort) != effort {
+            tracing::warn!(
+                late_ms = seen.late.as_millis(),
+                ?effort,
+                "the engine adapted its effort to the machine's speed"
+            );
         }
+        Some(effort)
     }
 }

@@ -1,105 +1,59 @@
 //! The run's state machine: takes packets in order, decides which tracks there are, and closes segments when both
 //! sides have what they need. Everything it waits for is bounded by media time, never by the clock.
+//!
+//! Its parts know the [`Run`] and those before them, and none knows the driver: [`Sound`] and [`Pictures`] take packets,
+//! [`closing`] ends what is open, [`Output`] hands out what is whole. The driver says in which order.
 
+mod audio_track;
+mod clock;
 mod closing;
 mod governing;
 mod noting;
 mod output;
+mod run;
+mod sound_only;
+mod stop;
 mod tracks;
 mod video_track;
 
-use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 
-use self::closing::Closing;
+use self::audio_track::Sound;
+use self::clock::SourceClock;
 use self::governing::Governing;
 use self::noting::Noted;
-use self::output::SoundOnly;
-use self::tracks::Tracks;
-use super::audio::AudioTrack;
-use super::decode::VideoDecoder;
-use super::decode::deinterlace::Deinterlacer;
+use self::output::Output;
+use self::run::{MAX_BLIND, MAX_SKEW, Run, Tracks};
+use self::stop::{Closing, Drain, Flow, Stop};
+use self::video_track::Pictures;
 use super::error::MediaError;
-use super::package::assemble::{Names, Piece};
+use super::package::assemble::Piece;
 use super::plan::governor::Pace;
 use super::segment::EndReason;
 use super::segmenter::frames::{Frames, Outcome};
 use super::segmenter::ledger::Ledger;
 use super::settings::EngineSettings;
-use super::source::composition::Composition;
 use super::source::{Next, Source, SourceEnd, Track, Unit};
-use super::stages::{Meter, Stages};
+use super::stages::Stages;
 use super::stats::{Counters, add};
-use super::video::copy::{CopiedVideo, Taken, Unfit};
+use super::video::copy::Unfit;
 use super::video::rungs::Rungs;
-use super::{GridFrame, MediaTime, Placement, StartPoint};
+use super::{MediaTime, Placement, StartPoint};
 
-/// Media time one track may be ahead of the other before the other is taken as absent or gone.
-const MAX_SKEW: MediaTime = MediaTime::from_secs(3);
-/// Media time for which sound may go on while packets of pictures come and none is shown; bounds the encoded sound that
-/// waits. Above the skew and any reorder delay (16 pictures).
-const MAX_BLIND: MediaTime = MediaTime::from_secs(6);
 /// While the last picture is shown on, it is up to so much before the newest sound: the next one must not come too late.
 const HOLD_BEHIND: MediaTime = MediaTime::from_secs(1);
 /// Media time by which a run that goes on with pictures may be moved, so that the first of them is shown.
 const MAX_MOVE: MediaTime = MediaTime::from_millis(100);
-/// Steps of a track's DTS beyond which the source's clock jumped (the gateway's own limits for a new run).
-const MAX_BACK_MILLIS: i64 = 1_000;
-const MAX_FORWARD_MILLIS: i64 = 10_000;
 /// Milliseconds of media after which a source of which nothing could be decoded is given up.
 const MAX_UNDECODABLE_MILLIS: i64 = 20_000;
 
-/// Why the loop ended, and how to close.
-struct Stop(EndReason, Closing, Drain);
-
-#[derive(PartialEq, Eq)]
-enum Drain {
-    Yes,
-    No,
-}
-
-type Flow = Result<Option<Stop>, MediaError>;
-
 pub(super) struct Driver<'scope, 'env> {
-    settings: &'env EngineSettings,
-    counters: &'env Counters,
-    stages: &'env Stages,
-    out: SyncSender<Piece>,
-    rungs: Rungs<'scope, 'env>,
-    source: Source,
-    start: StartPoint,
-    offset: Option<MediaTime>,
-    tracks: Tracks,
-    composition: Composition<Taken>,
-    /// Packets that the run begins with, until they can be judged.
-    unjudged: VecDeque<Unit>,
-    decoder: Option<VideoDecoder>,
-    deinterlacer: Deinterlacer,
-    frames: Frames<'env>,
-    copy: Option<CopiedVideo>,
-    /// The copied track, as muxers want it.
-    copied_track: Option<ffmpeg_next::codec::Context>,
-    names: Names,
+    run: Run<'env>,
+    pictures: Pictures<'scope, 'env>,
+    sound: Sound<'env>,
     governing: Governing,
-    decoding: Meter,
-    audio_decoding: Meter,
-    sound: Option<AudioTrack<'env>>,
-    held: VecDeque<Unit>,
-    ledger: Ledger,
-    audio_cut: GridFrame,
-    sound_only: SoundOnly,
-    first_millis: Option<i64>,
-    first_audio_millis: Option<i64>,
-    video_millis: Option<i64>,
-    audio_millis: Option<i64>,
-    silent: bool,
-    /// There is no decoder for the sound.
-    deaf: bool,
-    noted: Noted,
-    /// When the picture is shown that ended a run of sound.
-    pictures_from: Option<MediaTime>,
-    /// Where to go on if that is not where the last segment ended: behind what was consumed, or at a jump.
-    go_on_at: Option<u64>,
+    output: Output,
+    stages: &'env Stages,
 }
 
 /// What a driver is wired to.
@@ -130,70 +84,52 @@ impl<'scope, 'env> Driver<'scope, 'env> {
     ) -> Self {
         let DriverParts { source, first_cursor, pace, rungs, out, counters, stages } = parts;
         Self {
-            settings,
-            counters,
-            stages,
-            out,
-            rungs,
-            source,
-            offset: match start.placement {
-                Placement::AlignFirst => None,
-                Placement::Offset(offset) => Some(offset),
-            },
-            tracks: Tracks::Undecided,
-            composition: Composition::default(),
-            unjudged: VecDeque::new(),
-            decoder: None,
-            deinterlacer: Deinterlacer::default(),
-            frames: Frames::new(settings, &start, counters),
-            copy: None,
-            copied_track: None,
-            names: Names::default(),
+            pictures: Pictures::new(Frames::new(settings, &start, counters), rungs),
+            sound: Sound::new(settings, &start),
             governing: Governing::new(pace),
-            decoding: Meter::default(),
-            audio_decoding: Meter::default(),
-            sound: None,
-            held: VecDeque::new(),
-            ledger: Ledger::new(first_cursor),
-            audio_cut: start.audio_from,
-            sound_only: SoundOnly::new(settings, &start),
-            first_millis: None,
-            first_audio_millis: None,
-            video_millis: None,
-            audio_millis: None,
-            silent: false,
-            deaf: false,
-            noted: Noted::new(settings.problems.clone()),
-            pictures_from: None,
-            go_on_at: None,
-            start,
+            output: Output(out),
+            stages,
+            run: Run {
+                settings,
+                counters,
+                source,
+                offset: match start.placement {
+                    Placement::AlignFirst => None,
+                    Placement::Offset(offset) => Some(offset),
+                },
+                tracks: Tracks::Undecided,
+                clock: SourceClock::default(),
+                noted: Noted::new(settings.problems.clone()),
+                ledger: Ledger::new(first_cursor),
+                go_on_at: None,
+                start,
+            },
         }
     }
 
     /// Works until the source ends or something ends the run.
     pub(super) fn drive(mut self) -> Result<Driven, MediaError> {
         let worked = self.work();
-        self.stages.add("decode", self.decoding.spent());
-        self.stages.add("audio", self.audio_decoding.spent());
+        self.stages.add("decode", self.pictures.decoding.spent());
+        self.stages.add("audio", self.sound.decoding.spent());
         let moved = self.moved();
-        let Self { frames, rungs, offset, go_on_at, .. } = self;
-        // The chain's sender goes first: without it a rung that waits for pictures would never end.
-        drop(frames);
+        let Self { pictures, run: Run { offset, go_on_at, .. }, .. } = self;
         // A rung's failure is the cause of ours.
-        rungs.join()?;
+        pictures.join()?;
         worked.map(|reason| Driven { reason, offset: moved.or(offset), is_moved: moved.is_some(), go_on_at })
     }
 
     /// The offset for the pictures that have ended a run of sound, if that is out to a little behind the first of them.
     fn moved(&self) -> Option<MediaTime> {
-        let late = self.audio_cut.time().minus(self.pictures_from?);
-        (late > MediaTime::default() && late <= MAX_MOVE).then(|| self.offset.unwrap_or_default().plus(late))
+        let late = self.sound.cut.time().minus(self.pictures.appear_at?);
+        (late > MediaTime::default() && late <= MAX_MOVE)
+            .then(|| self.run.offset.unwrap_or_default().plus(late))
     }
 
     fn work(&mut self) -> Result<EndReason, MediaError> {
         let Stop(reason, closing, drain) = loop {
             self.governing.waits();
-            let next = self.source.next(self.counters);
+            let next = self.run.source.next(self.run.counters);
             self.governing.goes_on();
             let flow = match next {
                 Next::Unit(unit) => self.take(unit)?,
@@ -214,38 +150,33 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         }
         if matches!(reason, EndReason::Ended) {
             // Packets that are still to be judged were read, too.
-            let unjudged = self.unjudged.back().map_or(0, |unit| unit.cursor);
-            self.go_on_at = Some(self.ledger.last().max(unjudged));
+            self.run.go_on_at = Some(self.run.ledger.last().max(self.pictures.last_unjudged()));
         }
         if let Some(Stop(unfit @ EndReason::NotCopyable { .. }, ..)) =
             self.wind_up(&closing, drain == Drain::Yes)?
         {
             // What was not handed out is made once more.
-            self.go_on_at = None;
+            self.run.go_on_at = None;
             return Ok(unfit);
         }
         // Only now: decoders hold pictures back until they are drained.
         if matches!(reason, EndReason::Ended)
-            && let Err(error) = self.check_decodable()
+            && let Err(error) = self.run.check_decodable(self.sound.held() > 0)
         {
             return Ok(EndReason::Barren(error));
         }
         Ok(reason)
     }
 
-    /// FLV milliseconds to T, once the run is placed.
-    fn place(&self, millis: i64) -> MediaTime {
-        MediaTime::from_millis(millis).plus(self.offset.unwrap_or_default())
-    }
-
     fn take(&mut self, unit: Unit) -> Flow {
-        if let Some(stop) = self.check_clock(&unit) {
-            return Ok(Some(stop));
+        if !self.run.clock.follow(unit.track, unit.dts_millis) {
+            self.run.go_on_at = Some(unit.cursor);
+            return Ok(Some(Stop(EndReason::TimestampJump, Closing::Natural { tail: true }, Drain::Yes)));
         }
-        self.govern(&unit);
-        self.note(&unit);
+        self.govern(unit.dts_millis);
+        self.note(unit.dts_millis);
         let stop = match unit.track {
-            Track::Video => self.take_video(unit)?,
+            Track::Video => self.pictures.take(&mut self.run, &mut self.sound, unit)?,
             Track::Audio => self.take_audio(unit)?,
         };
         if stop.is_some() {
@@ -254,106 +185,104 @@ impl<'scope, 'env> Driver<'scope, 'env> {
         self.advance()
     }
 
-    fn check_clock(&mut self, unit: &Unit) -> Option<Stop> {
-        let newest = self.video_millis.max(self.audio_millis);
-        let mine = match unit.track {
-            Track::Video => &mut self.video_millis,
-            Track::Audio => &mut self.audio_millis,
-        };
-        let back = mine.is_some_and(|mine| unit.dts_millis < mine - MAX_BACK_MILLIS);
-        let forward = newest.is_some_and(|newest| unit.dts_millis > newest + MAX_FORWARD_MILLIS);
-        if back || forward {
-            self.go_on_at = Some(unit.cursor);
-            return Some(Stop(EndReason::TimestampJump, Closing::Natural { tail: true }, Drain::Yes));
+    /// Tells the next segment how much work to do.
+    fn govern(&mut self, dts_millis: i64) {
+        self.governing.encoded(self.pictures.rungs.count());
+        if let Some(effort) = self.governing.observe(dts_millis) {
+            self.pictures.frames.effort = effort;
         }
-        *mine = Some(mine.map_or(unit.dts_millis, |mine| mine.max(unit.dts_millis)));
-        self.first_millis.get_or_insert(unit.dts_millis);
-        None
+    }
+
+    /// Forgets problems that are long past, and sees what is missing.
+    fn note(&mut self, dts_millis: i64) {
+        let come = self.run.pictures_come();
+        let noted = &mut self.run.noted;
+        noted.forget(dts_millis);
+        noted.no_sound(self.sound.silent);
+        let Some(come) = come else { return };
+        if self.pictures.frames.is_holding() || (self.run.tracks == Tracks::AudioOnly && come) {
+            noted.no_pictures(come);
+        }
     }
 
     fn take_audio(&mut self, unit: Unit) -> Flow {
-        add(&self.counters.audio_packets, 1);
-        self.ledger.saw(Track::Audio, unit.cursor, unit.pts_millis);
-        if self.deaf {
+        add(&self.run.counters.audio_packets, 1);
+        self.run.ledger.saw(Track::Audio, unit.cursor, unit.pts_millis);
+        if self.sound.is_deaf() {
             return Ok(None);
         }
-        let stop = self.judge(false)?;
+        let stop = self.pictures.judge(&mut self.run, &mut self.sound, false)?;
         if stop.is_some() {
             return Ok(stop);
         }
-        if self.offset.is_some() && self.place(unit.pts_millis) < AudioTrack::useful_from(self.audio_cut) {
-            return Ok(None);
-        }
-        if self.tracks == Tracks::VideoOnly {
-            return Ok(Some(Stop(EndReason::TracksChanged, Closing::Exact, Drain::No)));
-        }
-        self.first_audio_millis.get_or_insert(unit.pts_millis);
-        self.silent = false;
-        self.held.push_back(unit);
-        Ok(None)
+        Ok(self.sound.take(&self.run, unit))
     }
 
     fn advance(&mut self) -> Flow {
-        if let stop @ Some(_) = self.release()? {
+        let Self { run, pictures, sound, output, .. } = self;
+        if let stop @ Some(_) = pictures.release(run, sound)? {
             return Ok(stop);
         }
-        if let stop @ Some(_) = self.hold() {
+        if let stop @ Some(_) = hold(run, pictures) {
             return Ok(stop);
         }
-        self.decide();
-        self.hear()?;
-        if self.tracks == Tracks::AudioOnly {
-            self.cut_audio(self.sound.as_ref().map_or(self.sound_only.scanned(), AudioTrack::next));
+        tracks::decide(run, &pictures.frames, sound);
+        sound.hear(run)?;
+        if run.tracks == Tracks::AudioOnly {
+            sound.cut_alone(&mut pictures.frames.closed);
         }
-        if let Some(stop) = self.hand_out(true)? {
+        if let Some(stop) = output.hand_out(run, pictures, sound, true)? {
             return Ok(Some(stop));
         }
-        let (video, audio) = (self.video_millis.unwrap_or(0), self.audio_millis.unwrap_or(0));
-        let seen = video.max(audio) - self.first_millis.unwrap_or(0);
-        if seen > MAX_UNDECODABLE_MILLIS {
-            self.check_decodable()?;
+        if self.run.clock.seen() > MAX_UNDECODABLE_MILLIS {
+            self.run.check_decodable(self.sound.held() > 0)?;
         }
         Ok(None)
     }
 
-    /// Shows the last picture on while sound comes and no other picture does, or none that can be shown: a camera that
-    /// pauses, slides, packets that are all damaged.
-    fn hold(&mut self) -> Option<Stop> {
-        if !matches!(self.tracks, Tracks::Undecided | Tracks::Both) {
-            return None;
+    /// Closes the open segment and hands out what is whole, unless that turns out not to be fit.
+    fn wind_up(&mut self, closing: &Closing, drain: bool) -> Flow {
+        let Self { run, pictures, sound, output, .. } = self;
+        // Pictures that a run of sound has left out are not for its end either.
+        if drain && run.tracks != Tracks::AudioOnly {
+            // What they lead to no longer matters, unless it is that they must be made anew: the run ends.
+            if let Some(unfit @ Stop(EndReason::NotCopyable { .. }, ..)) = pictures.judge(run, sound, true)? {
+                return Ok(Some(unfit));
+            }
+            pictures.decode(run, sound, None)?;
         }
-        let (_, audio, shown) = (self.offset?, self.audio_millis?, self.frames.held_since()?);
-        let now = self.place(audio);
-        let come = self.video_millis.is_some_and(|video| audio - video <= MAX_SKEW.ticks() / 90);
-        let patience = match (self.frames.is_holding(), come) {
-            (true, _) => HOLD_BEHIND,
-            (false, true) => MAX_BLIND,
-            (false, false) => MAX_SKEW,
-        };
-        if now.minus(shown) <= patience {
-            return None;
+        tracks::decide_at_the_end(run, &pictures.frames, sound);
+        sound.hear(run)?;
+        if drain {
+            sound.drain(run)?;
         }
-        match self.frames.hold(now.minus(HOLD_BEHIND))? {
-            Outcome::Unfit => Some(Self::unfit(Unfit("its pictures have stopped"))),
-            _ => Some(Stop(EndReason::Aborted, Closing::Never, Drain::No)),
+        if let Some(stop) = closing::close(run, pictures, sound, closing)? {
+            return Ok(Some(stop));
         }
+        pictures.frames.end();
+        output.hand_out(run, pictures, sound, false)
     }
+}
 
-    /// The source's packets are no rendition: nothing of the open segment is handed out, it is made anew without them.
-    fn unfit(Unfit(why): Unfit) -> Stop {
-        Stop(EndReason::NotCopyable { why }, Closing::Never, Drain::No)
+/// Shows the last picture on while sound comes and no other picture does, or none that can be shown: a camera that
+/// pauses, slides, packets that are all damaged.
+fn hold(run: &Run<'_>, pictures: &mut Pictures<'_, '_>) -> Option<Stop> {
+    if !matches!(run.tracks, Tracks::Undecided | Tracks::Both) {
+        return None;
     }
-
-    fn check_decodable(&self) -> Result<(), MediaError> {
-        let stats = self.counters.snapshot();
-        if stats.decoded > 0 || stats.audio_frames > 0 {
-            return Ok(());
-        }
-        let errors = stats.video_errors + stats.audio_errors;
-        if stats.video_packets + stats.audio_packets == 0 {
-            return Err(MediaError::NoMedia);
-        }
-        // Sound that waits for pictures may still be decodable.
-        if self.held.is_empty() { Err(MediaError::Undecodable { errors }) } else { Ok(()) }
+    run.offset?;
+    let (audio, shown) = (run.clock.audio?, pictures.frames.held_since()?);
+    let now = run.place(audio);
+    let patience = match (pictures.frames.is_holding(), run.pictures_come().unwrap_or(false)) {
+        (true, _) => HOLD_BEHIND,
+        (false, true) => MAX_BLIND,
+        (false, false) => MAX_SKEW,
+    };
+    if now.minus(shown) <= patience {
+        return None;
+    }
+    match pictures.frames.hold(now.minus(HOLD_BEHIND))? {
+        Outcome::Unfit => Some(Stop::unfit(Unfit("its pictures have stopped"))),
+        _ => Some(Stop::gone()),
     }
 }

@@ -1,9 +1,6 @@
 //! Keeps the source's [`Problems`] true: each is there while its signs are, and for some seconds of media behind them.
 
-use super::tracks::Tracks;
-use super::{Driver, MAX_SKEW};
 use crate::media::problem::{Problem, Problems};
-use crate::media::source::Unit;
 
 /// Milliseconds of media for which a sign is remembered: a person sees a problem, and it does not flicker.
 const REMEMBERED_MILLIS: i64 = 10_000;
@@ -74,25 +71,13 @@ impl Noted {
         }
     }
 
-    fn forget(&mut self, millis: i64) {
+    /// Forgets what is long past.
+    pub(super) fn forget(&mut self, millis: i64) {
         for (problem, last) in &mut self.seen {
             if last.is_none_or(|last| millis - last > REMEMBERED_MILLIS) {
                 *last = None;
                 self.problems.set(*problem, false);
             }
-        }
-    }
-}
-
-impl Driver<'_, '_> {
-    /// Forgets what is long past, and sees what is missing.
-    pub(super) fn note(&mut self, unit: &Unit) {
-        self.noted.forget(unit.dts_millis);
-        self.noted.no_sound(self.silent);
-        let (Some(video), Some(audio)) = (self.video_millis, self.audio_millis) else { return };
-        let come = audio - video <= MAX_SKEW.ticks() / 90;
-        if self.frames.is_holding() || (self.tracks == Tracks::AudioOnly && come) {
-            self.noted.no_pictures(come);
         }
     }
 }
