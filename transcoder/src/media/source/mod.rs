@@ -3,6 +3,7 @@
 pub(super) mod composition;
 mod cursor;
 pub(super) mod feed;
+mod needed;
 pub mod remux;
 mod tap;
 

@@ -1,6 +1,8 @@
 //! Makes Matroska of a run whose codecs FFmpeg's FLV demuxer misreads: HEVC and AV1 in the form of Enhanced RTMP came to
 //! it with 6.1, and 5.1 takes them for VP6. Runs it knows go through untouched. It knows nothing of libav, decodes
 //! nothing, and reads no further ahead than the tag it is at.
+//!
+//! It goes when the image's FFmpeg is 6.1 or newer (Debian 13 has 7.1): `source/needed.rs` fails the build then.
 
 mod converter;
 mod ebml;
