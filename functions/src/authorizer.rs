@@ -4,12 +4,13 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_domain::ClockReader;
 use headwater_domain::hooks::Secret;
 use headwater_domain::key_attempts::{AddressGroup, AttemptCounter};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -76,7 +77,7 @@ impl AuthorizerFunction {
     pub fn handle(&self, event: &Event) -> Answer {
         let Ok(address) = event.context.http.source_ip.parse::<IpAddr>() else { return self.judge(event) };
         let (address, now) = (AddressGroup::from(address), (self.clock)());
-        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers = self.callers.lock();
         let Callers { key_attempts, known } = &mut *callers;
         if known.contains(&address) {
             return self.judge(event);

@@ -7,7 +7,6 @@
 
 mod corpus;
 mod mutate;
-mod random;
 mod run;
 
 pub use run::{Found, Plan, Target, run};

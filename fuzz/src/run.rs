@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+
 use crate::corpus;
 use crate::mutate::mutated;
-use crate::random::Random;
 
 /// Seeds of at most so many bytes are tried cut short at each of them; of longer ones each 64th.
 const CUT_EVERYWHERE: usize = 512;
@@ -76,9 +77,9 @@ pub fn run(target: &Target, corpus: &Path, artifacts: &Path, plan: Plan) -> io::
         }
     }
     let (mut random, until) = match plan {
-        Plan::Rounds(_) => (Random::new(1), None),
+        Plan::Rounds(_) => (Rng::with_seed(1), None),
         Plan::Seconds(seconds, seed) => {
-            (Random::new(seed), Some(Instant::now() + Duration::from_secs(seconds)))
+            (Rng::with_seed(seed), Some(Instant::now() + Duration::from_secs(seconds)))
         }
     };
     let mut round = 0;

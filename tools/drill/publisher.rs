@@ -2,9 +2,10 @@
 //! was at does not take it, as DNS or Global Accelerator would lead it. Must not know what is being broken.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -58,7 +59,7 @@ impl Publisher {
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.events.lock().clone()
     }
 
     /// Waits until, after the first `before` events, its connection broke and it is on the air again.
@@ -156,7 +157,7 @@ impl Hand {
 
     fn note(&self, what: What) {
         let event = Event { at: Instant::now(), what };
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.events.lock().push(event);
         self.tell.send_modify(|count| *count += 1);
     }
 }

@@ -1,8 +1,8 @@
 //! Notes exchanges while several renditions are watched at once.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use url::Url;
 
 use crate::fetch::{FetchError, Fetcher};
@@ -32,7 +32,7 @@ impl Session {
         range: Option<ByteRange>,
     ) -> Result<Exchange, FetchError> {
         let exchange = self.fetcher.get(ask, url, range).await?;
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.noted.lock();
         noted.0 += exchange.body.len();
         if noted.0 > MAX_BYTES {
             return Err(FetchError::TooLarge(MAX_BYTES));
@@ -42,7 +42,7 @@ impl Session {
     }
 
     pub(super) fn into_recording(self, vod: bool) -> Recording {
-        let (_, mut exchanges) = self.noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (_, mut exchanges) = self.noted.into_inner();
         exchanges.sort_by_key(|one| one.at_ms);
         Recording { vod, exchanges }
     }

@@ -1,6 +1,6 @@
 //! The media buckets of both regions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -12,6 +12,7 @@ use headwater_domain::objects::KeyKind;
 use headwater_domain::paths::PartPath;
 use headwater_domain::peer::Peer;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia, ReadParts};
+use parking_lot::Mutex;
 
 use crate::deadlines::{HEDGE_AFTER, UPLOADS, VIEWERS};
 use crate::error::port;
@@ -72,7 +73,7 @@ impl Buckets {
     /// The peer's bucket, if there is a peer.
     fn mirror_store(&self) -> Option<Store> {
         let peer = self.peer.get()?;
-        let mut mirror = self.mirror.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mirror = self.mirror.lock();
         if let Some(mirror) = mirror.as_ref().filter(|mirror| mirror.of == peer) {
             return Some(mirror.store.clone());
         }

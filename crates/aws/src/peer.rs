@@ -3,9 +3,10 @@
 //! A task is told when ECS starts it (`PEER`, from a parameter of its region that ECS reads then, so that its definition
 //! stays as it is whoever the peer is). From then on every answer of a hook says it anew.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use headwater_domain::peer::{Peer, PeerNow};
+use parking_lot::RwLock;
 
 use crate::settings::{self, SettingError};
 
@@ -28,12 +29,12 @@ impl KnownPeer {
 
     /// The peer now.
     pub fn get(&self) -> Option<Peer> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
     /// Notes what the own control plane says. Whether that is news.
     pub fn note(&self, PeerNow(peer): PeerNow) -> bool {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.write();
         if *known == peer {
             return false;
         }

@@ -2,6 +2,9 @@
 //! Must not read a clock.
 
 use std::fmt;
+use std::time::Duration;
+
+use time::UtcDateTime;
 
 /// Finest time base: a tick must not be shorter than the six decimals of EXTINF, or a reader could not
 /// get the exact tick count back. 90,000 and every audio rate are far below.
@@ -152,27 +155,9 @@ impl WallClock {
 impl fmt::Display for WallClock {
     /// ISO 8601 with milliseconds, as EXT-X-PROGRAM-DATE-TIME wants it (section 4.4.4.6).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, ms) = (self.0 / 1_000, self.0 % 1_000);
-        let (year, month, day) = civil_date(seconds / 86_400);
-        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+        let at = UtcDateTime::UNIX_EPOCH + Duration::from_millis(self.0);
+        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+        let (hour, minute, second, ms) = at.time().as_hms_milli();
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
     }
-}
-
-/// Gregorian date of a day counted from 1970-01-01.
-///
-/// Years are counted from 1 March of year 0, so that the leap day is a year's last day and the lengths of the
-/// months before it follow (153 m + 2) / 5.
-fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
-    const DAYS_TO_1970: u64 = 719_468;
-    const DAYS_IN_400_YEARS: u64 = 146_097;
-    let days = days_since_1970 + DAYS_TO_1970;
-    let (era, day_of_era) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = 400 * era + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }

@@ -6,7 +6,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_domain::Timestamp;
@@ -14,6 +14,7 @@ use headwater_domain::hooks::{PublishAnswer, PublishRequest};
 use headwater_domain::key::StreamKey;
 use headwater_domain::key_attempts::{Attempt, KeyAttemptLimiter, TooMany};
 use headwater_domain::rate_limit::RateLimit;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Lines about denied publishers in each [`LINES_WINDOW`].
 const MAX_LINES: u32 = 20;
@@ -40,7 +41,7 @@ impl Default for PublishGuard {
 
 impl PublishGuard {
     fn guard(&self) -> MutexGuard<'_, KeyAttemptLimiter> {
-        self.0.guard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.guard.lock()
     }
 
     /// The attempt that a request is; `key` if what was sent is one.
@@ -67,6 +68,6 @@ impl PublishGuard {
 
     /// Whether a line may be written about a denied publisher: how many were not since the last one.
     pub(super) fn may_tell(&self, now: Timestamp) -> Option<u64> {
-        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+        self.0.lines.lock().take(now)
     }
 }

@@ -55,12 +55,12 @@ enum Looked {
 }
 
 /// One start after the other, no closer than the rate allows.
-struct Turns(std::sync::Mutex<Timestamp>);
+struct Turns(parking_lot::Mutex<Timestamp>);
 
 impl Turns {
     /// When the next turn is, `after` so many others.
     fn next(&self, now: Timestamp, after: u64) -> Timestamp {
-        let mut next = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut next = self.0.lock();
         let interval = u64::from(1_000_u32.div_ceil(STARTS_PER_SECOND));
         let turn = (*next).max(now);
         *next = Timestamp(turn.0 + interval);
@@ -84,7 +84,7 @@ impl<T: ReadControl + WriteControl + WriteBroadcasts, C: StartTasks> LifecycleFu
             }
         }
         waiting.sort();
-        let turns = Turns(std::sync::Mutex::new(self.context.now()));
+        let turns = Turns(parking_lot::Mutex::new(self.context.now()));
         let starts = waiting.iter().map(|(_, stream)| self.start(stream, &turns, begun + START_WITHIN));
         let mut starts = stream::iter(starts).buffered(STARTS_AT_ONCE);
         while let Some(started) = starts.next().await {

@@ -4,11 +4,12 @@
 //! of the timeline, two small reads at most, before anything longer is read.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use headwater_domain::BroadcastId;
 use headwater_domain::ports::ReadTimeline;
 use headwater_domain::timeline::{Entry, Wanted};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::PlaylistFunction;
 use crate::reply::Problem;
@@ -30,7 +31,7 @@ type Known = VecDeque<(BroadcastId, Vec<Wanted>)>;
 
 impl KnownRenditions {
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn get(&self, broadcast: &BroadcastId, name: &str) -> Option<Wanted> {

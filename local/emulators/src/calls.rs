@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 /// Different calls that are kept. Hundreds of times what one deployment makes.
@@ -93,7 +94,7 @@ impl CallLog {
 
     /// Notes a call, unless one like it is known.
     pub fn record(&self, call: Call) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         if inner.calls.len() >= MAX_CALLS || !inner.patterns.insert(call.pattern()) {
             return;
         }
@@ -108,7 +109,7 @@ impl CallLog {
 
     /// The first call of each kind, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).calls.clone()
+        self.inner.lock().calls.clone()
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Region {
     /// Its gateway.
     pub gateway: Gateway,
     links: Links,
-    events: std::sync::Mutex<Option<mpsc::Receiver<Value>>>,
+    events: parking_lot::Mutex<Option<mpsc::Receiver<Value>>>,
     done: CancellationToken,
     background: TaskTracker,
 }
@@ -171,7 +171,7 @@ impl Region {
             calls,
             gateway,
             links,
-            events: std::sync::Mutex::new(Some(events)),
+            events: parking_lot::Mutex::new(Some(events)),
             done: CancellationToken::new(),
             background: TaskTracker::new(),
         })
@@ -248,7 +248,7 @@ impl Region {
     }
 
     pub(super) fn start_events(&self, sweep_every: Duration) {
-        let events = self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let events = self.events.lock().take();
         if let Some(events) = events {
             self.background.spawn(events::deliver(events, self.lambda.clone(), self.done.clone()));
         }

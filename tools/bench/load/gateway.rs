@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,6 +18,7 @@ use headwater_domain::tokens::SigningKey;
 use headwater_domain::{BroadcastId, KeyId, SessionId, StreamId};
 use headwater_emulators::ports;
 use headwater_local::Binaries;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -92,7 +93,7 @@ impl Gateway {
 
     /// The source link of the session that publishes with `key`.
     pub(crate) fn link(&self, key: &str) -> anyhow::Result<Link> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = self.sessions.lock();
         let session = sessions.get(key).context("the session was allowed")?.clone();
         Ok(Link { address: self.source, key: SigningKey::new(Secret::new(SIGNING_KEY)), session })
     }
@@ -103,7 +104,7 @@ async fn control(sessions: Sessions) -> anyhow::Result<SocketAddr> {
         let key = asked.key.expose().to_owned();
         let stream = key.parse::<StreamKey>().map(|key| key.stream().clone()).ok();
         let broadcast = stream.as_ref().map(|stream| BroadcastId::new(stream, 1_000, 7));
-        sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key, asked.session);
+        sessions.lock().insert(key, asked.session);
         Json(json!({ "decision": "allow", "stream": stream, "broadcast": broadcast, "order": 1 }))
     };
     let nothing = |answer: Value| post(move || async move { Json(answer) });

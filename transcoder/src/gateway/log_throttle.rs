@@ -3,11 +3,11 @@
 //! A line that is written says how many of its kind were withheld before it; the figures count them all.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use headwater_domain::ClockReader;
 use headwater_domain::rate_limit::RateLimit;
+use parking_lot::Mutex;
 
 /// Lines of one kind in each [`WINDOW`]: enough to see who comes and why it fails.
 pub const MAX_LINES: u32 = 20;
@@ -57,7 +57,7 @@ impl LogThrottle {
         if matches!(line, ThrottledLine::Full | ThrottledLine::Refused) {
             self.refusals.fetch_add(1, Ordering::Relaxed);
         }
-        self.rate_limits[line as usize].lock().unwrap_or_else(PoisonError::into_inner).take((self.clock)())
+        self.rate_limits[line as usize].lock().take((self.clock)())
     }
 
     /// Connections and publishers that were turned away so far.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use headwater_domain::hooks::SessionRef;
 use headwater_domain::tokens::SourceRight;
 use headwater_domain::{Lease, SessionId};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -140,8 +141,7 @@ impl Session {
     }
 
     fn lock_problem(&self) -> MutexGuard<'_, Option<String>> {
-        // A poisoned lock holds a whole value: every update is a plain assignment.
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+        self.problem.lock()
     }
 
     /// Counts bytes that came from the encoder.

@@ -1,9 +1,9 @@
 //! CPU time by stage of the pipeline, measured on the threads that do the work.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 
 /// What each stage has cost, over all threads of a run.
@@ -13,12 +13,12 @@ pub(super) struct Stages(Mutex<BTreeMap<String, Duration>>);
 impl Stages {
     /// Adds what a thread has measured.
     pub(super) fn add(&self, stage: impl Into<String>, spent: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(stage.into()).or_default() += spent;
+        *self.0.lock().entry(stage.into()).or_default() += spent;
     }
 
     /// All of them by name.
     pub(super) fn take(self) -> Vec<(String, Duration)> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
+        self.0.into_inner().into_iter().collect()
     }
 }
 

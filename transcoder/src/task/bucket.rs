@@ -1,12 +1,13 @@
 //! One bucket's uploads: bounded in number, bytes and time, and what is remembered of how the bucket answers. Must not know
 //! that there is another bucket.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
 use headwater_task::timeline::Object;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -188,8 +189,7 @@ impl<M: PutMedia + 'static> BucketUploads<M> {
 }
 
 fn lock(circuit: &Mutex<Circuit>) -> MutexGuard<'_, Circuit> {
-    // A poisoned lock holds a whole circuit: every change is a plain assignment.
-    circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    circuit.lock()
 }
 
 fn kib(object: &Object) -> u32 {

@@ -1,9 +1,10 @@
 //! What the task's parts find wrong, until the task's decisions hear of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use headwater_task::About;
+use parking_lot::{Mutex, MutexGuard};
 
 /// What was noted since it was last [taken](Self::take), the newest of each kind. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +21,6 @@ impl Observations {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<About, Option<String>>> {
-        // A poisoned lock holds a whole map.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,8 +1,9 @@
 //! What was read of a run, shared by whoever reads it and whoever writes the timeline.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use headwater_task::{Replay, ReplayBuffer};
+use parking_lot::{Mutex, MutexGuard};
 
 /// A [`ReplayBuffer`] of one run.
 #[derive(Debug, Clone)]
@@ -26,6 +27,6 @@ impl SharedReplay {
     }
 
     fn lock(&self) -> MutexGuard<'_, ReplayBuffer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

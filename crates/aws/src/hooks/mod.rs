@@ -7,7 +7,7 @@
 mod call;
 mod hedge;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -21,6 +21,7 @@ use headwater_domain::paths::HookPath;
 use headwater_domain::peer::{News, Peer};
 use headwater_domain::ports::{FaultKind, Hooks, PortResult};
 use headwater_domain::rate_limit::RateLimit;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -143,7 +144,7 @@ impl Inner {
 
     fn may_tell(&self) -> Option<u64> {
         let now = (self.clock)();
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+        self.lines.lock().take(now)
     }
 }
 

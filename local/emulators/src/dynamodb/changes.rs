@@ -5,11 +5,11 @@ use super::journal::{Journal, JournalEntry, Line};
 use super::stamp::{Stamp, canonical};
 use super::writes::Touched;
 use crate::clock;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -147,6 +147,6 @@ impl Changes {
     }
 
     fn state(&self) -> MutexGuard<'_, ChangesState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -13,10 +13,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// DynamoDB's own limit on a request body, in bytes (BatchWriteItem: 16 MB).
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -103,13 +104,13 @@ impl TableFront {
     }
 
     pub(super) fn operations(&self) -> BTreeMap<String, u64> {
-        self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.operations.lock().clone()
     }
 
     /// Held while an item of `table` is written and its image read back, here or by replication.
     pub(super) async fn lock(&self, table: &str) -> tokio::sync::OwnedMutexGuard<()> {
         let lock = {
-            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tables = self.tables.lock();
             tables.entry(table.to_owned()).or_default().clone()
         };
         lock.lock_owned().await
@@ -196,7 +197,7 @@ impl TableFront {
     }
 
     fn hash_key(&self, table: &str) -> Option<String> {
-        let mut known = self.hash_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.hash_keys.lock();
         if let Some(name) = known.get(table) {
             return Some(name.clone());
         }
@@ -207,7 +208,7 @@ impl TableFront {
     }
 
     fn count(&self, operation: &str) {
-        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut operations = self.operations.lock();
         *operations.entry(operation.to_owned()).or_default() += 1;
     }
 }

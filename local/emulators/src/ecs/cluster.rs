@@ -7,9 +7,10 @@ use super::run_task::RunTask;
 use super::task::{ACCOUNT, Status, Task, TaskDefinition, TaskState};
 use crate::clock;
 use crate::process::Spawner;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -180,7 +181,7 @@ impl Cluster {
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

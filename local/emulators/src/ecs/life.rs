@@ -6,7 +6,7 @@ use crate::process::{Launch, Running, Spawner};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -50,7 +50,7 @@ async fn start(task: &Task, around: &mut TaskSurroundings, created: Instant) -> 
         reason: format!("CannotStartContainerError: {error}"),
         exit: None,
     })?;
-    *task.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process.clone());
+    *task.process.lock() = Some(process.clone());
     Ok(process)
 }
 

@@ -2,10 +2,10 @@
 //! it is run.
 
 use crate::process::Running;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -158,7 +158,7 @@ impl Task {
     }
 
     pub(super) fn process(&self) -> Option<Running> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.process.lock().clone()
     }
 
     /// Environment variables of `overrides.containerOverrides[]`.

@@ -13,11 +13,12 @@ use futures::future::{BoxFuture, Shared};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::UnixStream;
@@ -110,7 +111,7 @@ impl Collapse {
     fn flight(&self, node: Option<&HeaderValue>, request: Request<Empty<Bytes>>) -> Flight {
         let encoding = request.headers().get(header::ACCEPT_ENCODING);
         let key = format!("{node:?} {encoding:?} {}", request.uri());
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self.flights.lock();
         if let Some(flight) = flights.get(&key) {
             return flight.clone();
         }
@@ -118,7 +119,7 @@ impl Collapse {
         // A task of its own: the first viewer may leave, the others still want the answer.
         let asked = tokio::spawn(async move {
             let answer = ask(socket, request).await;
-            let forget = move || all.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
+            let forget = move || all.lock().remove(&own);
             if may_be_repeated(&answer) {
                 tokio::spawn(tokio::time::sleep(REPEATED_FOR).map(move |()| forget()));
             } else {

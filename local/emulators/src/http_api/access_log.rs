@@ -1,11 +1,11 @@
 //! One JSON line a request. Has neither paths, queries nor headers, so neither keys nor tokens can get in: the route
 //! key says what was called.
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
 
 /// The log file could not be opened.
@@ -52,7 +52,7 @@ impl AccessLog {
     pub(super) fn write(&self, entry: &AccessLogEntry<'_>) {
         let Ok(mut line) = serde_json::to_vec(entry) else { return };
         line.push(b'\n');
-        if let Err(error) = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line) {
+        if let Err(error) = self.file.lock().write_all(&line) {
             tracing::warn!(%error, "cannot write the access log");
         }
     }

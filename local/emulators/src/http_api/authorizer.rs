@@ -7,10 +7,10 @@ use super::sigv4;
 use crate::calls::Call;
 use crate::lambda::{InvokeError, Lambda};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Results kept for authorizers with a cache time; beyond it the cache is emptied.
@@ -89,7 +89,7 @@ impl Authorizers {
         })?;
         let verdict: Decision = serde_json::from_slice(&answer.payload).map_err(|_| Own::Internal)?;
         if !cache_for.is_zero() {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cache = self.cache.lock();
             if cache.len() >= MAX_CACHED {
                 cache.clear();
             }
@@ -99,7 +99,7 @@ impl Authorizers {
     }
 
     fn cached(&self, key: &CacheKey, cache_for: Duration) -> Option<Decision> {
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = self.cache.lock();
         let (since, verdict) = cache.get(key)?;
         (since.elapsed() < cache_for).then(|| verdict.clone())
     }

@@ -1,8 +1,9 @@
 //! A token bucket. The clock is handed in.
 
 use super::config::Throttle;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// The state of one route's throttle.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Bucket {
 
     /// Takes one token if there is one.
     pub(super) fn take(&self, now: Instant) -> bool {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.level.lock();
         let refill = now.saturating_duration_since(level.1).as_secs_f64() * self.limits.rate_per_second;
         let tokens = (level.0 + refill).min(f64::from(self.limits.burst));
         let admitted = tokens >= 1.0;

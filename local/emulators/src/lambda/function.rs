@@ -6,8 +6,9 @@ use super::runtime_api::RuntimeApi;
 use super::slot::Slot;
 use crate::process::{Launch, Running, Spawner};
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -190,6 +191,6 @@ impl Function {
     }
 
     fn state(&self) -> MutexGuard<'_, FunctionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -7,9 +7,10 @@ use super::runtime_api::{MAX_PAYLOAD, RuntimeApi};
 use crate::listen::{Faults, Server};
 use crate::process::Spawner;
 use bytes::Bytes;
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -66,7 +67,7 @@ impl Lambda {
         let (name, account) = (config.name.clone(), &self.inner.account);
         let function = Arc::new(Function::new(config, account));
         let reserved = function.reserved();
-        let mut functions = self.inner.functions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut functions = self.inner.functions.write();
         let before = functions.insert(name, function).map_or(0, |replaced| replaced.reserved());
         account.add_permits(before.saturating_sub(reserved));
         account.forget_permits(reserved.saturating_sub(before));
@@ -74,7 +75,7 @@ impl Lambda {
 
     /// Makes a function unknown; its warm slots have ended when this returns. The others have what it reserved.
     pub async fn unregister(&self, name: &str) {
-        let function = self.inner.functions.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let function = self.inner.functions.write().remove(name);
         if let Some(function) = function {
             self.inner.account.add_permits(function.reserved());
             function.reap(Duration::ZERO).await;
@@ -123,12 +124,12 @@ impl Lambda {
     }
 
     fn function(&self, name: &str) -> Option<Arc<Function>> {
-        self.inner.functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.inner.functions.read().get(name).cloned()
     }
 }
 
 fn all(functions: &Functions) -> Vec<Arc<Function>> {
-    functions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    functions.read().values().cloned().collect()
 }
 
 async fn reap(functions: Functions, idle_after: Duration) {

@@ -9,10 +9,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
+use parking_lot::RwLock;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// Limit of a synchronous payload, either way, in bytes (Lambda quotas: 6 MB).
 pub(super) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -25,16 +26,16 @@ pub(super) struct RuntimeApi {
 
 impl RuntimeApi {
     pub(super) fn add(&self, slot: Arc<Slot>) {
-        self.slots.write().unwrap_or_else(PoisonError::into_inner).insert(slot.id.clone(), slot);
+        self.slots.write().insert(slot.id.clone(), slot);
     }
 
     pub(super) fn remove(&self, slot: &Slot) {
         slot.close();
-        self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&slot.id);
+        self.slots.write().remove(&slot.id);
     }
 
     fn slot(&self, id: &str) -> Option<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.slots.read().get(id).cloned()
     }
 }
 

@@ -4,7 +4,7 @@ use super::error::{FunctionError, InvokeError};
 use crate::clock;
 use crate::process::Running;
 use bytes::Bytes;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -127,6 +127,6 @@ impl Slot {
     }
 
     fn current(&self) -> MutexGuard<'_, Option<(String, oneshot::Sender<Outcome>)>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current.lock()
     }
 }

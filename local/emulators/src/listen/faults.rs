@@ -5,10 +5,10 @@ use super::shared::{Shared, Trouble};
 use super::{Handler, ListenError};
 use crate::fault::{Fault, Rate};
 use crate::ports::Reserved;
-use crate::random::Rng;
+use parking_lot::{Mutex, MutexGuard};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -52,7 +52,7 @@ impl Faults {
 
     pub(super) fn secondary(&self, name: &str, port: Reserved) -> Self {
         let secondary = Self::new(name, port, self.inner.shared.handler.clone(), Some(self.clone()));
-        let mut secondaries = self.inner.secondaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut secondaries = self.inner.secondaries.lock();
         secondaries.retain(|secondary| secondary.strong_count() > 0);
         secondaries.push(Arc::downgrade(&secondary.inner));
         secondary
@@ -74,7 +74,7 @@ impl Faults {
             Fault::Narrow(bytes) => self.trouble(|trouble| trouble.bandwidth = Some(bytes)),
             Fault::Failing { rate, with, seed } => self.trouble(|trouble| {
                 trouble.failing = (rate > Rate::NONE).then_some((rate, with, seed));
-                self.inner.shared.seed_with(Rng::new(seed));
+                self.inner.shared.seed_with(fastrand::Rng::with_seed(seed));
             }),
         }
     }
@@ -185,12 +185,12 @@ impl Faults {
     }
 
     fn secondaries(&self) -> Vec<Self> {
-        let secondaries = self.inner.secondaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let secondaries = self.inner.secondaries.lock();
         secondaries.iter().filter_map(Weak::upgrade).map(|inner| Self { inner }).collect()
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {
-        self.inner.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.listening.lock()
     }
 }
 

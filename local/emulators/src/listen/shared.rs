@@ -3,9 +3,11 @@
 use super::Handler;
 use super::pace::Pace;
 use crate::fault::{Failure, Rate};
-use crate::random::Rng;
+use crate::random::hits;
+use fastrand::Rng;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -35,12 +37,12 @@ pub(super) struct Trouble {
 impl Shared {
     pub(super) fn new(name: &str, handler: Arc<dyn Handler>, behind: Option<Arc<Shared>>) -> Self {
         let trouble = watch::Sender::new(Trouble::default());
-        let (requests, rng) = (AtomicU64::new(0), Mutex::new(Rng::new(0)));
+        let (requests, rng) = (AtomicU64::new(0), Mutex::new(Rng::with_seed(0)));
         Self { name: name.to_owned(), handler, requests, trouble, rng, behind }
     }
 
     pub(super) fn seed_with(&self, rng: Rng) {
-        *self.rng.lock().unwrap_or_else(PoisonError::into_inner) = rng;
+        *self.rng.lock() = rng;
     }
 
     /// This listener, then the service's own if this is a secondary listener.
@@ -56,7 +58,7 @@ impl Shared {
             tokio::time::sleep(latency).await;
         }
         let (rate, with, _) = failing?;
-        self.rng.lock().unwrap_or_else(PoisonError::into_inner).hits(rate.share()).then_some(with)
+        hits(&mut self.rng.lock(), rate.share()).then_some(with)
     }
 
     async fn thawed(&self) {

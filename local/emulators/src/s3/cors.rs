@@ -9,8 +9,8 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What an answer depends on.
@@ -73,7 +73,7 @@ impl BucketCorsRequest {
 
 impl Rules {
     pub(super) fn set(&self, bucket: &str, rules: Vec<CorsRule>) {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned(), rules);
+        self.of.lock().insert(bucket.to_owned(), rules);
     }
 
     pub(super) fn preflight(&self, asked: &BucketCorsRequest) -> Response<Body> {
@@ -101,7 +101,7 @@ impl Rules {
 
     fn headers(&self, asked: &BucketCorsRequest) -> Option<HeaderMap> {
         let (origin, method) = (asked.origin.as_ref()?, asked.method.as_ref()?);
-        let rules = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = self.of.lock();
         let text = origin.to_str().ok()?;
         let (rule, pattern) = rules.get(&asked.bucket)?.iter().find_map(|rule| {
             let pattern = rule.allowed_origins.iter().find(|pattern| fits(pattern, text))?;

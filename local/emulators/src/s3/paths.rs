@@ -1,8 +1,9 @@
 //! One object is written by one request at a time, and not read meanwhile. The file store puts an object's bytes in
 //! place before its headers, and checks `If-None-Match` before it writes; in S3 both are atomic. Must not know S3.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// Locks kept before those that nobody holds are forgotten.
@@ -24,7 +25,7 @@ impl Paths {
     }
 
     fn lock(&self, path: &str) -> Arc<RwLock<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = self.locks.lock();
         if locks.len() > MAX_IDLE {
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         }

@@ -3,8 +3,9 @@
 use crate::clock;
 use crate::random;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The stages that Secrets Manager moves by itself (user guide, "Secret versions").
 pub(super) const CURRENT: &str = "AWSCURRENT";
@@ -101,7 +102,7 @@ impl Store {
     }
 
     fn secrets(&self) -> MutexGuard<'_, Vec<StoredSecret>> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.secrets.lock()
     }
 }
 

@@ -4,12 +4,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headwater_domain::ClockReader;
 use headwater_domain::hooks::PublishAnswer;
 use headwater_domain::key::StreamKey;
 use headwater_domain::key_attempts::{Attempt, KeyAttemptLimiter, TooMany};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Duration, timeout};
 
@@ -29,7 +29,7 @@ impl AuthLimiter {
     }
 
     fn guard(&self) -> MutexGuard<'_, KeyAttemptLimiter> {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.guard.lock()
     }
 
     /// An attempt from `address` with what `sent` is, a stream key if it is one.

@@ -2,11 +2,11 @@
 //! until it says that it has taken one back, or until none can be granted any more.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headwater_domain::SessionId;
 use headwater_domain::hooks::Withdrawn;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// A request is granted within ten seconds and a write of the table's, and what one region has granted is known in the other
@@ -23,7 +23,7 @@ pub struct Withdrawals(Mutex<VecDeque<(Withdrawn, Instant)>>);
 
 impl Withdrawals {
     fn all(&self) -> MutexGuard<'_, VecDeque<(Withdrawn, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// A request was given up.

@@ -1,9 +1,10 @@
 //! Counts connections, in all and by group of addresses, so that one peer cannot take every place.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use headwater_domain::key_attempts::AddressGroup;
+use parking_lot::{Mutex, MutexGuard};
 use thiserror::Error;
 
 /// There is no place.
@@ -38,7 +39,7 @@ impl ConnectionLimiter {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock()
     }
 
     /// How many there are.

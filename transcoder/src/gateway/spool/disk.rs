@@ -4,12 +4,13 @@
 //! first): while it refuses, all spools together ask it a few times a second.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater_domain::ClockReader;
 use headwater_domain::rate_limit::RateLimit;
+use parking_lot::{Mutex, MutexGuard};
 
 /// While it refuses, it is asked again so often.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -46,7 +47,7 @@ impl Disk {
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.trouble.lock()
     }
 
     /// Writes, unless it refused a moment ago; whether it took it.
@@ -121,7 +122,7 @@ impl Disk {
         let since = trouble.map_or(at, |trouble| trouble.since);
         *trouble = Some(Trouble { since, refuses: true, next_try: at + RETRY_EVERY });
         drop(trouble);
-        let line = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).take((self.0.clock)());
+        let line = self.0.lines.lock().take((self.0.clock)());
         if let Some(withheld) = line {
             tracing::error!(%error, withheld, "cannot write to the spool folder; media is kept in memory");
         }

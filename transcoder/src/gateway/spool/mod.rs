@@ -16,7 +16,6 @@ pub mod store;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use headwater_domain::ClockReader;
 use headwater_rtmp::MediaKind;
 use headwater_rtmp::codec::RandomAccess;
 use headwater_rtmp::flv::{self, TagKind};
+use parking_lot::{Mutex, MutexGuard};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -143,7 +143,7 @@ impl Spool {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic under this lock leaves at worst a tag that no index points to.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// Told whenever there may be something new.

@@ -3,13 +3,14 @@
 
 use std::io::{self, Write};
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use ff::codec;
 use ff::format::context::StreamIo;
 use ffmpeg_next as ff;
+use parking_lot::Mutex;
 
 use super::assemble::SegmentPart;
 use super::codecs::boxes;
@@ -45,13 +46,13 @@ pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
 impl Buffer {
     /// Everything written so far.
     pub(crate) fn take(&self) -> Vec<u8> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        mem::take(&mut *self.0.lock())
     }
 }
 
 impl Write for Buffer {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(buf);
+        self.0.lock().extend_from_slice(buf);
         Ok(buf.len())
     }
 

@@ -1,7 +1,9 @@
 //! What is noticed of the bytes on their way into libavformat: cursors, a failure, a cancel.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::cursor::{CursorMap, TagPosition};
 use super::remux::Watch;
@@ -23,7 +25,7 @@ impl Tap {
     }
 
     fn lock(&self) -> MutexGuard<'_, Noticed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// What the demuxer found at byte `position`.

@@ -6,7 +6,7 @@
 //! stored there later: viewers of both regions find it in the mirror.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select;
@@ -15,6 +15,7 @@ use headwater_domain::objects::RENEW_EVERY;
 use headwater_domain::ports::{Bucket, FaultKind, PortError, PortResult, PutMedia};
 use headwater_task::About;
 use headwater_task::timeline::{Object, ObjectKind};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ impl Init {
 
     /// Whether it is to be written anew; who is told so is the only one until `after` has passed.
     fn is_due(&self, after: Duration) -> bool {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock();
         let is_due = *due <= Instant::now();
         if is_due {
             *due = Instant::now() + after;
@@ -74,7 +75,7 @@ impl Init {
     }
 
     fn renewed(&self) {
-        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + RENEW_EVERY;
+        *self.due.lock() = Instant::now() + RENEW_EVERY;
     }
 }
 
@@ -134,7 +135,7 @@ impl<M: PutMedia + 'static> Uploader<M> {
 
     fn init(&self, path: &str) -> Arc<Init> {
         let place = (self.mirror(), path.to_owned());
-        let mut inits = self.inits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inits = self.inits.lock();
         if inits.len() >= MAX_INITS && !inits.contains_key(&place) {
             inits.clear();
         }

@@ -4,9 +4,9 @@
 //! A place that hangs is remembered, so that it costs its slowness once and not with every question; one caller at a time
 //! finds out whether it answers again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// A place that has not answered for so long is slow: the other one is asked too. More than an answer takes that starts cold
@@ -48,7 +48,7 @@ pub(super) struct Memory([Mutex<Slowness>; 2]);
 
 impl Memory {
     fn of(&self, endpoint: Endpoint) -> MutexGuard<'_, Slowness> {
-        self.0[endpoint as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[endpoint as usize].lock()
     }
 
     /// Whom to ask first.
