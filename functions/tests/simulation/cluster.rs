@@ -12,6 +12,9 @@ use super::table::fault;
 use super::transcoder;
 use super::{calls, rng};
 
+/// Between SIGTERM and SIGKILL, in milliseconds: as template.yaml says.
+pub const STOP_TIMEOUT: u64 = 120_000;
+
 /// RunTask as one region's control plane calls it, for either region.
 #[derive(Debug, Clone)]
 pub struct Cluster {
@@ -29,6 +32,10 @@ pub struct TaskInfo {
     pub stopped: bool,
     /// Until when its heartbeats reach nobody.
     pub deaf_until: u64,
+    /// It was asked to leave (SIGTERM).
+    pub is_asked_to_leave: bool,
+    /// It was started as a standby.
+    pub is_standby: bool,
 }
 
 impl TaskInfo {
@@ -60,7 +67,16 @@ impl StartTasks for Cluster {
         let process = executor::process();
         let is_new = simulation::with(|sim| {
             let (broadcast, frozen, stopped) = (task.broadcast.clone(), false, false);
-            let info = TaskInfo { broadcast, process, up: u64::MAX, frozen, stopped, deaf_until: 0 };
+            let info = TaskInfo {
+                broadcast,
+                process,
+                up: u64::MAX,
+                frozen,
+                stopped,
+                deaf_until: 0,
+                is_asked_to_leave: false,
+                is_standby: task.standby,
+            };
             let is_new = !sim.tasks.contains_key(&task.lease);
             sim.tasks.entry(task.lease.clone()).or_insert(info);
             is_new
@@ -68,7 +84,8 @@ impl StartTasks for Cluster {
         if is_new {
             let delay = simulation::with(|sim| sim.start_delay);
             let delay = rng::between(delay.0, delay.1);
-            tell(|| format!("RunTask {} (up in {:.1} s)", task.lease, delay as f64 / 1e3));
+            let role = if task.standby { " as a standby" } else { "" };
+            tell(|| format!("RunTask {}{role} (up in {:.1} s)", task.lease, delay as f64 / 1e3));
             let (broadcast, lease) = (task.broadcast.clone(), task.lease.clone());
             executor::spawn(process, async move {
                 sleep(delay).await;
@@ -79,6 +96,16 @@ impl StartTasks for Cluster {
         }
         Ok(TaskStart::Started)
     }
+}
+
+/// Retires a task, as Fargate does: it is asked to leave, and killed if it has not left in time.
+pub fn retire(lease: Lease) {
+    tell(|| format!("task {lease} is asked to leave"));
+    simulation::with(|sim| sim.tasks.get_mut(&lease).unwrap().is_asked_to_leave = true);
+    executor::spawn(NETWORK, async move {
+        sleep(STOP_TIMEOUT).await;
+        kill(&lease, "SIGKILL after SIGTERM");
+    });
 }
 
 /// Kills a task, as the kernel or Fargate does.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::channel::oneshot;
-use headwater_domain::SessionId;
 use headwater_domain::hooks::{
     Gateway, GatewayHeartbeat, GatewayOrders, HeartbeatRequest, PublishAnswer, PublishRequest, Secret,
     SessionOrder, SessionRef, UnpublishRequest, Withdrawn,
 };
 use headwater_domain::paths::HookPath;
 use headwater_domain::testing::samples;
+use headwater_domain::{Lease, SessionId};
 use serde_json::Value;
 
 use super::executor::{self, Process, sleep};
@@ -46,6 +46,8 @@ pub struct Session {
     pub committed: u64,
     /// Why the gateway closed it.
     pub stopped: Option<String>,
+    /// The highest lease that has come to write it.
+    pub writer: Option<Lease>,
 }
 
 impl Session {
@@ -73,6 +75,18 @@ pub fn start(side: Side) {
 
 pub fn session(side: Side, id: &SessionId) -> Option<Session> {
     simulation::with(|sim| sim.region(side).gateway.all.get(id).cloned())
+}
+
+/// Whether a lease may read a session to write it: no higher one has come. From now on no lower one may.
+pub fn takes(side: Side, id: &SessionId, lease: &Lease) -> bool {
+    simulation::with(|sim| {
+        let Some(session) = sim.region_mut(side).gateway.all.get_mut(id) else { return true };
+        let takes = session.writer.as_ref().is_none_or(|writer| writer <= lease);
+        if takes {
+            session.writer = Some(lease.clone());
+        }
+        takes
+    })
 }
 
 pub fn change(side: Side, id: &SessionId, change: impl FnOnce(&mut Session)) {
@@ -152,8 +166,16 @@ async fn publish(side: Side, key: String) -> Result<SessionId, String> {
             tell(|| format!("{} publishes in {side:?}: {broadcast} #{order}", short(&session)));
             let names = SessionRef { session: session.clone(), stream, broadcast, order };
             let (started, media_until) = (executor::now(), None);
-            let opened =
-                Session { names, key, started, media_until, ended: false, committed: 0, stopped: None };
+            let opened = Session {
+                names,
+                key,
+                started,
+                media_until,
+                ended: false,
+                committed: 0,
+                stopped: None,
+                writer: None,
+            };
             simulation::with(|sim| sim.region_mut(side).gateway.all.insert(session.clone(), opened));
             Ok(session)
         }

@@ -37,3 +37,15 @@ fn a_silent_source_is_left_for_the_one_that_has_replaced_it() {
     let leaves = |seed| run::told(seed, &comes_back()).iter().any(|line| line.contains("leaves"));
     assert!(SEEDS.into_iter().any(leaves), "no silent source was left before its gateway had heard");
 }
+
+/// A task that is retired is followed by its standby, which goes on at the end of a segment.
+#[test]
+fn a_task_that_is_retired_hands_over_to_a_standby() {
+    let events = vec![(1_000, Event::Publish(Side::A)), (20_000, Event::Retire)];
+    let script = Script { setting: comes_back().setting, events };
+    for seed in 0..5 {
+        let told = run::told(seed, &script);
+        let tells = |words: &str| told.iter().any(|line| line.contains(words));
+        assert!(tells("is promoted") && tells("HandedOver"), "seed {seed}: {}", told.join("\n"));
+    }
+}

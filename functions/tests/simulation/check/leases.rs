@@ -8,6 +8,7 @@ use headwater_domain::heartbeat::Activity;
 use headwater_domain::testing::samples;
 use headwater_domain::{BroadcastId, Lease};
 
+use super::handover;
 use crate::simulation::{self, Side, violated};
 use crate::table::replicated_state;
 
@@ -54,9 +55,32 @@ fn note(there: &ReplicatedState, broadcast: &BroadcastId, new: &Lease) {
     KNOWN.with_borrow_mut(|all| all.insert((broadcast.clone(), new.clone()), known));
 }
 
+/// Only the standby that there was is promoted, and only once.
+fn check_promotion(before: Option<&ControlRecord>, record: &ControlRecord) {
+    let Some(new) = &record.lease else { return };
+    if before.and_then(|before| before.lease.as_ref()) == Some(new) {
+        return;
+    }
+    let standby = before.and_then(|before| before.standby.as_ref());
+    if standby.map(|standby| &standby.lease) != Some(&new.lease) || record.standby.is_some() {
+        violated(|| format!("{} is promoted, and was no standby", new.lease));
+    }
+    handover::promoted(record);
+}
+
 /// `record` is about to take the place of `before` in a region's replica.
 pub fn granted(side: Side, before: Option<&ControlRecord>, record: &ControlRecord) {
+    if let Some(standby) = &record.standby
+        && before.and_then(|before| before.standby.as_ref()) != Some(standby)
+    {
+        let there = simulation::with(|sim| replicated_state(sim, side, &samples::stream_id()));
+        note(&there, &standby.broadcast, &standby.lease);
+        return;
+    }
     let Some(new) = &record.lease else { return };
+    if new.promotion.is_some() {
+        return check_promotion(before, record);
+    }
     if before.and_then(|before| before.lease.as_ref()) == Some(new) {
         return;
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_domain::timeline::{Entry, resolve};
 use headwater_domain::{BroadcastId, Lease, SegmentNumber, SessionId};
 
-use super::leases;
+use super::{handover, leases};
 use crate::executor;
 use crate::simulation::{self, Side, violated};
 use crate::table::entries;
@@ -27,8 +27,10 @@ pub fn reset() {
 /// A writer was told that its entry is in the timeline.
 pub fn committed(entry: &Entry) {
     if entry.open {
+        handover::written(entry);
         return;
     }
+    handover::written(entry);
     check_takeover(entry);
     check_behind(entry);
     let named = (entry.broadcast.clone(), entry.lease.clone(), entry.number);

@@ -1,6 +1,7 @@
 //! What must always hold, looked at from outside after every step that changed anything.
 
 pub mod ghosts;
+pub mod handover;
 pub mod leases;
 pub mod media;
 pub mod orders;
@@ -24,6 +25,7 @@ thread_local! {
 /// Forgets the world before.
 pub fn reset() {
     CHANGED.take();
+    handover::reset();
     leases::reset();
     playlists::reset();
     media::reset();

@@ -20,6 +20,8 @@ pub enum Order {
     /// Of the first key, with which every encoder begins.
     Revoke,
     Stop,
+    /// To another task.
+    Move,
     Delete,
     Rename(String),
 }
@@ -74,7 +76,7 @@ fn obeyed(given: &Given) {
         Order::Revoke => session.key == key_text(0),
         Order::Stop => session.started + CLOCKS < given.at,
         Order::Delete => true,
-        Order::Rename(_) => false,
+        Order::Rename(_) | Order::Move => false,
     };
     let on_air = simulation::with(|sim| {
         let sessions = SIDES.into_iter().flat_map(|side| sim.region(side).gateway.all.values());

@@ -23,6 +23,17 @@ pub fn act(event: Event) {
                 cluster::kill(&lease, "OutOfMemoryError");
             }
         }
+        Event::KillOldest => {
+            if let Some(lease) = oldest_task() {
+                cluster::kill(&lease, "OutOfMemoryError");
+            }
+        }
+        Event::Retire => {
+            if let Some(lease) = newest_task() {
+                cluster::retire(lease);
+            }
+        }
+        Event::Move(side) => manage(side, Order::Move),
         Event::Freeze(time) => freeze(time),
         Event::Deaf(time) => {
             if let Some(lease) = newest_task() {
@@ -160,6 +171,13 @@ fn newest_task() -> Option<headwater_domain::Lease> {
     })
 }
 
+fn oldest_task() -> Option<headwater_domain::Lease> {
+    simulation::with(|sim| {
+        let works = sim.tasks.iter().filter(|(_, task)| task.works());
+        works.min_by(|a, b| (&a.1.broadcast, a.0).cmp(&(&b.1.broadcast, b.0))).map(|(lease, _)| lease.clone())
+    })
+}
+
 fn freeze(time: u64) {
     let Some(lease) = newest_task() else { return };
     let process = simulation::with(|sim| {
@@ -197,6 +215,7 @@ fn manage(side: Side, order: Order) {
     let (method, path, body) = match &order {
         Order::Revoke => ("DELETE", format!("{stream}/keys/{}", crate::key_id(0)), json!({})),
         Order::Stop => ("POST", format!("{stream}/stop"), json!({})),
+        Order::Move => ("POST", format!("{stream}/move"), json!({})),
         Order::Delete => ("DELETE", stream, json!({})),
         Order::Rename(name) => ("PATCH", stream, json!({ "name": name })),
     };

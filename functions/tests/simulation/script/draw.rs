@@ -13,6 +13,8 @@ const MAX_EVENTS: u64 = 8;
 const GO_APART: u64 = 30;
 /// In so many of a hundred of these the owner gives an order meanwhile.
 const GIVE_ORDERS: u64 = 50;
+/// In so many of a hundred a task is to be replaced while it lives, and things go wrong meanwhile.
+const HAND_OVER: u64 = 40;
 /// And so many let two tasks of one region overlap.
 const OVERLAP: u64 = 25;
 
@@ -43,8 +45,36 @@ pub fn draw(seed: u64) -> Script {
     if rng.chance(OVERLAP) {
         overlap(&mut events, rng);
     }
+    if rng.chance(HAND_OVER) {
+        hand_over(&mut events, rng);
+    }
     events.sort_by_key(|(at, _)| *at);
     Script { setting, events }
+}
+
+/// A task is retired, or the owner moves the stream; while the standby comes up, rehearses and takes over either of them
+/// dies, or is not heard of.
+fn hand_over(events: &mut Vec<(u64, Event)>, rng: &mut Rng) {
+    let from = rng.between(10_000, 30_000);
+    let side = side(rng);
+    events.push((from, rng.one(&[Event::Retire, Event::Retire, Event::Move(side)])));
+    for _ in 0..rng.between(0, 4) {
+        let after = rng.between(500, 30_000);
+        let time = rng.between(500, 8_000);
+        let happens = [
+            Event::KillTask,
+            Event::KillOldest,
+            Event::Deaf(time),
+            Event::Freeze(time),
+            Event::CallsLost(rng.between(20, 80), time),
+            Event::ApiHangs(side, time),
+            Event::ApiDown(side, time),
+            Event::Throttled(side, 80, time),
+            Event::Reconnect(side, 0),
+            Event::Retire,
+        ];
+        events.push((from + after, rng.one(&happens)));
+    }
 }
 
 /// A task that nobody hears of works on beside its successor, which is slow to write.

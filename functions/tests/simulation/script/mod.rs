@@ -31,6 +31,12 @@ pub enum Event {
     /// The connection is lost and the encoder connects again; the gateway notices so much later.
     Reconnect(Side, u64),
     KillTask,
+    /// The oldest that works: beside a standby that is the holder.
+    KillOldest,
+    /// The newest task is asked to leave, as with a Spot interruption.
+    Retire,
+    /// The owner wants another task to go on.
+    Move(Side),
     Freeze(u64),
     /// The newest task works on, but no heartbeat of its is answered.
     Deaf(u64),

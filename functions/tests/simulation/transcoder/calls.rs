@@ -69,7 +69,7 @@ pub(super) async fn commit(task: &Task, entry: Entry) -> Input {
 /// Tells the gateway up to where its media is safe, unless that is lost.
 pub(super) async fn confirm(task: &Task, session: &SessionId, cursor: u64) -> Input {
     sleep(rng::between(1, 10)).await;
-    if rng::chance(5) {
+    if rng::chance(5) || !gateway::takes(task.side, session, &task.lease) {
         return Input::Unconfirmed;
     }
     gateway::change(task.side, session, |session| session.committed = cursor.max(session.committed));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use headwater_domain::SessionId;
 use headwater_domain::stream::Latency;
 use headwater_task::engine::{Ending, RunEnded};
-use headwater_task::{Input, Run};
+use headwater_task::{Feed, Input, Run};
 
 use super::Task;
 use super::engine::{Engine, SEGMENT};
@@ -32,6 +32,8 @@ struct Making {
 pub(super) struct RunUnderWay {
     task: Rc<Task>,
     id: SessionId,
+    /// Whether it writes: a rehearsal is read beside the one that does.
+    writes: bool,
     /// The session as it was read before, if its gateway is gone.
     replayed: Option<gateway::Session>,
     low: bool,
@@ -50,6 +52,7 @@ impl RunUnderWay {
     pub(super) fn start(task: Rc<Task>, run: &Run, replayed: Option<gateway::Session>) -> Self {
         Self {
             id: run.source.session.clone(),
+            writes: run.feed != Feed::Rehearsal,
             replayed,
             low: run.settings.latency == Latency::Low,
             engine: Engine::begin(&run.start, run.head.first_cursor),
@@ -107,6 +110,13 @@ impl RunUnderWay {
         let Some(session) = replayed.or_else(|| gateway::session(self.task.side, &self.id)) else {
             return Some(self.ended(Ending::BrokeOff));
         };
+        if self.writes
+            && self.replayed.is_none()
+            && !gateway::takes(self.task.side, &self.id, &self.task.lease)
+        {
+            // The gateway has heard of a higher lease.
+            return Some(self.ended(Ending::BrokeOff));
+        }
         let is_whole = session.ended;
         let available = session.available();
         let mut seen = session.clone();

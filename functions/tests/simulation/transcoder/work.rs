@@ -11,10 +11,12 @@ use headwater_domain::SessionId;
 use headwater_task::source::{Opened, RunHead, Unreadable};
 use headwater_task::{Exit, Feed, Input, Now, Output, Report, TimelineLost};
 
+use super::engine::SEGMENT;
 use super::run::RunUnderWay;
 use super::{Task, calls};
+use crate::cluster::STOP_TIMEOUT;
 use crate::executor::{self, sleep};
-use crate::{gateway, rng, simulation};
+use crate::{check, gateway, rng, simulation};
 
 /// How often it is looked what the gateway has, and what the engine has made.
 const LOOK_EVERY: u64 = 50;
@@ -23,6 +25,8 @@ const LOOK_EVERY: u64 = 50;
 struct Opening {
     session: SessionId,
     after: u64,
+    /// From the live edge on, into nothing.
+    is_live: bool,
     /// The gateway does not answer before that.
     answered_at: u64,
 }
@@ -43,6 +47,8 @@ pub(super) struct Shell {
     heartbeats: u64,
     /// Whether objects are copied to the other region.
     mirrors: bool,
+    /// It has been told to.
+    is_asked_to_leave: bool,
     opening: Option<Opening>,
     /// The session of the last run, as far as it was read.
     kept: Option<gateway::Session>,
@@ -51,7 +57,9 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(task: Rc<Task>) -> Self {
-        let decides = headwater_task::Task::new(now(&task), task.broadcast.clone(), task.lease.clone());
+        let is_standby = simulation::with(|sim| sim.tasks[&task.lease].is_standby);
+        let begin = if is_standby { headwater_task::Task::standby } else { headwater_task::Task::new };
+        let decides = begin(now(&task), task.broadcast.clone(), task.lease.clone());
         let (answer, answers) = mpsc::unbounded();
         Self {
             task,
@@ -60,6 +68,7 @@ impl Shell {
             answers,
             heartbeats: 0,
             mirrors: false,
+            is_asked_to_leave: false,
             opening: None,
             kept: None,
             run: None,
@@ -99,6 +108,10 @@ impl Shell {
         if self.decides.deadline().is_some_and(|deadline| deadline <= now(&self.task).monotonic) {
             return Some(Input::Timeout);
         }
+        let is_asked = simulation::with(|sim| sim.tasks[&self.task.lease].is_asked_to_leave);
+        if is_asked && !std::mem::replace(&mut self.is_asked_to_leave, true) {
+            return Some(Input::Leave { within: Duration::from_millis(STOP_TIMEOUT) });
+        }
         if let Some(opened) = self.opened() {
             self.opening = None;
             return Some(Input::Opened(opened));
@@ -112,13 +125,20 @@ impl Shell {
         let Some(session) = gateway::session(self.task.side, &opening.session) else {
             return Some(Err(Unreadable { why: "no such session".into(), is_final: true }));
         };
-        let first_cursor = opening.after.max(session.committed);
+        if !opening.is_live && !gateway::takes(self.task.side, &opening.session, &self.task.lease) {
+            return Some(Err(Unreadable { why: "another lease writes".into(), is_final: false }));
+        }
+        let first_cursor = match opening.is_live {
+            // A key frame each segment.
+            true => session.available() / SEGMENT * SEGMENT,
+            false => opening.after.max(session.committed),
+        };
         if session.available() <= first_cursor {
             return session.ended.then_some(Ok(Opened::Gone));
         }
         let age = executor::now() - session.started;
         let started_ms = self.task.now().0 - age;
-        let lost = first_cursor - opening.after;
+        let lost = if opening.is_live { 0 } else { first_cursor - opening.after };
         Some(Ok(Opened::Run { head: RunHead { run: 1, started_ms, first_cursor, lost }, problem: None }))
     }
 
@@ -130,9 +150,9 @@ impl Shell {
                 let heartbeat = async move |task: &Task| calls::heartbeat(task, health).await;
                 self.call(heartbeat, move |input| Answer::Heartbeat(number, input));
             }
-            Output::Open { source, after, .. } => {
+            Output::Open { source, after, live } => {
                 let answered_at = executor::now() + rng::between(5, 30);
-                self.opening = Some(Opening { session: source.session, after, answered_at });
+                self.opening = Some(Opening { session: source.session, after, is_live: live, answered_at });
             }
             Output::Close => self.opening = None,
             Output::Recall => {
@@ -162,11 +182,28 @@ impl Shell {
             Output::EndSegment => self.run.iter_mut().for_each(RunUnderWay::end_segment),
             Output::Finish => self.run.iter_mut().for_each(RunUnderWay::finish),
             Output::Abort => self.run.iter_mut().for_each(RunUnderWay::abort),
-            Output::Report(Report::LeftBehind { session }) => {
-                simulation::tell(|| format!("{} leaves {session} behind", self.task.lease));
-            }
+            Output::Report(report) => self.report(&report),
             // What was read is kept anyhow.
-            Output::Written(_) | Output::Report(_) | Output::Exit(_) => {}
+            Output::Written(_) | Output::Exit(_) => {}
+        }
+    }
+
+    fn report(&self, report: &Report) {
+        let lease = &self.task.lease;
+        match report {
+            Report::LeftBehind { session } => simulation::tell(|| format!("{lease} leaves {session} behind")),
+            Report::Quiesced { segment } => {
+                check::handover::quiesced(lease, *segment);
+                simulation::tell(|| format!("{lease} has handed over behind {}", segment.0));
+            }
+            Report::GoesOn => {
+                check::handover::goes_on(lease);
+                simulation::tell(|| format!("{lease} goes on"));
+            }
+            Report::Ready | Report::HandingOver { .. } | Report::Promoted | Report::HandedOver => {
+                simulation::tell(|| format!("{lease}: {report:?}"));
+            }
+            _ => {}
         }
     }
 
