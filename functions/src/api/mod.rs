@@ -4,6 +4,7 @@ mod broadcasts;
 mod idempotency;
 mod input;
 mod keys;
+mod moves;
 mod object;
 mod openapi;
 mod streams;
@@ -113,6 +114,7 @@ impl<T: ApiTable> ApiFunction<T> {
             (ApiPath::Keys(stream), &Method::GET) => self.list_keys(&stream, request).await,
             (ApiPath::Key(stream, key), &Method::DELETE) => self.revoke_key(&stream, &key).await,
             (ApiPath::Stop(stream), &Method::POST) => self.stop_stream(&stream).await,
+            (ApiPath::Move(stream), &Method::POST) => self.move_stream(&stream).await,
             (ApiPath::Broadcasts(stream), &Method::GET) => self.list_broadcasts(&stream, request).await,
             (path, _) => Err(Problem::method_not_allowed(allowed(&path))),
         }
@@ -136,6 +138,6 @@ fn allowed(path: &ApiPath) -> &'static str {
         ApiPath::Streams | ApiPath::Keys(_) => "GET, HEAD, OPTIONS, POST",
         ApiPath::Stream(_) => "DELETE, GET, HEAD, OPTIONS, PATCH",
         ApiPath::Key(..) => "DELETE, OPTIONS",
-        ApiPath::Stop(_) => "OPTIONS, POST",
+        ApiPath::Stop(_) | ApiPath::Move(_) => "OPTIONS, POST",
     }
 }

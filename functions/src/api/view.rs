@@ -1,5 +1,6 @@
 //! What the API shows of streams, keys and broadcasts.
 
+use headwater_domain::control::decide::MOVED_BY_OWNER;
 use headwater_domain::control::{ReplicatedState, State};
 use headwater_domain::key::{KeyRecord, StreamKey};
 use headwater_domain::paths::EdgePath;
@@ -62,7 +63,28 @@ fn current(
         "fast_preset": health.is_some_and(|health| health.fast_preset),
         "renditions_dropped": health.map_or(0, |health| health.renditions_dropped),
         "problem": health.and_then(|health| health.problem.as_deref()),
+        "standby": standby(replicated, now),
     })
+}
+
+/// The task that is to go on with a broadcast, or what came of the last one; `null` if nobody has asked for one.
+pub(super) fn standby(replicated: &ReplicatedState, now: Timestamp) -> Value {
+    if let Some(standby) = replicated.standby() {
+        let state = match replicated.heartbeat_of(&standby.lease) {
+            Some(_) if replicated.is_ready(standby, now) => "ready",
+            Some(_) => "rehearsing",
+            None => "starting",
+        };
+        return json!({ "state": state, "lease": standby.lease.to_string(), "reason": standby.reason });
+    }
+    match (replicated.withdrawn(), replicated.move_order()) {
+        (Some(withdrawn), order) if order.is_none_or(|order| order.at <= withdrawn.at) => {
+            let lease = withdrawn.lease.to_string();
+            json!({ "state": "failed", "lease": lease, "reason": withdrawn.reason })
+        }
+        (_, Some(_)) => json!({ "state": "ordered", "lease": null, "reason": MOVED_BY_OWNER }),
+        (_, None) => Value::Null,
+    }
 }
 
 /// A stream key; its value only when it is made.

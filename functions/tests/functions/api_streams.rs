@@ -184,6 +184,7 @@ async fn a_deleted_stream_is_gone_everywhere() {
         "api-patch-stream",
         "api-delete-stream",
         "api-stop-stream",
+        "api-move-stream",
         "api-create-key",
         "api-list-keys",
         "api-revoke-key",

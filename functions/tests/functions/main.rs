@@ -9,6 +9,7 @@ mod api_broadcasts;
 mod api_errors;
 mod api_idempotency;
 mod api_keys;
+mod api_moves;
 mod api_races;
 mod api_streams;
 mod deployment_answers;

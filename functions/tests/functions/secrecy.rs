@@ -42,6 +42,7 @@ async fn no_key_reaches_a_log_line_or_another_answer() {
         ("api-list-keys", "/keys"),
         ("api-list-broadcasts", "/broadcasts"),
         ("api-patch-stream", ""),
+        ("api-move-stream", "/move"),
         ("api-stop-stream", "/stop"),
         ("api-list-streams", "none"),
     ] {

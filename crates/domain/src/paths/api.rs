@@ -23,6 +23,8 @@ pub enum ApiPath {
     Key(StreamId, KeyId),
     /// Ends what is live of it.
     Stop(StreamId),
+    /// Has another task go on with it.
+    Move(StreamId),
     /// Its history.
     Broadcasts(StreamId),
 }
@@ -38,12 +40,13 @@ impl ApiPath {
             Self::Keys(_) => "/v1/streams/{stream}/keys",
             Self::Key(..) => "/v1/streams/{stream}/keys/{key}",
             Self::Stop(_) => "/v1/streams/{stream}/stop",
+            Self::Move(_) => "/v1/streams/{stream}/move",
             Self::Broadcasts(_) => "/v1/streams/{stream}/broadcasts",
         }
     }
 
     /// Each resource once, of this stream and key.
-    pub fn all(stream: &StreamId, key: &KeyId) -> [Self; 8] {
+    pub fn all(stream: &StreamId, key: &KeyId) -> [Self; 9] {
         let of = || stream.clone();
         [
             Self::Health,
@@ -53,6 +56,7 @@ impl ApiPath {
             Self::Keys(of()),
             Self::Key(of(), key.clone()),
             Self::Stop(of()),
+            Self::Move(of()),
             Self::Broadcasts(of()),
         ]
     }
@@ -63,9 +67,11 @@ impl fmt::Display for ApiPath {
         let template = self.template();
         match self {
             Self::Health | Self::OpenApi | Self::Streams => f.write_str(template),
-            Self::Stream(stream) | Self::Keys(stream) | Self::Stop(stream) | Self::Broadcasts(stream) => {
-                f.write_str(&template.replace("{stream}", stream.as_str()))
-            }
+            Self::Stream(stream)
+            | Self::Keys(stream)
+            | Self::Stop(stream)
+            | Self::Move(stream)
+            | Self::Broadcasts(stream) => f.write_str(&template.replace("{stream}", stream.as_str())),
             Self::Key(stream, key) => {
                 f.write_str(&template.replace("{stream}", stream.as_str()).replace("{key}", key.as_str()))
             }
@@ -92,6 +98,7 @@ impl FromStr for ApiPath {
                 Ok(Self::Key(read(stream, "stream")?, read(key, "stream key")?))
             }
             ["v1", "streams", stream, "stop"] => Ok(Self::Stop(read(stream, "stream")?)),
+            ["v1", "streams", stream, "move"] => Ok(Self::Move(read(stream, "stream")?)),
             ["v1", "streams", stream, "broadcasts"] => Ok(Self::Broadcasts(read(stream, "stream")?)),
             _ => Err(none),
         }

@@ -140,6 +140,6 @@ pub fn edge_paths(region: &Region) -> Vec<EdgePath> {
 }
 
 /// Every resource of the REST API.
-pub fn api_paths() -> [ApiPath; 8] {
+pub fn api_paths() -> [ApiPath; 9] {
     ApiPath::all(&stream_id(), &KeyId::from_random(2))
 }
