@@ -131,3 +131,24 @@ async fn a_track_that_cannot_be_used_is_told_and_the_other_goes_on() {
     publisher.finish().await;
     rig.leave().await;
 }
+
+/// Times that fall back by less than a new epoch again and again: nothing comes of them, however long they go on.
+#[tokio::test]
+async fn timestamps_that_go_on_no_further_are_told_and_end_the_session() {
+    let rig = rig().await;
+    let mut publisher = Publisher::start(rig.gateway.rtmp_addr()).await;
+    publisher.headers().await;
+    // In real time, because that is what the times are held against: 12 s, of which nine are enough.
+    let mut frames = tokio::time::interval(std::time::Duration::from_millis(40));
+    for n in 0..300_u32 {
+        frames.tick().await;
+        let (idr, time) = (n % 25 == 0, n * 40 % 900);
+        publisher.send(Video, time, units(idr, 0, &[if idr { IDR } else { P }])).await;
+        publisher.send(Audio, time, sound()).await;
+    }
+    let reason = "the encoder's timestamps stand still, or fall back again and again";
+    let heard = publisher.closed().await;
+    assert!(heard.contains("NetStream.Publish.Rejected") && heard.contains(reason), "{heard}");
+    assert!(rig.hooks.unpublish(0).await.reason.contains(reason));
+    rig.leave().await;
+}

@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::codecs::Codecs;
 use super::opening::{Arrived, Opening};
 use super::skew::Skew;
+use super::standstill::Standstill;
 use super::usefulness::Usefulness;
 use crate::gateway::session::Session;
 use crate::gateway::spool::SpoolError;
@@ -33,6 +34,9 @@ pub enum ValidationError {
         "this stream sends no media that can be understood ({0}); set the encoder to H.264 video and AAC audio"
     )]
     Garbage(String),
+    /// Its timestamps go on no further; a sentence for people.
+    #[error("{0}")]
+    Standstill(String),
     /// A sequence header of absurd size.
     #[error("sequence header is longer than {MAX_HEADER_BYTES} bytes")]
     HeaderTooLong,
@@ -56,6 +60,7 @@ pub struct MediaValidator {
     skew: Skew,
     runs: RunSplitter,
     usefulness: Usefulness,
+    standstill: Standstill,
     /// The log has heard of a track that cannot be used.
     is_logged: bool,
     /// Emptied with each message.
@@ -77,6 +82,7 @@ impl MediaValidator {
             skew: Skew::default(),
             runs: RunSplitter::default(),
             usefulness: Usefulness::default(),
+            standstill: Standstill::default(),
             is_logged: false,
             normal: Vec::new(),
             timed: VecDeque::new(),
@@ -168,13 +174,19 @@ impl MediaValidator {
             let was_moved = self.skew.moved();
             let time = self.skew.place(kind, time, now);
             let placed = self.runs.media(kind, time, now)?;
+            let stands = self.standstill.note(kind, placed.time, placed.opens.is_some(), now);
             let body = match kind {
                 MediaKind::Video if placed.lifted > 0 => delay_decoding(&item.body, placed.lifted),
                 _ => item.body,
             };
             self.session.spool.append(kind, placed, item.random_access, &body)?;
-            if self.usefulness.useful(kind, now) | (self.skew.moved() != was_moved) {
+            if self.usefulness.useful(kind, now) | (self.skew.moved() != was_moved) | stands {
                 self.session.set_problem(self.problem());
+            }
+            if self.standstill.is_hopeless(now)
+                && let Some(problem) = self.standstill.problem()
+            {
+                return Err(ValidationError::Standstill(problem));
             }
         }
         Ok(())
@@ -182,7 +194,8 @@ impl MediaValidator {
 
     /// What people are to know of the session.
     fn problem(&self) -> Option<String> {
-        let all: Vec<String> = self.usefulness.problem().into_iter().chain(self.skew.problem()).collect();
+        let told = [self.usefulness.problem(), self.skew.problem(), self.standstill.problem()];
+        let all: Vec<String> = told.into_iter().flatten().collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 

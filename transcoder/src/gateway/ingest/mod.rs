@@ -10,4 +10,5 @@ pub mod rate;
 pub mod relay;
 pub mod rtmp_connection;
 mod skew;
+mod standstill;
 mod usefulness;
