@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 export RUSTFLAGS ?= -Clink-arg=-fuse-ld=lld
 ARTIFACTS := $(CURDIR)/test-artifacts
 
-.PHONY: first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests e2e-tests other-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
+.PHONY: environments first-steps mutants chaos drill latency outages soak waiters help setup run demo test check all-tests e2e-tests other-tests unit e2e sources browser interop conform api-test bench fuzz licenses fmt clean \
   build image push doctor deploy rotate delete drop-peer validate deploy-local-proof image-test
 
 help: ## Print this help
@@ -62,6 +62,10 @@ e2e: ## Tests of the running platform: real encoders, both regions, failures
 	@scripts/setup.sh test
 	cargo test --locked --workspace --no-run
 	HEADWATER_ARTIFACTS=$(ARTIFACTS) cargo test --locked --workspace --test e2e
+
+environments: ## The tests below e2e under another locale and time zone, as nobody, without IPv6 and network, on a busy machine (ONLY=name)
+	@scripts/setup.sh test
+	@scripts/environments.sh $(ONLY)
 
 sources: ## Send odd sources through the product and print what viewers get of each; writes docs/sources.md
 	@scripts/setup.sh test

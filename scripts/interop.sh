@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Headwater with the programs people use: OBS publishes; ffmpeg, mpv, GStreamer, streamlink, VLC, and in Chromium hls.js and
-# Shaka Player play, at the edge itself and under a path prefix; headwater-check judges.
-# Starts a stack of its own, prints one PASS or FAIL line per case, ends with 1 if any failed. Takes about four minutes.
+# Shaka Player play, at the edge itself and under a path prefix; headwater-check judges. At the end a region is lost under
+# players that are playing.
+# Starts a stack of its own, prints one PASS or FAIL line per case, ends with 1 if any failed. Takes about six minutes.
+# CASES='players region_lost' runs these only (obs, players, region_lost).
 # Usage: scripts/interop.sh [path of headwater-local]
 #   PORT_BASE=23000   first port of the stack (a block of 24)
 #   KEEP=1            keep data and logs when everything passed (they are always kept after a failure)
@@ -10,7 +12,7 @@
 set -uo pipefail
 
 # Every wait below has its own bound; this one is for what we did not think of.
-readonly MAX_TOTAL_SECONDS=600
+readonly MAX_TOTAL_SECONDS=900
 if [ -z "${INTEROP_BOUNDED-}" ]; then
   INTEROP_BOUNDED=1 exec timeout --foreground -k 90 "$MAX_TOTAL_SECONDS" "$0" "$@"
 fi
@@ -456,7 +458,108 @@ case_players() {
   end publisher INT
 }
 
-if start_display; then
+# ------------------------------------------------------- players and a lost region
+
+# Each watches in the background for as long as it is let; shown_NAME is how much it has shown: pictures where the program
+# counts them, else what grows with them.
+readonly WATCHING=(ffmpeg mpv playbin3 hlsdemux streamlink vlc)
+# These do not know EXT-X-GAP, and ask for what is missing again and again instead (docs/failures.md, "Known limits").
+readonly STANDING=' playbin3 hlsdemux streamlink '
+# Two seconds of pictures are more than what any of them may have had left; streamlink writes 48 KiB in that time.
+declare -rA RESUMED=([ffmpeg]=50 [mpv]=20 [playbin3]=50 [hlsdemux]=50 [streamlink]=49152 [vlc]=50)
+# Of new media, until it is shown.
+readonly MAX_RESUME_SECONDS=10
+
+watch() {
+  local url=$1 as=() home=$work/watch-vlc.home
+  start watch-ffmpeg ffmpeg -nostdin -hide_banner -v warning -nostats -progress "$work/watch-ffmpeg.progress" -re -i "$url" \
+    -map 0:v:0 -map 0:a:0 -f null -
+  # shellcheck disable=SC2016 # mpv is to expand it
+  start watch-mpv mpv --no-config --vo=null --ao=null --msg-level=all=warn,statusline=status \
+    --term-status-msg='at ${=time-pos}' "$url"
+  start watch-playbin3 gst-launch-1.0 -v playbin3 uri="$url" audio-sink=fakesink \
+    video-sink='fpsdisplaysink text-overlay=false video-sink=fakesink fps-update-interval=500'
+  start watch-hlsdemux gst-launch-1.0 -v souphttpsrc location="$url" ! hlsdemux name=d \
+    d.src_0 ! queue ! decodebin ! fpsdisplaysink text-overlay=false sync=false video-sink=fakesink fps-update-interval=500 \
+    d.src_1 ! queue ! decodebin ! fakesink sync=false
+  start watch-streamlink streamlink --force -o "$work/watch-streamlink.ts" "$url" best
+  mkdir -p "$home"
+  if [ "$(id -u)" = 0 ]; then as=(runuser -u nobody --); chown nobody "$home"; fi
+  # shellcheck disable=SC2016 # the inner shell is to expand it
+  start watch-vlc bash -c 'while sleep 0.5; do echo stats; done | "$@"' _ "${as[@]}" env -u DISPLAY HOME="$home" \
+    cvlc -I oldrc --rc-fake-tty --vout dummy --aout dummy "$url"
+}
+newest() { grep -aoE "$2" "$work/watch-$1" 2>/dev/null | tail -1 | tr -dc 0-9; }
+shown_ffmpeg() { newest ffmpeg.progress '^frame=[0-9]+'; }
+shown_mpv() { tr '\r' '\n' <"$work/watch-mpv.log" | grep -aoE 'at [0-9.]+' | sort -u | wc -l; }
+shown_playbin3() { newest playbin3.log 'rendered: [0-9]+'; }
+shown_hlsdemux() { newest hlsdemux.log 'rendered: [0-9]+'; }
+shown_streamlink() { stat -c %s "$work/watch-streamlink.ts" 2>/dev/null; }
+shown_vlc() { newest vlc.log 'frames displayed *: *[0-9]+'; }
+
+# What each has shown at first is more than what comes with opening.
+all_have_begun() {
+  local name seen; for name in "${WATCHING[@]}"; do
+    seen=$("shown_$name"); [ "${seen:-0}" -ge "${RESUMED[$name]}" ] || return 1
+  done
+}
+counts() { local name; for name in "${WATCHING[@]}"; do echo "$name $("shown_$name")"; done; }
+# Whether nobody has shown anything for two seconds.
+all_stand_still() { local before; before=$(counts); sleep 2; [ "$before" = "$(counts)" ]; }
+
+# case_region_lost LATENCY: all of region A goes while these players play, and the encoder comes back at B once they stand still.
+case_region_lost() {
+  local latency=$1 made stream key playback media name since seen other_rtmp
+  local -A before=() after=()
+  other_rtmp=$(jq -r '.regions[1].rtmp' "$endpoints")
+  made=$(call POST /v1/streams -d "{\"name\":\"Interop region\",\"settings\":{\"latency\":\"$latency\"}}")
+  stream=$(jq -r .id <<<"$made"); key=$(jq -r .stream_key.value <<<"$made"); playback=$(jq -r .playback_url <<<"$made")
+  encode() {
+    start publisher ffmpeg -nostdin -hide_banner -loglevel warning -re -f lavfi -i testsrc2=size=320x180:rate=25 \
+      -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 -preset ultrafast -g 50 -b:v 300k -pix_fmt yuv420p \
+      -c:a aac -b:a 96k -f flv "$1/$key"
+  }
+  encode "$rtmp"
+  within 30 is "$stream" live || { fail "before a region is lost, latency $latency" "status $(status_of "$stream")"; return; }
+  media=${playback%/*}/$(curl -sf -m 5 "$playback" | grep -E '^[^#].*p\.m3u8' | head -1)
+  sleep 8
+  watch "$playback"
+  within 30 all_have_begun || fail 'all players play' "$(counts | tr '\n' ' ')"
+  sleep 4
+  "$headwater" --data "$work/data" ctl region stop a >/dev/null || fail 'region A is lost' 'ctl failed'
+  end publisher INT
+  within 40 all_stand_still || fail 'all players have shown what they had' "$(counts | tr '\n' ' ')"
+  for name in "${WATCHING[@]}"; do before[$name]=$("shown_$name"); done
+  encode "$other_rtmp"
+  within 30 listed "$media" "$(jq -r '.regions[1].name' "$endpoints")" || { fail 'new media after a lost region' 'none'; return; }
+  since=$(date +%s%N)
+  until [ ${#after[@]} = ${#WATCHING[@]} ] || [ $((($(date +%s%N) - since) / 1000000000)) -ge 30 ]; do
+    for name in "${WATCHING[@]}"; do
+      [ -z "${after[$name]-}" ] || continue
+      seen=$("shown_$name")
+      [ $((${seen:-0} - ${before[$name]:-0})) -lt "${RESUMED[$name]}" ] || after[$name]=$((($(date +%s%N) - since) / 1000000))
+    done
+    sleep 0.2
+  done
+  for name in "${WATCHING[@]}"; do
+    seen="$([ -n "${after[$name]-}" ] && echo "${after[$name]} ms after new media" || echo "not within 30 s: $("shown_$name") after ${before[$name]}")"
+    if [[ $STANDING = *" $name "* ]]; then
+      printf 'KNOWN %-46s %s\n' "$name after a lost region ($latency)" "$seen"
+    else
+      check "$name goes on after a lost region ($latency)" "$seen" test "${after[$name]:-99999}" -le $((MAX_RESUME_SECONDS * 1000))
+    fi
+    end "watch-$name" INT
+  done
+  end publisher INT
+  "$headwater" --data "$work/data" ctl region start a >/dev/null
+}
+# A media playlist that lists media of a region: its bucket is in the address.
+listed() { curl -sf -m 5 "$1" | grep -E '^[^#]' | grep -q "\.$2\."; }
+
+wanted() { [[ " ${CASES:-obs players region_lost} " = *" $1 "* ]]; }
+if ! wanted obs; then
+  :
+elif start_display; then
   case_obs_goes_live
   case_wrong_key
   case_stopped
@@ -465,12 +568,14 @@ if start_display; then
 else
   fail 'a display for OBS' 'Xvfb did not start'
 fi
-case_players low "$edge"
-if start_prefix; then
-  case_players standard "http://127.0.0.1:$prefix_port$FOLDER"
-  check 'no player asks for anything beside the prefix' "$(sort "$work/beside.log" | uniq -c | head -3)" test ! -s "$work/beside.log"
-else
-  fail 'nginx serves the edge under a prefix' "$(tail -1 "$work/prefix.log")"
+if wanted players; then
+  case_players low "$edge"
+  if start_prefix; then
+    case_players standard "http://127.0.0.1:$prefix_port$FOLDER"
+    check 'no player asks for anything beside the prefix' "$(sort "$work/beside.log" | uniq -c | head -3)" test ! -s "$work/beside.log"
+  else
+    fail 'nginx serves the edge under a prefix' "$(tail -1 "$work/prefix.log")"
+  fi
 fi
 
 # What our own processes had to say beyond INFO, but for the wrong key.
@@ -478,5 +583,8 @@ complaints=$(grep -rahE '( WARN | ERROR |"level":"(WARN|ERROR)"|panicked at)' "$
   grep -vE '"message":"publish denied".*UnknownKey')
 check 'no warnings in our logs' "$(printf '%s' "$complaints" | grep -c .) lines" test -z "$complaints"
 [ -z "$complaints" ] || printf '%s\n' "$complaints" | cut -c1-240 | head -20
+
+# What is lost is complained of, so this comes last.
+if wanted region_lost; then for latency in ${LATENCIES:-standard low}; do case_region_lost "$latency"; done; fi
 
 exit "$failed"
