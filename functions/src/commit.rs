@@ -30,7 +30,7 @@ pub(crate) async fn write_control_record<T>(
         let replicated = live.replicated_state(stream).await?;
         let own = own_record(&replicated, stream, &context.region);
         let Some((record, outcome)) = decide(&replicated, &own) else { return Ok(None) };
-        if live.put_control_record(&record).await? == Write::Stored {
+        if put(live, &record).await? == Write::Stored {
             if record.end != own.end
                 && let Some(end) = &record.end
             {
@@ -44,6 +44,17 @@ pub(crate) async fn write_control_record<T>(
         action: "write a control record",
         source: "lost every race for it".into(),
     })
+}
+
+/// Writes a control record; once more if nobody said whether it was written. The same one may be written twice, and what
+/// follows from it (a task to be started) is done only by who knows that it is there.
+async fn put(live: &impl WriteControl, record: &ControlRecord) -> PortResult<Write> {
+    match live.put_control_record(record).await {
+        Err(error) if matches!(error.kind, FaultKind::TimedOut | FaultKind::Unavailable) => {
+            live.put_control_record(record).await
+        }
+        answer => answer,
+    }
 }
 
 /// Reconciles one stream: decides, writes, starts the task that follows. A start that fails is noted; the next sweep

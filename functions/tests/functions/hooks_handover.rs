@@ -110,6 +110,23 @@ async fn a_task_that_will_be_ended_is_followed_by_another_without_a_break() {
 }
 
 #[tokio::test]
+async fn a_standby_whose_grant_was_written_without_an_answer_is_started() {
+    let harness = Harness::seeded().await;
+    let session = harness.allowed(1).await;
+    let holder = harness.lease().await;
+    harness.heartbeat_live(&session).await;
+    for number in 0..=1 {
+        harness.commit(&holder, number).await;
+    }
+    let hooks =
+        harness.hooks(Shim::unanswered(&harness.table, "put_control_record"), harness.cluster.clone());
+    Answer::of(hooks.handle(of_holder(&session, &holder, leaving(&session)).request()).await).expect(200);
+    let started = harness.cluster.started();
+    assert_eq!(started.len(), 2, "{started:?}");
+    assert_eq!(Some(started[1].lease.clone()), standby_of(&harness).await);
+}
+
+#[tokio::test]
 async fn the_standby_s_heartbeat_promotes_where_the_holder_cannot_ask_any_more() {
     let (harness, session, holder, standby) = with_standby().await;
     harness.commit(&holder, 2).await;
@@ -219,13 +236,17 @@ async fn a_holder_whose_handover_cannot_be_decided_is_told_nothing() {
 }
 
 fn hands_over(session: &SessionRef, holder: &Lease, standby: &Lease) -> Event {
+    of_holder(session, holder, held(session, standby, 1))
+}
+
+fn of_holder(session: &SessionRef, holder: &Lease, health: Health) -> Event {
     let mut body = json!({
         "from": "transcoder",
         "stream": session.stream, "broadcast": session.broadcast, "lease": holder,
         "claim": signing().lease_claim(&session.stream, &session.broadcast, holder).expose(),
         "fencing_token": "process",
     });
-    body["health"] = json!(held(session, standby, 1));
+    body["health"] = json!(health);
     Event::sample("hooks-heartbeat-transcoder").body(&body)
 }
 

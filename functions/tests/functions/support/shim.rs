@@ -1,7 +1,7 @@
 //! A table between a handler and the table in memory, where a test steps in: to fail an operation, or to let
 //! something happen just before it, as a second invocation would.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater_domain::control::{ControlRecord, End, ReplicatedState};
@@ -23,6 +23,7 @@ pub struct Shim {
     step: Arc<Intercept>,
     limit: Arc<Limit>,
     latency: Duration,
+    unanswered: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Shim {
@@ -31,7 +32,18 @@ impl Shim {
         inner: &MemoryTable,
         step: impl Fn(&'static str, Option<&StreamId>) -> Option<FaultKind> + Send + Sync + 'static,
     ) -> Self {
-        Self { inner: inner.clone(), step: Arc::new(step), limit: Arc::new(|_| ()), latency: Duration::ZERO }
+        Self {
+            inner: inner.clone(),
+            step: Arc::new(step),
+            limit: Arc::new(|_| ()),
+            latency: Duration::ZERO,
+            unanswered: Arc::default(),
+        }
+    }
+
+    /// The next operation of this name is done, and its answer never comes.
+    pub fn unanswered(inner: &MemoryTable, action: &'static str) -> Self {
+        Self { unanswered: Arc::new(Mutex::new(Some(action))), ..Self::new(inner, |_, _| None) }
     }
 
     /// Every operation takes so long; in simulated time, if the test has that.
@@ -60,12 +72,20 @@ impl Shim {
     }
 }
 
+/// What an operation has come to, as far as its caller is told.
+fn told<T>(shim: &Shim, action: &'static str, done: PortResult<T>) -> PortResult<T> {
+    match shim.unanswered.lock().unwrap().take_if(|waits| *waits == action) {
+        None => done,
+        Some(action) => Err(PortError { kind: FaultKind::TimedOut, action, source: "no answer".into() }),
+    }
+}
+
 macro_rules! pass {
     ($($port:ident { $($name:ident($($arg:ident: $type:ty),*) -> $out:ty, $stream:expr;)+ })+) => {
         $(impl $port for Shim {
             $(async fn $name(&self, $($arg: $type),*) -> PortResult<$out> {
                 self.step(stringify!($name), $stream).await?;
-                self.inner.$name($($arg),*).await
+                told(self, stringify!($name), self.inner.$name($($arg),*).await)
             })+
         })+
     };
