@@ -106,7 +106,11 @@ async fn store<M: PutMedia + 'static>(uploader: Uploader<M>, upload: Upload) -> 
     let lost = stored.into_iter().find_map(Result::err);
     if let Some(error) = &lost {
         let (number, error) = (number.0, error.told());
-        tracing::error!(number, part, error, "media is lost");
+        match part {
+            // Who plays parts waits for the whole segment, which has a copy.
+            Some(part) => tracing::warn!(number, part, error, "a part was not stored; its segment follows"),
+            None => tracing::error!(number, error, "a segment was not stored; it becomes a gap"),
+        }
     }
     Input::Stored { upload: id, is_lost: lost.is_some() }
 }
