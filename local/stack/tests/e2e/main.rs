@@ -13,6 +13,7 @@ mod drains;
 mod events;
 mod failures;
 mod faults;
+mod handover;
 mod hangs;
 mod hls;
 mod http;
