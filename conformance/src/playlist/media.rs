@@ -81,6 +81,7 @@ impl MediaPlaylist {
     }
 
     /// Tags that are there once and may stand anywhere.
+    #[expect(clippy::too_many_lines, reason = "a table: one tag under the other")]
     fn header(&mut self, base: &Url, lines: &[(usize, Line<'_>)], problems: &mut Problems) {
         let mut seen = BTreeSet::new();
         for (line, content) in lines {

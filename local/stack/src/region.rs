@@ -82,6 +82,7 @@ impl Links {
 }
 
 impl Region {
+    #[expect(clippy::too_many_lines, reason = "what starts after what, in one place")]
     pub(super) async fn start(setup: Setup<'_>) -> anyhow::Result<Self> {
         let name = REGIONS[setup.index];
         let (own, peer) = (setup.plans.regions[setup.index], setup.plans.regions[1 - setup.index]);

@@ -98,6 +98,7 @@ pub(crate) async fn listens(child: &mut Child) -> (SocketAddr, SocketAddr) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn a_gateway_in_an_ecs_task_finds_its_address_and_prints_its_metrics() {
     let (surroundings, asked) = surroundings().await;
     let dir = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use super::media::{decodes_cleanly, filtered, numbers_after, packets};
 use super::support::{Picture, Platform, Running, eventually, small};
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn what_ffmpeg_publishes_plays_in_all_renditions() {
     let platform = Platform::start().await;
     let mut settings = small();

@@ -4,6 +4,7 @@ use super::super::case::{Case, case, hold};
 use super::super::clip::clip;
 use super::super::message::{AUDIO, DATA, Message, VIDEO, each, merged, only, timed};
 
+#[expect(clippy::too_many_lines, reason = "a table: one case under the other")]
 pub fn cases() -> Vec<Case> {
     vec![
         case("an ordinary source", "OBS, FFmpeg", 75, 3.0, || clip().flv()),

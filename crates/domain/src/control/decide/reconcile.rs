@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::standby::{promoted, successor, withdrawn};
 use super::{Entropy, Next, StartTask, grant};
-use crate::control::{ControlRecord, End, LeaseOver, PEER_PATIENCE, ReplicatedState, Suspicion};
+use crate::control::{
+    ControlRecord, End, LeaseOver, PEER_PATIENCE, ReplicatedState, SessionRecord, Suspicion,
+};
 use crate::heartbeat::Activity;
 use crate::ids::Lease;
 use crate::time::Timestamp;
@@ -55,28 +57,11 @@ pub fn reconcile(
     if let Some(next) = about_standby(replicated, own, trigger, now) {
         return Some(next);
     }
+    if let Some(at) = replicated.ended_at(now) {
+        return declare_over(replicated, own, session, at, now);
+    }
     let mut record = ControlRecord { version: own.version + 1, ..own.clone() };
     let ours = own.session.as_ref().is_some_and(|own| own.id == session.id);
-    if let Some(at) = replicated.ended_at(now) {
-        let patience = if ours { Duration::ZERO } else { PEER_PATIENCE };
-        if now.since(at) < patience {
-            return None;
-        }
-        if replicated.is_presumed_lost(now) {
-            // A region that comes back after an outage is told within moments what it has missed.
-            match own.suspicion.as_ref().filter(|suspicion| suspicion.session == session.id) {
-                None => {
-                    record.suspicion = Some(Suspicion { session: session.id.clone(), at: now });
-                    return Some(Next { record, start: None });
-                }
-                Some(suspicion) if now.since(suspicion.at) < CONFIRM_AFTER => return None,
-                Some(_) => {}
-            }
-        }
-        let reason = replicated.lost_reason(now).to_owned();
-        record.end = Some(End { broadcast: session.broadcast.clone(), at, reason, failed: false });
-        return Some(Next { record, start: None });
-    }
     let current = replicated.lease();
     let over = match trigger {
         Trigger::Sweep => None,
@@ -137,6 +122,36 @@ pub fn reconcile(
     };
     record.lease = Some(granted);
     Some(Next { record, start: Some(start) })
+}
+
+/// The broadcast has ended at `at`, as far as is known; says so, once it is sure.
+fn declare_over(
+    replicated: &ReplicatedState,
+    own: &ControlRecord,
+    session: &SessionRecord,
+    at: Timestamp,
+    now: Timestamp,
+) -> Option<Next> {
+    let ours = own.session.as_ref().is_some_and(|own| own.id == session.id);
+    let patience = if ours { Duration::ZERO } else { PEER_PATIENCE };
+    if now.since(at) < patience {
+        return None;
+    }
+    let mut record = ControlRecord { version: own.version + 1, ..own.clone() };
+    if replicated.is_presumed_lost(now) {
+        // A region that comes back after an outage is told within moments what it has missed.
+        match own.suspicion.as_ref().filter(|suspicion| suspicion.session == session.id) {
+            None => {
+                record.suspicion = Some(Suspicion { session: session.id.clone(), at: now });
+                return Some(Next { record, start: None });
+            }
+            Some(suspicion) if now.since(suspicion.at) < CONFIRM_AFTER => return None,
+            Some(_) => {}
+        }
+    }
+    let reason = replicated.lost_reason(now).to_owned();
+    record.end = Some(End { broadcast: session.broadcast.clone(), at, reason, failed: false });
+    Some(Next { record, start: None })
 }
 
 /// What of `trigger` concerns this region's standby alone: it says nothing of the lease that holds.
